@@ -1,0 +1,49 @@
+package provider
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/shopspring/decimal"
+)
+
+// Document is an invoice in a ledger's terms, ready to be sent: the exact body
+// and the totals that the ledger will compute from it.
+type Document struct {
+	Number    string          `json:"number"`     // InvoiceNumber, or reference on wire v2
+	ContactID string          `json:"contact_id"` // ContactID, or contact URL on wire v2
+	Currency  string          `json:"currency"`
+	Body      json.RawMessage `json:"body"`
+	SubTotal  decimal.Decimal `json:"sub_total"`
+	TotalTax  decimal.Decimal `json:"total_tax"`
+	Total     decimal.Decimal `json:"total"`    // equals the shop's grand_total
+	Rounding  decimal.Decimal `json:"rounding"` // the rounding line; zero where there is none
+	Notes     []string        `json:"notes"`    // how each line came to be, for explain
+}
+
+// Hash is the SHA-256 of the body in hex: what the intent records, and with the
+// run's id the source of the idempotency key.
+func (d Document) Hash() string {
+	sum := sha256.Sum256(d.Body)
+	return hex.EncodeToString(sum[:])
+}
+
+// Posted is a document that is known to exist at the provider.
+type Posted struct {
+	ID       string // InvoiceID, or the invoice's URL on wire v2; at most 64 characters
+	Number   string
+	URL      string // where a person can look at it
+	Status   string
+	SubTotal decimal.NullDecimal // as answered; not Valid where the answer has none
+	TotalTax decimal.NullDecimal
+	Total    decimal.NullDecimal
+	Adopted  bool // it was there already: an earlier attempt had created it
+	Contact  string
+}
+
+// Try says how a write is to be made.
+type Try struct {
+	Key       string // idempotency key, at most 128 characters, the same for the same body
+	Uncertain bool   // an earlier attempt may have taken effect: look before writing
+}
