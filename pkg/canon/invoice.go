@@ -6,6 +6,13 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+// The states of an invoice.
+const (
+	StateOpen      = "open"
+	StatePaid      = "paid"
+	StateCancelled = "cancelled"
+)
+
 // Invoice is the shop's canonical invoice, as GET /rest/V1/byte8/invoice/{id}
 // answers it. Amounts are in Currency, with two to four decimals.
 type Invoice struct {

@@ -43,6 +43,7 @@ type Failure struct {
 	Message    string        // one sentence: what is wrong and what to do
 	Detail     string        // the other side's own words, cut to 2,000 bytes
 	RetryAfter time.Duration // for RateLimited and Held: look again no sooner; 0 = the default
+	Answered   bool          // for Unknown: an answer came (a 500, say), so it is remembered under the idempotency key
 	Err        error         // cause, may be nil
 }
 

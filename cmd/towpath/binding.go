@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/outbound"
+	"towpath/pkg/policy"
+	"towpath/pkg/secret"
+	"towpath/riverjobs"
+)
+
+// The wires that a binding can speak.
+const (
+	wireAccounting = "accounting"
+	wireV2         = "v2"
+)
+
+type bindingCommand struct {
+	Create bindingCreate `cmd:"" help:"Bind a tenant to its account at a provider."`
+	List   bindingList   `cmd:"" help:"List the bindings."`
+	Revoke bindingRevoke `cmd:"" help:"End a binding; what was synced stays known."`
+	Policy policyCommand `cmd:"" help:"A binding's settings."`
+}
+
+type bindingCreate struct {
+	database
+	printed
+	Tenant    string `required:"" placeholder:"UUID" help:"The tenant's id."`
+	Provider  string `required:"" enum:"xero,freeagent" help:"xero or freeagent."`
+	Wire      string `enum:",accounting,v2" default:"" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
+	APIURL    string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
+	OrgID     string `name:"org-id" placeholder:"UUID" help:"The organisation: Xero's tenant id."`
+	Token     string `placeholder:"TOKEN" help:"A fixed access token."`
+	TokenFile string `placeholder:"FILE" help:"A file that holds the token, so that it stays out of the process list."`
+}
+
+// bindingView is a binding as the commands print it.
+type bindingView struct {
+	ID            uuid.UUID  `json:"id"`
+	TenantID      uuid.UUID  `json:"tenant_id"`
+	Provider      string     `json:"provider"`
+	Wire          string     `json:"wire"`
+	Status        string     `json:"status"`
+	APIURL        string     `json:"api_url"`
+	OrgID         string     `json:"org_id"`
+	PolicyVersion int32      `json:"policy_version"`
+	ReferenceAt   *time.Time `json:"reference_at"`
+	CreatedAt     time.Time  `json:"created_at"`
+	RevokedAt     *time.Time `json:"revoked_at"`
+}
+
+func viewBinding(b dbsqlc.Binding) bindingView {
+	return bindingView{ID: b.ID, TenantID: b.TenantID, Provider: b.Provider, Wire: b.Wire, Status: b.Status, APIURL: b.ApiUrl,
+		OrgID: b.OrgID, PolicyVersion: b.PolicyVersion, ReferenceAt: b.ReferenceAt, CreatedAt: b.CreatedAt, RevokedAt: b.RevokedAt}
+}
+
+// Run stores the binding with the default policy, then asks the provider for
+// its reference data; if that cannot be had now, the first run asks again.
+func (c bindingCreate) Run(ctx context.Context, io console) error {
+	row, token, err := c.row(io)
+	if err != nil {
+		return err
+	}
+	box, err := io.box()
+	if err != nil {
+		return err
+	}
+	row.TokenSealed = box.Seal([]byte(token), secret.Place(secret.BindingToken, row.ID.String()))
+	private, err := io.allowPrivate()
+	if err != nil {
+		return err
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := insertBinding(ctx, pool, row); err != nil {
+		return err
+	}
+	binding, err := dbsqlc.New().BindingGet(ctx, pool, row.ID)
+	if err != nil {
+		return fmt.Errorf("read binding: %w", err)
+	}
+	if err := refreshReference(ctx, pool, binding, newConnections(box, private, nil)); err != nil {
+		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
+	}
+	if c.JSON {
+		return printJSON(io.out, viewBinding(binding))
+	}
+	fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
+	fmt.Fprintf(io.out, "Now its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
+	return nil
+}
+
+// row checks the flags.
+func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, string, error) {
+	row := dbsqlc.BindingInsertParams{ID: uuid.New(), Provider: c.Provider, Wire: c.Wire, ApiUrl: c.APIURL, OrgID: c.OrgID}
+	var err error
+	if row.TenantID, err = uuid.Parse(c.Tenant); err != nil {
+		return row, "", wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
+	}
+	if row.Wire == "" {
+		row.Wire = map[string]string{"xero": wireAccounting, "freeagent": wireV2}[c.Provider]
+	}
+	if c.Provider == "freeagent" && row.Wire != wireV2 {
+		return row, "", wrongUse("--wire is %q; freeagent speaks v2", c.Wire)
+	}
+	if c.OrgID != "" {
+		if _, err := uuid.Parse(c.OrgID); err != nil {
+			return row, "", wrongUse("--org-id is %q; use a UUID", c.OrgID)
+		}
+	}
+	if row.ApiUrl == "" {
+		row.ApiUrl = defaultAPIURL(c.Provider, row.Wire)
+	}
+	if row.ApiUrl == "" {
+		return row, "", wrongUse("--api-url is needed: wire v2 of xero has no address of its own")
+	}
+	private, err := io.allowPrivate()
+	if err != nil {
+		return row, "", err
+	}
+	if err := outbound.CheckURL(row.ApiUrl, private); err != nil {
+		return row, "", wrongUse("--api-url: %w", err)
+	}
+	token, err := c.token(io)
+	return row, token, err
+}
+
+func defaultAPIURL(provider, wire string) string {
+	switch {
+	case provider == "freeagent":
+		return "https://api.freeagent.com"
+	case wire == wireAccounting:
+		return "https://api.xero.com"
+	}
+	return ""
+}
+
+func (c bindingCreate) token(io console) (string, error) {
+	if (c.Token == "") == (c.TokenFile == "") {
+		return "", wrongUse("give the access token by --token-file (or --token)")
+	}
+	if c.Token != "" {
+		return c.Token, nil
+	}
+	return io.secretFile(c.TokenFile)
+}
+
+// insertBinding stores a binding and version 1 of its policy together.
+func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams) error {
+	queries := dbsqlc.New()
+	if _, err := queries.TenantGet(ctx, pool, row.TenantID); errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", row.TenantID)
+	}
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if err := queries.BindingInsert(ctx, tx, row); err != nil {
+			return err
+		}
+		return queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(policy.Default())})
+	})
+	if isDuplicate(err) {
+		return fmt.Errorf("tenant %s has a live %s binding already; revoke it first (see: towpath binding list)", row.TenantID, row.Provider)
+	}
+	if err != nil {
+		return fmt.Errorf("store binding: %w", err)
+	}
+	return nil
+}
+
+func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	ledger, err := conns.ledger(binding)
+	if err != nil {
+		return err
+	}
+	_, err = riverjobs.RefreshReference(ctx, dbsqlc.New(), pool, binding, ledger, time.Now())
+	return err
+}
+
+type bindingList struct {
+	database
+	printed
+}
+
+// Run prints the bindings, oldest first.
+func (c bindingList) Run(ctx context.Context, io console) error {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	list, err := dbsqlc.New().BindingList(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("list bindings: %w", err)
+	}
+	views := []bindingView{}
+	rows := [][]string{}
+	for _, b := range list {
+		views = append(views, viewBinding(b))
+		rows = append(rows, []string{b.ID.String(), b.TenantID.String(), b.Provider, b.Wire, b.Status, b.ApiUrl, fmt.Sprint(b.PolicyVersion)})
+	}
+	if c.JSON {
+		return printJSON(io.out, views)
+	}
+	return printTable(io.out, []string{"id", "tenant_id", "provider", "wire", "status", "api_url", "policy"}, rows)
+}
+
+type bindingRevoke struct {
+	database
+	printed
+	ID string `arg:"" help:"The binding's id."`
+}
+
+// Run revokes the binding; its token is forgotten, its runs and xrefs stay.
+func (c bindingRevoke) Run(ctx context.Context, io console) error {
+	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		n, err := dbsqlc.New().BindingRevoke(ctx, pool, binding.ID)
+		if err != nil {
+			return fmt.Errorf("revoke binding: %w", err)
+		}
+		if n == 0 {
+			return fmt.Errorf("binding %s is revoked already", binding.ID)
+		}
+		binding.Status = "revoked"
+		if c.JSON {
+			return printJSON(io.out, viewBinding(binding))
+		}
+		fmt.Fprintf(io.out, "binding %s revoked\n", binding.ID)
+		return nil
+	})
+}
+
+// withBinding opens the database and reads the binding.
+func withBinding(ctx context.Context, io console, db database, id string, do func(*pgxpool.Pool, dbsqlc.Binding) error) error {
+	bindingID, err := uuid.Parse(id)
+	if err != nil {
+		return wrongUse("%q is no binding id; use a UUID (see: towpath binding list)", id)
+	}
+	pool, err := db.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	binding, err := dbsqlc.New().BindingGet(ctx, pool, bindingID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no binding %s (see: towpath binding list)", bindingID)
+	}
+	if err != nil {
+		return fmt.Errorf("read binding: %w", err)
+	}
+	return do(pool, binding)
+}

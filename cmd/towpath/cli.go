@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// console is what a command touches of the process around it.
+type console struct {
+	out, err io.Writer
+	lookup   func(string) (string, bool)
+	readFile func(string) ([]byte, error)
+}
+
+// commands is the whole command line; one file per command has the rest.
+type commands struct {
+	Demo    demoCommand    `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
+	Serve   serveCommand   `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this program."`
+	Tenant  tenantCommand  `cmd:"" help:"Paired shops."`
+	Binding bindingCommand `cmd:"" help:"A tenant's accounts at providers, and their policies."`
+	Runs    runsCommand    `cmd:"" help:"Events on their way: list, show, retry, cancel."`
+	Explain explainCommand `cmd:"" help:"What would be posted for a canonical invoice, and why. Posts nothing."`
+	Verify  verifyCommand  `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
+	Bench   benchCommand   `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
+}
+
+// usageError is a wrong use of the command line or a missing setting.
+type usageError struct{ error }
+
+func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errSilent ends a command with exit code 1; what is wrong has been printed.
+var errSilent = errors.New("failed")
+
+// run is the program: a test calls it as main does.
+func run(ctx context.Context, args []string, io console) (code int) {
+	var cli commands
+	exited := -1
+	parser, err := kong.New(&cli,
+		kong.Name("towpath"),
+		kong.Description("Carries Magento invoices into Xero on nothing but Postgres."),
+		kong.Writers(io.out, io.err),
+		kong.Exit(func(code int) { exited = code; panic(helpShown{}) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(io),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(io.err, "towpath:", err)
+		return exitFailed
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(helpShown); !ok {
+				panic(p)
+			}
+			code = exited
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(io.err, "towpath: %v\nRun \"towpath %s--help\" for its use.\n", err, commandOf(err))
+		return exitUsage
+	}
+	return exitCode(parsed.Run(ctx, io), io.err)
+}
+
+// helpShown unwinds the parser after --help.
+type helpShown struct{}
+
+func exitCode(err error, out io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errSilent):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintln(out, "towpath:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(out, "towpath:", err)
+	return exitFailed
+}
+
+// commandOf is the command that a parse error is about, with a blank behind it.
+func commandOf(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if path := parse.Context.Command(); path != "" {
+			return strings.Split(path, " <")[0] + " "
+		}
+	}
+	return ""
+}
+
+// printed is what a command that prints data takes.
+type printed struct {
+	JSON bool `help:"Print JSON: one object, or an array of objects."`
+}
+
+func printJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// printTable prints rows under upper-case headings.
+func printTable(out io.Writer, headings []string, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ToUpper(strings.Join(headings, "\t")))
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/pgdb"
+	"towpath/pkg/secret"
+)
+
+// This file is the only reader of the environment. A flag wins over a variable,
+// and a variable over its twin with _FILE, whose file holds the value.
+
+// setting reads a variable, or the file that its _FILE twin names.
+func (c console) setting(name string) (string, error) {
+	if v, ok := c.lookup(name); ok && v != "" {
+		return v, nil
+	}
+	path, ok := c.lookup(name + "_FILE")
+	if !ok || path == "" {
+		return "", nil
+	}
+	v, err := c.secretFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return v, nil
+}
+
+// secretFile reads a file that holds one value; the line's end does not count.
+func (c console) secretFile(path string) (string, error) {
+	raw, err := c.readFile(path)
+	if err != nil {
+		return "", wrongUse("%w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+func (c console) settingOr(flag, name, otherwise string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	v, err := c.setting(name)
+	if v == "" {
+		v = otherwise
+	}
+	return v, err
+}
+
+func (c console) boolSetting(name string) (bool, error) {
+	v, err := c.setting(name)
+	if err != nil || v == "" {
+		return false, err
+	}
+	on, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, wrongUse("%s is %q; use true or false", name, v)
+	}
+	return on, nil
+}
+
+// database is what a command that needs the database takes.
+type database struct {
+	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Postgres, e.g. postgres://user@host/towpath ($$DATABASE_URL, $$DATABASE_URL_FILE)."`
+}
+
+func (d database) url(io console) (string, error) {
+	v, err := io.settingOr(d.DatabaseURL, "DATABASE_URL", "")
+	if err == nil && v == "" {
+		err = wrongUse("no database: set DATABASE_URL or --database-url, e.g. postgres://towpath@localhost/towpath")
+	}
+	return v, err
+}
+
+// open connects with a small pool, enough for a command.
+func (d database) open(ctx context.Context, io console) (*pgxpool.Pool, error) {
+	address, err := d.url(io)
+	if err != nil {
+		return nil, err
+	}
+	return pgdb.Open(ctx, pgdb.Config{URL: address, MaxConns: 4})
+}
+
+// box reads the key that seals secrets.
+func (c console) box() (*secret.Box, error) {
+	v, err := c.setting("TOWPATH_SECRET_KEY")
+	if err != nil {
+		return nil, err
+	}
+	if v == "" {
+		return nil, wrongUse("no TOWPATH_SECRET_KEY: it seals the shops' keys and the providers' tokens; make one with: openssl rand -base64 32")
+	}
+	box, err := secret.ParseKeys(v)
+	if err != nil {
+		return nil, wrongUse("TOWPATH_SECRET_KEY: %w", err)
+	}
+	return box, nil
+}
+
+// allowPrivate reads whether shops and providers may be on private addresses.
+func (c console) allowPrivate() (bool, error) { return c.boolSetting("TOWPATH_ALLOW_PRIVATE_URLS") }
+
+// logger reads level and format of the log, which goes to standard error.
+func (c console) logger() (*slog.Logger, error) {
+	level, err := c.settingOr("", "TOWPATH_LOG_LEVEL", "info")
+	if err != nil {
+		return nil, err
+	}
+	format, err := c.settingOr("", "TOWPATH_LOG_FORMAT", "text")
+	if err != nil {
+		return nil, err
+	}
+	var options slog.HandlerOptions
+	var parsed slog.Level
+	if err := parsed.UnmarshalText([]byte(level)); err != nil {
+		return nil, wrongUse("TOWPATH_LOG_LEVEL is %q; use debug, info, warn or error", level)
+	}
+	options.Level = parsed
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(c.err, &options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(c.err, &options)), nil
+	}
+	return nil, wrongUse("TOWPATH_LOG_FORMAT is %q; use text or json", format)
+}
+
+// serverConfig is everything that serve needs.
+type serverConfig struct {
+	DatabaseURL   string
+	Listen        string
+	BaseURL       string
+	Box           *secret.Box
+	AdminPassword string
+	AllowPrivate  bool
+	PerTenant     bool
+	Migrate       bool
+	Roles         roles
+	Workers       int
+	Logger        *slog.Logger
+}
+
+// roles are the parts of Towpath that a process plays.
+type roles struct{ Ingress, Worker, Dashboard bool }
+
+func parseRoles(names []string) (roles, error) {
+	var r roles
+	for _, name := range names {
+		switch name {
+		case "ingress":
+			r.Ingress = true
+		case "worker":
+			r.Worker = true
+		case "dashboard":
+			r.Dashboard = true
+		default:
+			return r, wrongUse("--roles has %q; use ingress, worker, dashboard", name)
+		}
+	}
+	return r, nil
+}
+
+// config reads the command line and the environment of serve.
+func (s serveCommand) config(io console) (serverConfig, error) {
+	var cfg serverConfig
+	var err error
+	read := func(target *string, flag, name, otherwise string) {
+		if err == nil {
+			*target, err = io.settingOr(flag, name, otherwise)
+		}
+	}
+	if cfg.DatabaseURL, err = s.url(io); err != nil {
+		return cfg, err
+	}
+	read(&cfg.Listen, s.Listen, "TOWPATH_LISTEN", "127.0.0.1:8080")
+	read(&cfg.BaseURL, s.BaseURL, "TOWPATH_BASE_URL", "")
+	read(&cfg.AdminPassword, "", "TOWPATH_ADMIN_PASSWORD", "")
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.BaseURL, err = baseURL(cfg.BaseURL, cfg.Listen); err != nil {
+		return cfg, err
+	}
+	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
+		return cfg, err
+	}
+	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
+		return cfg, err
+	}
+	if cfg.Logger, err = io.logger(); err != nil {
+		return cfg, err
+	}
+	if cfg.Box, err = io.box(); err != nil {
+		return cfg, err
+	}
+	cfg.PerTenant, cfg.Migrate, cfg.Workers = s.MetricsPerTenant, s.Migrate, s.Workers
+	if cfg.Workers < 1 || cfg.Workers > 1000 {
+		return cfg, wrongUse("--workers is %d; use 1 to 1000", cfg.Workers)
+	}
+	return cfg, nil
+}
+
+// baseURL is where people reach this Towpath, without a trailing slash.
+func baseURL(set, listen string) (string, error) {
+	if set == "" {
+		if _, _, err := net.SplitHostPort(listen); err != nil {
+			return "", wrongUse("TOWPATH_LISTEN is %q; use host:port", listen)
+		}
+		return "http://" + listen, nil
+	}
+	u, err := url.Parse(set)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", wrongUse("TOWPATH_BASE_URL is %q; use https://host", set)
+	}
+	return strings.TrimRight(set, "/"), nil
+}
+
+// who names the person at the command line, for a run's history.
+func (c console) who() string {
+	name, err := c.setting("USER")
+	if err != nil || name == "" {
+		name = strconv.Itoa(os.Getuid())
+	}
+	return fmt.Sprintf("cli:%s", name)
+}

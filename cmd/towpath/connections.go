@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/magento"
+	"towpath/pkg/metrics"
+	"towpath/pkg/outbound"
+	"towpath/pkg/provider/ledgerv2"
+	"towpath/pkg/provider/xero"
+	"towpath/pkg/secret"
+	"towpath/riverjobs"
+)
+
+// connections makes the clients of shops and ledgers out of their rows: the one
+// place where a sealed secret is opened.
+type connections struct {
+	box     *secret.Box
+	http    *http.Client
+	now     func() time.Time
+	metrics *metrics.Metrics // may be nil: a command counts nothing
+}
+
+func newConnections(box *secret.Box, allowPrivate bool, m *metrics.Metrics) connections {
+	client := outbound.New(outbound.Config{AllowPrivate: allowPrivate})
+	return connections{box: box, http: client, now: time.Now, metrics: m}
+}
+
+// shop makes the client of a tenant's shop.
+func (c connections) shop(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
+	key, err := c.box.Open(tenant.ApiKeySealed, secret.Place(secret.TenantAPIKey, tenant.ID.String()))
+	if err != nil {
+		return nil, fmt.Errorf("open the key of tenant %s: %w", tenant.ID, err)
+	}
+	cfg := magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(key), HTTP: c.http, Now: c.now}
+	if c.metrics != nil {
+		cfg.Observe = c.metrics.ShopRequest
+	}
+	return magento.New(cfg)
+}
+
+// ledger makes the client of a binding's provider.
+func (c connections) ledger(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
+	observe := func(operation, code string, took time.Duration) {
+		if c.metrics != nil {
+			c.metrics.ProviderRequest(binding.Provider, operation, code, took)
+		}
+	}
+	token := func(context.Context) (string, error) {
+		raw, err := c.box.Open(binding.TokenSealed, secret.Place(secret.BindingToken, binding.ID.String()))
+		if err != nil {
+			return "", fmt.Errorf("open the token of binding %s: %w", binding.ID, err)
+		}
+		return string(raw), nil
+	}
+	if binding.Wire == wireV2 {
+		return ledgerv2.New(ledgerv2.Config{
+			BaseURL: binding.ApiUrl, Token: token, HTTP: c.http, Now: c.now, Observe: observe,
+			// FreeAgent itself accepts a second contact with one e-mail.
+			MatchContacts: binding.Provider == "freeagent",
+		})
+	}
+	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Token: token, HTTP: c.http, Now: c.now, Observe: observe})
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/metrics"
+	"towpath/pkg/pgdb"
+)
+
+// livez says that the process answers; it asks nobody.
+func livez(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// readyz says whether this process can do its work: the database answers, no
+// migration is pending, its workers (if it has any) take jobs.
+type readyz struct {
+	pool    *pgxpool.Pool
+	workers func() error
+}
+
+type check struct {
+	Name  string `json:"name"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+// ServeHTTP answers 200 or 503 with every check.
+func (h readyz) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	checks := []check{outcome("database", h.pool.Ping(ctx))}
+	if checks[0].OK {
+		checks = append(checks, outcome("migrations", pgdb.Ready(ctx, h.pool)))
+	}
+	if h.workers != nil {
+		checks = append(checks, outcome("workers", h.workers()))
+	}
+	status := http.StatusOK
+	for _, c := range checks {
+		if !c.OK {
+			status = http.StatusServiceUnavailable
+			w.Header().Set("Retry-After", "5")
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"ready": status == http.StatusOK, "checks": checks})
+}
+
+func outcome(name string, err error) check {
+	if err != nil {
+		return check{Name: name, Error: err.Error()}
+	}
+	return check{Name: name, OK: true}
+}
+
+// queueSnapshot reads what the gauges of the queue show.
+func queueSnapshot(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, error) {
+	queries := dbsqlc.New()
+	return func(ctx context.Context) (metrics.Snapshot, error) {
+		depth, err := queries.QueueDepth(ctx, pool)
+		if err != nil {
+			return metrics.Snapshot{}, err
+		}
+		held, err := queries.SyncRunHeldByReason(ctx, pool)
+		if err != nil {
+			return metrics.Snapshot{}, err
+		}
+		snapshot := metrics.Snapshot{Held: map[string]int64{}}
+		for _, row := range depth {
+			snapshot.Jobs = append(snapshot.Jobs, metrics.JobCount{Kind: row.Kind, State: row.State, Jobs: row.Jobs, OldestSeconds: row.OldestSeconds})
+		}
+		for _, row := range held {
+			snapshot.Held[row.Reason] = row.Runs
+		}
+		return snapshot, nil
+	}
+}
+
+// sweep removes what no one needs any more: expired tokens, processes long gone.
+// If a round is lost, the next one does its work.
+func sweep(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
+	queries := dbsqlc.New()
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := queries.SpentJTIDeleteExpired(ctx, pool, time.Now()); err != nil {
+			logger.WarnContext(ctx, "sweep spent tokens", "error", err)
+		}
+		if _, err := queries.WorkerProcessDeleteDead(ctx, pool); err != nil {
+			logger.WarnContext(ctx, "sweep worker processes", "error", err)
+		}
+	}
+}

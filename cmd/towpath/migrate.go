@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"towpath/pkg/pgdb"
+)
+
+type migrateCommand struct {
+	Up     migrateUp     `cmd:"" help:"Apply what is pending; may be repeated."`
+	Status migrateStatus `cmd:"" help:"What is applied and what is pending."`
+}
+
+type migrateUp struct {
+	database
+	printed
+}
+
+// Run applies River's migrations and ours.
+func (c migrateUp) Run(ctx context.Context, io console) error {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	applied, err := pgdb.Migrate(ctx, pool)
+	if c.JSON {
+		if applied == nil {
+			applied = []pgdb.Applied{}
+		}
+		if printErr := printJSON(io.out, applied); printErr != nil {
+			return printErr
+		}
+		return err
+	}
+	for _, a := range applied {
+		fmt.Fprintf(io.out, "applied %s %d %s (%d ms)\n", a.Source, a.Version, a.Name, a.TookMS)
+	}
+	if err == nil {
+		fmt.Fprintln(io.out, "the database is up to date")
+	}
+	return err
+}
+
+type migrateStatus struct {
+	database
+	printed
+}
+
+// Run prints every migration and its state; exit code 1 if any is pending.
+func (c migrateStatus) Run(ctx context.Context, io console) error {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	status, err := pgdb.ReadStatus(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, status.Migrations)
+	}
+	rows := [][]string{}
+	for _, m := range status.Migrations {
+		at := ""
+		if m.AppliedAt != nil {
+			at = m.AppliedAt.Format(time.RFC3339)
+		}
+		rows = append(rows, []string{m.Source, fmt.Sprint(m.Version), m.Name, string(m.State), at})
+	}
+	return printTable(io.out, []string{"source", "version", "name", "state", "applied_at"}, rows)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/policy"
+	"towpath/pkg/provider"
+	"towpath/riverjobs"
+)
+
+type policyCommand struct {
+	Get policyGet `cmd:"" help:"Print the settings in force, every field."`
+	Set policySet `cmd:"" help:"Replace the settings; runs that are held look again at once."`
+}
+
+type policyGet struct {
+	database
+	printed
+	ID string `arg:"" help:"The binding's id."`
+}
+
+// Run prints the policy as JSON, with or without --json: it is what policy set
+// reads.
+func (c policyGet) Run(ctx context.Context, console console) error {
+	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		row, err := dbsqlc.New().PolicyGet(ctx, pool, dbsqlc.PolicyGetParams{BindingID: binding.ID, Version: binding.PolicyVersion})
+		if err != nil {
+			return fmt.Errorf("read policy: %w", err)
+		}
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, row.Policy, "", "  "); err != nil {
+			return fmt.Errorf("print policy: %w", err)
+		}
+		fmt.Fprintln(console.out, pretty.String())
+		return nil
+	})
+}
+
+type policySet struct {
+	database
+	printed
+	ID   string `arg:"" help:"The binding's id."`
+	File string `required:"" placeholder:"FILE" help:"A JSON object with the settings; - reads standard input. An absent field has its default."`
+}
+
+// policySaved is the answer to policy set.
+type policySaved struct {
+	ID       string              `json:"id"`
+	Version  int32               `json:"policy_version"`
+	Released int                 `json:"held_runs_released"`
+	Errors   []policy.FieldError `json:"errors,omitempty"`
+}
+
+// Run checks everything first: either all of it is saved as a new version, or
+// nothing is and every fault is named.
+func (c policySet) Run(ctx context.Context, console console) error {
+	raw, err := c.read(console)
+	if err != nil {
+		return wrongUse("read --file: %w", err)
+	}
+	parsed, faults, err := policy.Parse(raw)
+	if err != nil {
+		return wrongUse("--file: %w", err)
+	}
+	logger, err := console.logger()
+	if err != nil {
+		return err
+	}
+	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		faults = append(faults, checkReference(binding, parsed)...)
+		if len(faults) > 0 {
+			return c.refuse(console, faults)
+		}
+		client, err := riverjobs.NewInserter(pool, logger)
+		if err != nil {
+			return err
+		}
+		op := &riverjobs.Operator{Pool: pool, Client: client, Who: console.who()}
+		saved, err := savePolicy(ctx, op, binding, parsed)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(console.out, saved)
+		}
+		fmt.Fprintf(console.out, "policy version %d saved; %d held runs look again\n", saved.Version, saved.Released)
+		return nil
+	})
+}
+
+func (c policySet) read(console console) ([]byte, error) {
+	if c.File == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return console.readFile(c.File)
+}
+
+func (c policySet) refuse(console console, faults []policy.FieldError) error {
+	if c.JSON {
+		if err := printJSON(console.out, policySaved{ID: c.ID, Errors: faults}); err != nil {
+			return err
+		}
+		return errSilent
+	}
+	for _, f := range faults {
+		fmt.Fprintf(console.err, "%s: %s: %s\n", f.Field, f.Code, f.Message)
+	}
+	fmt.Fprintln(console.err, "nothing was saved")
+	return errSilent
+}
+
+// checkReference checks the settings against what the provider has told of
+// itself; what it has not told cannot be checked.
+func checkReference(binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
+	var ref provider.Reference
+	if binding.Reference == nil || json.Unmarshal(binding.Reference, &ref) != nil {
+		return nil
+	}
+	return policy.Check(p, ref, binding.Wire)
+}
+
+// savePolicy stores a new version, makes it the binding's and releases the held
+// runs, in one transaction.
+func savePolicy(ctx context.Context, op *riverjobs.Operator, binding dbsqlc.Binding, p policy.Policy) (policySaved, error) {
+	saved := policySaved{ID: binding.ID.String()}
+	queries := dbsqlc.New()
+	err := pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		locked, err := queries.BindingLock(ctx, tx, binding.ID)
+		if err != nil {
+			return fmt.Errorf("lock binding: %w", err)
+		}
+		saved.Version = locked.PolicyVersion + 1
+		err = queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: binding.ID, Version: saved.Version, Policy: policy.Encode(p)})
+		if err != nil {
+			return fmt.Errorf("store policy: %w", err)
+		}
+		err = queries.BindingSetPolicyVersion(ctx, tx, dbsqlc.BindingSetPolicyVersionParams{ID: binding.ID, PolicyVersion: saved.Version})
+		if err != nil {
+			return fmt.Errorf("set policy version: %w", err)
+		}
+		saved.Released, err = op.ReleaseHeld(ctx, tx, binding.ID, saved.Version)
+		return err
+	})
+	return saved, err
+}

@@ -1,0 +1,409 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/riverjobs"
+)
+
+type runsCommand struct {
+	List   runsList   `cmd:"" help:"List runs, newest first."`
+	Show   runsShow   `cmd:"" help:"One run with its history."`
+	Retry  runsRetry  `cmd:"" help:"Start an ended run over, or let a waiting one go on now."`
+	Cancel runsCancel `cmd:"" help:"End a live run; the shop is told that it failed."`
+}
+
+// runFilter narrows a list of runs.
+type runFilter struct {
+	Status string `enum:",queued,running,held,succeeded,skipped_by_policy,failed,cancelled" default:"" help:"Only runs in this status."`
+	Event  string `help:"Only runs of this event, e.g. invoice.created."`
+	Tenant string `placeholder:"UUID" help:"Only runs of this tenant."`
+	Error  string `placeholder:"CODE" help:"Only runs with this error_code, e.g. validation."`
+	Since  string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 24h."`
+	Limit  int32  `default:"100" help:"At most so many runs."`
+}
+
+func (f runFilter) empty() bool {
+	return f.Status == "" && f.Event == "" && f.Tenant == "" && f.Error == "" && f.Since == ""
+}
+
+func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
+	params := dbsqlc.SyncRunListParams{Status: optional(f.Status), Event: optional(f.Event), ErrorCode: optional(f.Error), MaxRows: f.Limit}
+	if f.Limit < 1 {
+		return params, wrongUse("--limit is %d; use 1 or more", f.Limit)
+	}
+	if f.Tenant != "" {
+		id, err := uuid.Parse(f.Tenant)
+		if err != nil {
+			return params, wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", f.Tenant)
+		}
+		params.TenantID = &id
+	}
+	if f.Since != "" {
+		since, err := parseSince(f.Since, now)
+		if err != nil {
+			return params, err
+		}
+		params.Since = &since
+	}
+	return params, nil
+}
+
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, wrongUse("--since is %q; use 2026-04-29T10:00:00Z, 2026-04-29 or 24h", text)
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// runView is a run as the list prints it, fields named as the columns.
+type runView struct {
+	ID                uuid.UUID  `json:"id"`
+	TenantID          uuid.UUID  `json:"tenant_id"`
+	Tenant            string     `json:"tenant"`
+	BindingID         uuid.UUID  `json:"binding_id"`
+	Provider          string     `json:"provider"`
+	Event             string     `json:"event"`
+	EntityType        string     `json:"entity_type"`
+	MagentoEntityID   int64      `json:"magento_entity_id"`
+	IdempotencyKey    string     `json:"idempotency_key"`
+	Status            string     `json:"status"`
+	Stage             string     `json:"stage"`
+	Attempt           int32      `json:"attempt"`
+	NextAttemptAt     *time.Time `json:"next_attempt_at"`
+	HoldReason        *string    `json:"hold_reason"`
+	SkipReason        *string    `json:"skip_reason"`
+	ErrorCode         *string    `json:"error_code"`
+	ErrorMessage      *string    `json:"error_message"`
+	ProviderEntityID  *string    `json:"provider_entity_id"`
+	ProviderReference *string    `json:"provider_reference"`
+	ProviderURL       *string    `json:"provider_url"`
+	ShopTold          *string    `json:"shop_told"`
+	OccurredAt        time.Time  `json:"occurred_at"`
+	ReceivedAt        time.Time  `json:"received_at"`
+	FinishedAt        *time.Time `json:"finished_at"`
+	ToldAt            *time.Time `json:"told_at"`
+}
+
+type runsList struct {
+	database
+	printed
+	runFilter
+}
+
+// Run prints the runs.
+func (c runsList) Run(ctx context.Context, io console) error {
+	params, err := c.params(time.Now())
+	if err != nil {
+		return err
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	list, err := dbsqlc.New().SyncRunList(ctx, pool, params)
+	if err != nil {
+		return fmt.Errorf("list runs: %w", err)
+	}
+	return c.print(io, list)
+}
+
+func (c runsList) print(io console, list []dbsqlc.SyncRunListRow) error {
+	views := []runView{}
+	rows := [][]string{}
+	for _, r := range list {
+		views = append(views, runView(r))
+		rows = append(rows, []string{r.ID.String(), r.ReceivedAt.Format(time.RFC3339), r.Tenant, r.Event,
+			fmt.Sprint(r.MagentoEntityID), r.Status, reasonOf(r), text(r.ProviderReference)})
+	}
+	if c.JSON {
+		return printJSON(io.out, views)
+	}
+	return printTable(io.out, []string{"id", "received_at", "tenant", "event", "entity", "status", "reason", "reference"}, rows)
+}
+
+func reasonOf(r dbsqlc.SyncRunListRow) string {
+	for _, reason := range []*string{r.HoldReason, r.SkipReason, r.ErrorCode} {
+		if reason != nil {
+			return *reason
+		}
+	}
+	return ""
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// runDetail is everything of one run.
+type runDetail struct {
+	runView
+	PolicyVersion int32           `json:"policy_version"`
+	ErrorDetail   *string         `json:"error_detail"`
+	Body          json.RawMessage `json:"body"`
+	Canonical     json.RawMessage `json:"canonical"`
+	Decision      json.RawMessage `json:"decision"`
+	Document      json.RawMessage `json:"document"`
+	Variance      json.RawMessage `json:"variance"`
+	Events        []eventView     `json:"events"`
+}
+
+type eventView struct {
+	At         time.Time `json:"at"`
+	Step       string    `json:"step"`
+	FromStatus *string   `json:"from_status"`
+	ToStatus   string    `json:"to_status"`
+	Attempt    int32     `json:"attempt"`
+	Who        *string   `json:"who"`
+	Why        string    `json:"why"`
+}
+
+type runsShow struct {
+	database
+	printed
+	ID string `arg:"" help:"The run's id."`
+}
+
+// Run prints one run and how it came there.
+func (c runsShow) Run(ctx context.Context, io console) error {
+	id, err := uuid.Parse(c.ID)
+	if err != nil {
+		return wrongUse("%q is no run id; use a UUID (see: towpath runs list)", c.ID)
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	detail, err := readRun(ctx, pool, id)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, detail)
+	}
+	return printRun(io, detail)
+}
+
+func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, error) {
+	queries := dbsqlc.New()
+	row, err := queries.SyncRunWork(ctx, pool, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return runDetail{}, fmt.Errorf("there is no run %s", id)
+	}
+	if err != nil {
+		return runDetail{}, fmt.Errorf("read run %s: %w", id, err)
+	}
+	events, err := queries.SyncRunEventList(ctx, pool, id)
+	if err != nil {
+		return runDetail{}, fmt.Errorf("read history of run %s: %w", id, err)
+	}
+	r := row.SyncRun
+	detail := runDetail{
+		runView: runView{
+			ID: r.ID, TenantID: r.TenantID, Tenant: row.Tenant.Name, BindingID: r.BindingID, Provider: row.Binding.Provider,
+			Event: r.Event, EntityType: r.EntityType, MagentoEntityID: r.MagentoEntityID, IdempotencyKey: r.IdempotencyKey,
+			Status: r.Status, Stage: r.Stage, Attempt: r.Attempt, NextAttemptAt: r.NextAttemptAt, HoldReason: r.HoldReason,
+			SkipReason: r.SkipReason, ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage, ProviderEntityID: r.ProviderEntityID,
+			ProviderReference: r.ProviderReference, ProviderURL: r.ProviderUrl, ShopTold: r.ShopTold, OccurredAt: r.OccurredAt,
+			ReceivedAt: r.ReceivedAt, FinishedAt: r.FinishedAt, ToldAt: r.ToldAt,
+		},
+		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
+		Decision: r.Decision, Document: r.Document, Variance: r.Variance,
+	}
+	for _, e := range events {
+		detail.Events = append(detail.Events, eventView{At: e.At, Step: e.Step, FromStatus: e.FromStatus, ToStatus: e.ToStatus,
+			Attempt: e.Attempt, Who: e.Who, Why: e.Why})
+	}
+	return detail, nil
+}
+
+func printRun(io console, d runDetail) error {
+	fmt.Fprintf(io.out, "run %s\n%s %d of %s, received %s\nstatus %s", d.ID, d.Event, d.MagentoEntityID, d.Tenant,
+		d.ReceivedAt.Format(time.RFC3339Nano), d.Status)
+	for _, more := range []*string{d.HoldReason, d.SkipReason, d.ErrorCode, d.ErrorMessage, d.ErrorDetail} {
+		if more != nil && *more != "" {
+			fmt.Fprintf(io.out, ", %s", *more)
+		}
+	}
+	fmt.Fprintln(io.out)
+	if d.ProviderReference != nil {
+		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, *d.ProviderReference, text(d.ProviderURL))
+	}
+	if d.NextAttemptAt != nil {
+		fmt.Fprintf(io.out, "looked at again at %s\n", d.NextAttemptAt.Format(time.RFC3339))
+	}
+	fmt.Fprintln(io.out)
+	return printTrace(io, d)
+}
+
+// printTrace prints the history with the time of each step since the arrival.
+func printTrace(io console, d runDetail) error {
+	rows := [][]string{}
+	for _, e := range d.Events {
+		rows = append(rows, []string{
+			fmt.Sprintf("%+.1f ms", float64(e.At.Sub(d.ReceivedAt).Microseconds())/1000),
+			e.Step, text(e.FromStatus), e.ToStatus, fmt.Sprint(e.Attempt), text(e.Who), e.Why,
+		})
+	}
+	return printTable(io.out, []string{"after", "step", "from", "to", "attempt", "who", "why"}, rows)
+}
+
+type runsRetry struct {
+	database
+	printed
+	runFilter
+	ID     string `arg:"" optional:"" help:"The run's id; or use the filters."`
+	DryRun bool   `name:"dry-run" help:"Only print what would be retried."`
+}
+
+// Run retries one run, or all that the filters find.
+func (c runsRetry) Run(ctx context.Context, io console) error {
+	if (c.ID == "") == c.empty() {
+		return wrongUse("name one run, or filters such as --status failed")
+	}
+	return eachRun(ctx, io, c.database, c.JSON, func(pool *pgxpool.Pool) ([]uuid.UUID, error) {
+		return c.chosen(ctx, pool)
+	}, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
+		if c.DryRun {
+			return "would be retried", nil
+		}
+		return "retried", op.Retry(ctx, id)
+	})
+}
+
+func (c runsRetry) chosen(ctx context.Context, pool *pgxpool.Pool) ([]uuid.UUID, error) {
+	if c.ID != "" {
+		id, err := uuid.Parse(c.ID)
+		if err != nil {
+			return nil, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", c.ID)
+		}
+		return []uuid.UUID{id}, nil
+	}
+	params, err := c.params(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	list, err := dbsqlc.New().SyncRunList(ctx, pool, params)
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var ids []uuid.UUID
+	for _, r := range list {
+		if r.Status != "succeeded" && r.Status != "running" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids, nil
+}
+
+type runsCancel struct {
+	database
+	printed
+	ID string `arg:"" help:"The run's id."`
+}
+
+// Run cancels one run.
+func (c runsCancel) Run(ctx context.Context, io console) error {
+	return eachRun(ctx, io, c.database, c.JSON, func(*pgxpool.Pool) ([]uuid.UUID, error) {
+		id, err := uuid.Parse(c.ID)
+		if err != nil {
+			return nil, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", c.ID)
+		}
+		return []uuid.UUID{id}, nil
+	}, func(op *riverjobs.Operator, id uuid.UUID) (string, error) { return "cancelled", op.Cancel(ctx, id) })
+}
+
+// runDone is what became of one run under an operator's hand.
+type runDone struct {
+	ID      uuid.UUID `json:"id"`
+	Outcome string    `json:"outcome"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// eachRun lets an operator act on the chosen runs, one transaction each, and
+// prints what became of them; one that cannot be done does not stop the others.
+func eachRun(ctx context.Context, io console, db database, asJSON bool,
+	choose func(*pgxpool.Pool) ([]uuid.UUID, error), act func(*riverjobs.Operator, uuid.UUID) (string, error),
+) error {
+	logger, err := io.logger()
+	if err != nil {
+		return err
+	}
+	pool, err := db.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	client, err := riverjobs.NewInserter(pool, logger)
+	if err != nil {
+		return err
+	}
+	ids, err := choose(pool)
+	if err != nil {
+		return err
+	}
+	op := &riverjobs.Operator{Pool: pool, Client: client, Who: io.who()}
+	done := []runDone{}
+	failed := false
+	for _, id := range ids {
+		outcome, err := act(op, id)
+		d := runDone{ID: id, Outcome: outcome}
+		if err != nil {
+			d.Outcome, d.Error, failed = "failed", err.Error(), true
+			if errors.Is(err, pgx.ErrNoRows) {
+				d.Error = "there is no such run"
+			}
+		}
+		done = append(done, d)
+	}
+	return printDone(io, asJSON, done, failed)
+}
+
+func printDone(io console, asJSON bool, done []runDone, failed bool) error {
+	if asJSON {
+		if err := printJSON(io.out, done); err != nil {
+			return err
+		}
+	} else {
+		for _, d := range done {
+			fmt.Fprintln(io.out, d.ID, d.Outcome, d.Error)
+		}
+		fmt.Fprintf(io.out, "%d runs\n", len(done))
+	}
+	if failed {
+		return errSilent
+	}
+	return nil
+}
+
+func isDuplicate(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/outbound"
+	"towpath/pkg/secret"
+	"towpath/pkg/shopjwt"
+)
+
+type tenantCommand struct {
+	Create tenantCreate `cmd:"" help:"Add a shop with a key of its own."`
+	List   tenantList   `cmd:"" help:"List the shops."`
+}
+
+type tenantCreate struct {
+	database
+	printed
+	Name       string `required:"" help:"What people call the shop."`
+	MagentoURL string `required:"" name:"magento-url" placeholder:"URL" help:"The shop's base URL, without /rest."`
+	ID         string `name:"id" placeholder:"UUID" help:"The tenant's id, where the shop has one already (default: a new one)."`
+	APIKey     string `name:"api-key" placeholder:"KEY" help:"The pairing's master key, 64 hex characters (default: a new one, printed once)."`
+}
+
+var apiKeyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// tenantView is a tenant as the commands print it.
+type tenantView struct {
+	ID               uuid.UUID `json:"id"`
+	Name             string    `json:"name"`
+	MagentoURL       string    `json:"magento_url"`
+	ConnectionStatus string    `json:"connection_status"`
+	CreatedAt        time.Time `json:"created_at"`
+	APIKey           string    `json:"api_key,omitempty"` // only when it was made here
+}
+
+// Run checks everything before it stores anything.
+func (c tenantCreate) Run(ctx context.Context, io console) error {
+	id, err := c.id()
+	if err != nil {
+		return err
+	}
+	key, made, err := c.key()
+	if err != nil {
+		return err
+	}
+	private, err := io.allowPrivate()
+	if err != nil {
+		return err
+	}
+	if err := outbound.CheckURL(c.MagentoURL, private); err != nil {
+		return wrongUse("--magento-url: %w", err)
+	}
+	box, err := io.box()
+	if err != nil {
+		return err
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	err = dbsqlc.New().TenantInsert(ctx, pool, dbsqlc.TenantInsertParams{
+		ID: id, Name: c.Name, MagentoUrl: c.MagentoURL, ConnectionStatus: "active",
+		ApiKeySealed: box.Seal([]byte(key), secret.Place(secret.TenantAPIKey, id.String())),
+	})
+	if isDuplicate(err) {
+		return fmt.Errorf("tenant %s exists already", id)
+	}
+	if err != nil {
+		return fmt.Errorf("store tenant: %w", err)
+	}
+	view := tenantView{ID: id, Name: c.Name, MagentoURL: c.MagentoURL, ConnectionStatus: "active", CreatedAt: time.Now().UTC()}
+	if made {
+		view.APIKey = key
+	}
+	return c.print(io, view)
+}
+
+func (c tenantCreate) print(io console, view tenantView) error {
+	if c.JSON {
+		return printJSON(io.out, view)
+	}
+	fmt.Fprintf(io.out, "tenant %s created\n", view.ID)
+	if view.APIKey != "" {
+		fmt.Fprintf(io.out, "api_key %s\nIt is not shown again: give it to the shop now.\n", view.APIKey)
+	}
+	return nil
+}
+
+func (c tenantCreate) id() (uuid.UUID, error) {
+	if c.ID == "" {
+		return uuid.New(), nil
+	}
+	id, err := uuid.Parse(c.ID)
+	if err != nil {
+		return id, wrongUse("--id is %q; use a UUID", c.ID)
+	}
+	return id, nil
+}
+
+func (c tenantCreate) key() (key string, made bool, err error) {
+	if c.APIKey == "" {
+		key, err = shopjwt.NewAPIKey()
+		return key, true, err
+	}
+	if !apiKeyForm.MatchString(c.APIKey) {
+		return "", false, wrongUse("--api-key must be 64 lower-case hex characters, 256 random bits")
+	}
+	return c.APIKey, false, nil
+}
+
+type tenantList struct {
+	database
+	printed
+}
+
+// Run prints the tenants, oldest first.
+func (c tenantList) Run(ctx context.Context, io console) error {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	tenants, err := dbsqlc.New().TenantList(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("list tenants: %w", err)
+	}
+	views := []tenantView{}
+	rows := [][]string{}
+	for _, t := range tenants {
+		views = append(views, tenantView{ID: t.ID, Name: t.Name, MagentoURL: t.MagentoUrl, ConnectionStatus: t.ConnectionStatus, CreatedAt: t.CreatedAt})
+		rows = append(rows, []string{t.ID.String(), t.Name, t.MagentoUrl, t.ConnectionStatus, t.CreatedAt.Format(time.RFC3339)})
+	}
+	if c.JSON {
+		return printJSON(io.out, views)
+	}
+	return printTable(io.out, []string{"id", "name", "magento_url", "connection_status", "created_at"}, rows)
+}

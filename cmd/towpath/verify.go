@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+type verifyCommand struct {
+	database
+	printed
+}
+
+// promise is one check: a query that finds what breaks it.
+type promise struct {
+	Name  string `json:"name"`
+	Text  string `json:"text"`
+	query string
+}
+
+// finding is the answer to one promise.
+type finding struct {
+	promise
+	Broken  int64    `json:"broken"`
+	Samples []string `json:"samples"`
+}
+
+// promises are read-only and each answers the ids of what breaks it.
+func promises() []promise {
+	return []promise{
+		{"queue_state", "runs and their jobs agree",
+			`SELECT coalesce(run_id::text, 'job ' || job_id) || ': ' || problem FROM run_queue_mismatch`},
+		{"told", "every run that ended is told to the shop, or its job is on the way, or it was given up after all attempts",
+			`SELECT id::text FROM sync_runs WHERE finished_at IS NOT NULL AND shop_told IS NULL`},
+		{"one_document", "no two runs of one organisation have the same document for different invoices",
+			`SELECT string_agg(r.id::text, ', ') FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
+			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice'
+			 GROUP BY b.tenant_id, b.provider, b.org_id, r.provider_entity_id HAVING count(DISTINCT r.magento_entity_id) > 1`},
+		{"one_run_per_invoice", "no invoice of one binding was created by two runs",
+			`SELECT string_agg(id::text, ', ') FROM sync_runs WHERE event = 'invoice.created'
+			 GROUP BY binding_id, magento_entity_id HAVING count(*) > 1`},
+		{"xref", "every invoice that was posted is known by its provider id",
+			`SELECT r.id::text FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
+			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice' AND NOT EXISTS (SELECT 1 FROM entity_xref x
+			   WHERE x.tenant_id = r.tenant_id AND x.provider = b.provider AND x.org_id = b.org_id AND x.entity_type = 'invoice'
+			   AND x.shop_id = r.magento_entity_id::text AND x.provider_id = r.provider_entity_id)`},
+		{"exact_totals", "every posted document comes to the shop's grand_total, by its own answer too",
+			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND entity_type = 'invoice'
+			 AND (variance ? 'total' OR (document -> 'body') <> 'null'::jsonb
+			   AND (document ->> 'total')::numeric <> (canonical ->> 'grand_total')::numeric)`},
+		{"intents", "no run that ended leaves a write open",
+			`SELECT i.run_id::text FROM provider_intents i JOIN sync_runs r ON r.id = i.run_id
+			 WHERE i.settled_at IS NULL AND r.finished_at IS NOT NULL`},
+	}
+}
+
+// Run checks every promise in one snapshot; exit code 1 if one is broken.
+func (c verifyCommand) Run(ctx context.Context, io console) error {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	findings, err := verify(ctx, pool)
+	if err != nil {
+		return err
+	}
+	broken := false
+	for _, f := range findings {
+		broken = broken || f.Broken > 0
+	}
+	if c.JSON {
+		err = printJSON(io.out, findings)
+	} else {
+		printFindings(io, findings)
+	}
+	if err == nil && broken {
+		return errSilent
+	}
+	return err
+}
+
+func verify(ctx context.Context, pool *pgxpool.Pool) ([]finding, error) {
+	var findings []finding
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
+		for _, p := range promises() {
+			rows, err := tx.Query(ctx, p.query)
+			if err != nil {
+				return fmt.Errorf("check %s: %w", p.Name, err)
+			}
+			ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return fmt.Errorf("check %s: %w", p.Name, err)
+			}
+			findings = append(findings, finding{promise: p, Broken: int64(len(ids)), Samples: append([]string{}, ids[:min(len(ids), 10)]...)})
+		}
+		return nil
+	})
+	return findings, err
+}
+
+func printFindings(io console, findings []finding) {
+	for _, f := range findings {
+		mark := "ok    "
+		if f.Broken > 0 {
+			mark = "BROKEN"
+		}
+		fmt.Fprintf(io.out, "%s  %-20s %s\n", mark, f.Name, f.Text)
+		if f.Broken > 0 {
+			fmt.Fprintf(io.out, "        %d found, for instance:\n", f.Broken)
+		}
+		for _, sample := range f.Samples {
+			fmt.Fprintln(io.out, "        "+sample)
+		}
+	}
+}

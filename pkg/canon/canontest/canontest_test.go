@@ -1,0 +1,79 @@
+package canontest_test
+
+import (
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"towpath/pkg/canon"
+	"towpath/pkg/canon/canontest"
+)
+
+// What the contract says of every invoice holds for the samples and for all
+// that is drawn.
+func Test_Invoices_keep_the_contract(t *testing.T) {
+	t.Parallel()
+	for _, s := range canontest.Samples(t) {
+		keepsTheContract(t, s.Invoice)
+	}
+	rapid.Check(t, func(t *rapid.T) { keepsTheContract(t, canontest.DrawInvoice(t)) })
+}
+
+func keepsTheContract(t require.TestingT, inv canon.Invoice) {
+	sum := inv.Subtotal.Add(inv.TaxAmount).Add(inv.ShippingAmount).Add(inv.DiscountAmount)
+	require.True(t, sum.Equal(inv.GrandTotal), "grand total %s of %s", inv.GrandTotal, sum)
+	require.False(t, inv.DiscountAmount.IsPositive())
+	require.False(t, inv.GrandTotal.IsNegative())
+	subtotal, discounts := decimal.Zero, decimal.Zero
+	for _, l := range inv.Lines {
+		subtotal = subtotal.Add(l.LineSubtotal)
+		discounts = discounts.Add(l.Discount())
+		require.False(t, l.LineTax.IsNegative())
+		require.False(t, l.Discount().IsNegative())
+		for _, pennies := range []decimal.Decimal{l.LineSubtotal, l.LineTax, l.LineTotal} {
+			require.True(t, pennies.Equal(pennies.Round(2)), "%s has more than two decimals", pennies)
+		}
+	}
+	require.True(t, subtotal.Equal(inv.Subtotal))
+	require.False(t, discounts.GreaterThan(inv.DiscountAmount.Neg()), "the lines' discounts exceed the header's")
+}
+
+// The drawn invoices are not all of one kind: each trap of the contract comes
+// up among them.
+func Test_Drawn_invoices_show_every_trap(t *testing.T) {
+	t.Parallel()
+	seen := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		inv := canontest.DrawInvoice(t)
+		lineTax, lineDiscount := inv.ShippingTax, decimal.Zero
+		for _, l := range inv.Lines {
+			lineTax = lineTax.Add(l.LineTax)
+			lineDiscount = lineDiscount.Add(l.Discount())
+			note(seen, "discounted line", !l.Discount().IsZero())
+			note(seen, "discount beyond the net line", l.Discount().GreaterThan(l.LineSubtotal))
+			note(seen, "four decimals", !l.UnitPrice.Equal(l.UnitPrice.Round(2)))
+			note(seen, "fractional quantity", !l.Qty.IsInteger())
+			note(seen, "row is not quantity x price", !l.Qty.Mul(l.UnitPrice).Round(2).Equal(l.LineSubtotal))
+			note(seen, "zero line", l.IsZero())
+		}
+		note(seen, "lines' tax misses the header's", !lineTax.Equal(inv.TaxAmount))
+		note(seen, "discount on shipping", !lineDiscount.Neg().Equal(inv.DiscountAmount))
+		note(seen, "untaxed shipping", inv.ShippingTax.IsZero() && !inv.ShippingAmount.IsZero())
+		note(seen, "guest", inv.Customer.IsGuest())
+		note(seen, "foreign currency", inv.Currency == "EUR")
+	})
+	for _, trap := range []string{
+		"discounted line", "discount beyond the net line", "four decimals", "fractional quantity", "row is not quantity x price",
+		"zero line", "lines' tax misses the header's", "discount on shipping", "untaxed shipping", "guest", "foreign currency",
+	} {
+		require.Positive(t, seen[trap], trap)
+	}
+}
+
+func note(seen map[string]int, what string, is bool) {
+	if is {
+		seen[what]++
+	}
+}

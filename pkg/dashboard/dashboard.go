@@ -1,0 +1,98 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/julienschmidt/httprouter"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/secret"
+)
+
+// ErrNothingToRetry is what Config.Retry answers where the run's state leaves
+// nothing to retry.
+var ErrNothingToRetry = errors.New("nothing to retry")
+
+// Config says what the dashboard shows and to whom.
+type Config struct {
+	Pool *pgxpool.Pool
+	// Password is asked for by HTTP Basic, with any user name. Without one the
+	// pages are open to this machine only; see guard.go.
+	Password secret.String
+	// Retry starts an ended run over or lets a waiting one go on now; nil shows
+	// no button. ErrNothingToRetry and pgx.ErrNoRows are told to the person,
+	// anything else counts as the database being away.
+	Retry func(ctx context.Context, runID uuid.UUID) error
+
+	Logger       *slog.Logger     // default: none
+	Now          func() time.Time // default time.Now
+	PageSize     int              // runs on a page; default 50
+	QueryTimeout time.Duration    // of each page's queries in all; default 5 s
+	Refresh      time.Duration    // how often an open page looks again; default 3 s
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.PageSize <= 0 {
+		c.PageSize = 50
+	}
+	if c.QueryTimeout <= 0 {
+		c.QueryTimeout = 5 * time.Second
+	}
+	if c.Refresh <= 0 {
+		c.Refresh = 3 * time.Second
+	}
+	return c
+}
+
+// Dashboard serves the pages. It is safe for concurrent use.
+type Dashboard struct {
+	cfg     Config
+	guard   guard
+	queries *dbsqlc.Queries
+	pages   pages
+	static  static
+}
+
+// New makes a dashboard; it touches neither network nor database.
+func New(cfg Config) *Dashboard {
+	cfg = cfg.withDefaults()
+	files := loadStatic()
+	return &Dashboard{
+		cfg: cfg, guard: newGuard(cfg.Password), queries: dbsqlc.New(),
+		pages: loadPages(files), static: files,
+	}
+}
+
+// Register adds the routes of doc.go to a router.
+func (d *Dashboard) Register(router *httprouter.Router) {
+	read := func(path string, h httprouter.Handle) {
+		router.GET(path, d.guarded(h))
+		router.HEAD(path, d.guarded(h))
+	}
+	read("/dashboard", d.root)
+	read("/dashboard/sync", d.list)
+	read("/dashboard/sync/:id", d.run)
+	read("/dashboard/static/:file", d.file)
+	router.POST("/dashboard/sync/:id/retry", d.guarded(d.retry))
+}
+
+func (d *Dashboard) root(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	http.Redirect(w, r, "/dashboard/sync", http.StatusFound)
+}
+
+// within bounds the queries of one page.
+func (d *Dashboard) within(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), d.cfg.QueryTimeout)
+}

@@ -1,0 +1,105 @@
+package dashboard
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// filter is what the list is narrowed to, as it stands in the address.
+type filter struct {
+	Status, Event, Tenant, Error string // empty: all
+	Before                       string // a cursor; empty: from the newest
+}
+
+const maxFilter = 200
+
+// readFilter takes a filter out of an address; the text says what is wrong with it.
+func readFilter(query url.Values) (f filter, wrong string) {
+	for name, target := range map[string]*string{
+		"status": &f.Status, "event": &f.Event, "tenant": &f.Tenant, "error": &f.Error, "before": &f.Before,
+	} {
+		value := strings.TrimSpace(query.Get(name))
+		if len(value) > maxFilter || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			return filter{}, fmt.Sprintf("%s= holds something that cannot be searched for.", name)
+		}
+		*target = value
+	}
+	return f, ""
+}
+
+// Narrow reports whether anything but the page is chosen.
+func (f filter) Narrow() bool { return f.Status+f.Event+f.Tenant+f.Error != "" }
+
+// address is the list's under this filter.
+func (f filter) address() string {
+	query := url.Values{}
+	for name, value := range map[string]string{
+		"status": f.Status, "event": f.Event, "tenant": f.Tenant, "error": f.Error, "before": f.Before,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if len(query) == 0 {
+		return "/dashboard/sync"
+	}
+	return "/dashboard/sync?" + query.Encode()
+}
+
+// withStatus is the first page of another status.
+func (f filter) withStatus(status string) string {
+	f.Status, f.Before = status, ""
+	return f.address()
+}
+
+// withError is the first page of one error code.
+func (f filter) withError(code string) string {
+	f.Error, f.Before = code, ""
+	return f.address()
+}
+
+func (f filter) newest() string { return f.withStatus(f.Status) }
+
+func (f filter) older(c cursor) string {
+	f.Before = c.String()
+	return f.address()
+}
+
+// cursor is the last run of a page; the next page begins strictly before it.
+type cursor struct {
+	at time.Time
+	id uuid.UUID
+}
+
+// newest is before every run.
+func newest() cursor {
+	return cursor{at: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), id: uuid.Max}
+}
+
+// String is for an address; Postgres keeps microseconds, and so does it.
+func (c cursor) String() string {
+	raw := binary.BigEndian.AppendUint64(nil, uint64(c.at.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(raw, c.id[:]...))
+}
+
+func parseCursor(s string) (cursor, bool) {
+	if s == "" {
+		return newest(), true
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(raw) != 24 {
+		return cursor{}, false
+	}
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC()
+	if at.Year() < 1 || at.Year() > 9999 {
+		return cursor{}, false
+	}
+	return cursor{at: at, id: uuid.UUID(raw[8:])}, true
+}

@@ -1,0 +1,96 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"towpath/pkg/dbsqlc"
+)
+
+// step is one line of a run's history.
+type step struct {
+	At       time.Time
+	After    string // since the arrival
+	Name     string
+	From, To string // From is empty where the status did not change
+	Attempt  int32
+	Who, Why string
+}
+
+// history puts the newest steps, which come newest first, into their order. It
+// reports whether older ones were left out.
+func history(arrived time.Time, newestFirst []dbsqlc.SyncRunEvent) ([]step, bool) {
+	cut := len(newestFirst) > maxSteps
+	if cut {
+		newestFirst = newestFirst[:maxSteps]
+	}
+	steps := make([]step, 0, len(newestFirst))
+	for _, e := range slices.Backward(newestFirst) {
+		s := step{
+			At: e.At, After: after(arrived, e.At), Name: stepName(e.Step), From: text(e.FromStatus), To: e.ToStatus,
+			Attempt: e.Attempt, Who: text(e.Who), Why: e.Why,
+		}
+		if s.From == s.To {
+			s.From = ""
+		}
+		steps = append(steps, s)
+	}
+	return steps, cut
+}
+
+// after is how long after the arrival something was, as "+412 ms".
+func after(arrived, at time.Time) string { return "+" + took(at.Sub(arrived)) }
+
+// rule is one question that the policy asked, as the decision records it.
+type rule struct {
+	Name string `json:"name"`
+	Hit  bool   `json:"hit"`
+	Text string `json:"text"`
+}
+
+func rulesOf(decision []byte) []rule {
+	var d struct {
+		Rules []rule `json:"rules"`
+	}
+	if json.Unmarshal(decision, &d) != nil {
+		return nil
+	}
+	return d.Rules
+}
+
+// document is what the page shows of a posted document before it is unfolded.
+// Amounts are shown as they are stored, digit for digit.
+type document struct {
+	Number, Currency                    string
+	SubTotal, TotalTax, Total, Rounding amount
+	Notes                               []string
+}
+
+type amount string
+
+// UnmarshalJSON takes a number or a string of one.
+func (a *amount) UnmarshalJSON(raw []byte) error {
+	*a = amount(strings.Trim(string(raw), `"`))
+	return nil
+}
+
+// IsZero reports whether there is nothing to show.
+func (a amount) IsZero() bool { return strings.Trim(string(a), "-0.") == "" }
+
+func documentOf(raw []byte) document {
+	var d struct {
+		Number   string   `json:"number"`
+		Currency string   `json:"currency"`
+		SubTotal amount   `json:"sub_total"`
+		TotalTax amount   `json:"total_tax"`
+		Total    amount   `json:"total"`
+		Rounding amount   `json:"rounding"`
+		Notes    []string `json:"notes"`
+	}
+	if json.Unmarshal(raw, &d) != nil {
+		return document{}
+	}
+	return document(d)
+}

@@ -1,0 +1,185 @@
+package dashboard
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/julienschmidt/httprouter"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/syncrun"
+)
+
+// listPage is /dashboard/sync.
+type listPage struct {
+	frame
+	Filter  filter
+	Tabs    []tab
+	Tenants []dbsqlc.DashboardTenantListRow
+	Events  []string
+	Errors  []string
+	Rows    []listRow
+	Older   string // address; empty: nothing older
+	Newest  string // address; empty: this is the newest page
+	Clear   string // the same without filters
+}
+
+// tab is one status with its count.
+type tab struct {
+	Status, Name, Address string
+	Count                 int64
+	Counted, Current      bool
+}
+
+// listRow is one run as the list shows it.
+type listRow struct {
+	ID               uuid.UUID
+	Title, Happened  string
+	Tenant           string
+	Status           string
+	Sentence         string
+	Message          string // the other side's words
+	ErrorCode        string
+	ErrorAddress     string
+	NextAttemptAt    *time.Time
+	Attempt          int32
+	Reference        string
+	Link             string
+	ReceivedAt       time.Time
+	Took, TookDetail string
+}
+
+func (d *Dashboard) list(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	f, wrong := readFilter(r.URL.Query())
+	if wrong != "" {
+		d.badRequest(w, wrong)
+		return
+	}
+	before, ok := parseCursor(f.Before)
+	if !ok {
+		d.badRequest(w, "before= is no page of this list. Begin at the newest run.")
+		return
+	}
+	ctx, cancel := d.within(r)
+	defer cancel()
+	page, err := d.readList(ctx, f, before)
+	if err != nil {
+		d.away(w, r, err)
+		return
+	}
+	d.show(w, http.StatusOK, d.pages.list, page)
+}
+
+func (d *Dashboard) readList(ctx context.Context, f filter, before cursor) (listPage, error) {
+	now := d.cfg.Now()
+	page := listPage{
+		frame: frame{Title: "Sync runs", Now: now, Refresh: d.cfg.Refresh}, Filter: f, Events: syncrun.Events(), Errors: errorCodes(),
+		Clear: filter{}.address(),
+	}
+	params := f.params(before, int32(d.cfg.PageSize+1))
+	runs, err := d.queries.DashboardRunList(ctx, d.cfg.Pool, params)
+	if err != nil {
+		return listPage{}, err
+	}
+	if len(runs) > d.cfg.PageSize {
+		runs = runs[:d.cfg.PageSize]
+		last := runs[len(runs)-1]
+		page.Older = f.older(cursor{at: last.ReceivedAt, id: last.ID})
+	}
+	if f.Before != "" {
+		page.Newest = f.newest()
+	}
+	for _, run := range runs {
+		page.Rows = append(page.Rows, rowOf(now, f, run))
+	}
+	if page.Tenants, err = d.queries.DashboardTenantList(ctx, d.cfg.Pool); err != nil {
+		return listPage{}, err
+	}
+	page.Tabs = d.tabs(ctx, f, params)
+	return page, nil
+}
+
+// params are the query's. A tenant is named by its id or by its name.
+func (f filter) params(before cursor, rows int32) dbsqlc.DashboardRunListParams {
+	params := dbsqlc.DashboardRunListParams{
+		Status: optional(f.Status), Event: optional(f.Event), ErrorCode: optional(f.Error),
+		BeforeAt: before.at, BeforeID: before.id, MaxRows: rows,
+	}
+	if id, ok := parseID(f.Tenant); ok {
+		params.TenantID = &id
+	} else {
+		params.TenantName = optional(f.Tenant)
+	}
+	return params
+}
+
+// countTimeout is what counting may take: it reads every run under the filter,
+// and on a very large table the numbers are left out rather than the page.
+const countTimeout = 2 * time.Second
+
+func (d *Dashboard) tabs(ctx context.Context, f filter, params dbsqlc.DashboardRunListParams) []tab {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	rows, err := d.queries.DashboardRunCount(ctx, d.cfg.Pool, dbsqlc.DashboardRunCountParams{
+		Event: params.Event, TenantID: params.TenantID, TenantName: params.TenantName, ErrorCode: params.ErrorCode,
+	})
+	if err != nil {
+		d.cfg.Logger.WarnContext(ctx, "count runs for the dashboard", "error", err)
+	}
+	counts, all := map[string]int64{}, int64(0)
+	for _, row := range rows {
+		counts[row.Status] = row.Runs
+		all += row.Runs
+	}
+	counted := err == nil
+	tabs := []tab{{Name: "All", Address: f.withStatus(""), Count: all, Counted: counted, Current: f.Status == ""}}
+	for _, status := range syncrun.Statuses() {
+		tabs = append(tabs, tab{
+			Status: status, Name: statusName(status), Address: f.withStatus(status),
+			Count: counts[status], Counted: counted, Current: f.Status == status,
+		})
+	}
+	return tabs
+}
+
+func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
+	words := facts{
+		Now: now, EntityType: run.EntityType, Provider: run.Provider, Status: run.Status, Stage: run.Stage,
+		NextAttemptAt: run.NextAttemptAt, PausedUntil: run.PausedUntil, HoldReason: run.HoldReason, SkipReason: run.SkipReason,
+		ErrorCode: run.ErrorCode, ShopTold: run.ShopTold, // the reference has a column of its own
+	}
+	row := listRow{
+		ID: run.ID, Title: title(run.EntityType, run.MagentoEntityID, []byte(run.Body)), Happened: happened(run.Event),
+		Tenant: run.Tenant, Status: run.Status, Sentence: words.sentence(), Message: text(run.ErrorMessage),
+		ErrorCode: text(run.ErrorCode), NextAttemptAt: run.NextAttemptAt, Attempt: run.Attempt,
+		Reference: text(run.ProviderReference), Link: safeLink(run.ProviderUrl), ReceivedAt: run.ReceivedAt,
+	}
+	if row.ErrorCode != "" {
+		row.ErrorAddress = f.withError(row.ErrorCode)
+	}
+	switch {
+	case run.ToldAt != nil:
+		row.Took, row.TookDetail = took(run.ToldAt.Sub(run.ReceivedAt)), "from arrival until the shop knew"
+	case run.FinishedAt != nil:
+		row.Took, row.TookDetail = took(run.FinishedAt.Sub(run.ReceivedAt)), "from arrival to its end; the shop does not know yet"
+	}
+	return row
+}
+
+// errorCodes are those that the shop may be told, with those that end a run
+// here.
+func errorCodes() []string {
+	codes := []string{"http", "provider", "rate_limited", "auth", "validation", "not_found", "internal", "cancelled"}
+	slices.Sort(codes)
+	return codes
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,105 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// pages are the parsed templates, each with the frame around it.
+type pages struct{ list, run, message *template.Template }
+
+func loadPages(s static) pages {
+	funcs := template.FuncMap{
+		"asset": s.path, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
+		"statusName": statusName, "text": text, "link": safeLink,
+	}
+	parse := func(name string) *template.Template {
+		return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(files, "templates/frame.html", "templates/"+name))
+	}
+	return pages{list: parse("list.html"), run: parse("run.html"), message: parse("message.html")}
+}
+
+// frame is what every page has.
+type frame struct {
+	Title   string
+	Now     time.Time
+	Refresh time.Duration // 0: the page does not look again
+}
+
+// Milliseconds of Refresh, for the script.
+func (f frame) Milliseconds() int64 { return f.Refresh.Milliseconds() }
+
+// Seconds of Refresh, at least one, for browsers without script.
+func (f frame) Seconds() int64 { return max(1, int64(f.Refresh/time.Second)) }
+
+// show renders into memory first: a page is sent whole or not at all.
+func (d *Dashboard) show(w http.ResponseWriter, status int, page *template.Template, data any) {
+	var out bytes.Buffer
+	if err := page.Execute(&out, data); err != nil {
+		d.cfg.Logger.Error("render page", "error", err)
+		http.Error(w, "This page could not be made; the log has more.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // a reader who went away is his own affair
+}
+
+// message is a page that only says something.
+type message struct {
+	frame
+	Heading, Text string
+}
+
+func (d *Dashboard) notFound(w http.ResponseWriter) {
+	d.show(w, http.StatusNotFound, d.pages.message, message{
+		frame: frame{Title: "Not found", Now: d.cfg.Now()}, Heading: "There is no such run",
+		Text: "The address may be cut short, or the run belongs to another database.",
+	})
+}
+
+func (d *Dashboard) badRequest(w http.ResponseWriter, text string) {
+	d.show(w, http.StatusBadRequest, d.pages.message, message{
+		frame: frame{Title: "Not understood", Now: d.cfg.Now()}, Heading: "This address was not understood", Text: text,
+	})
+}
+
+const databaseAway = "Nothing is lost: the shop keeps its events and sends them again, and what was accepted goes on when the database is back. " +
+	"This page looks again by itself."
+
+// away answers for a query that failed: the database cannot be reached, is
+// starting, or is too busy. Nothing was changed.
+func (d *Dashboard) away(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		return // nobody is waiting for the answer
+	}
+	d.cfg.Logger.Error("read for the dashboard", "path", r.URL.Path, "error", err)
+	w.Header().Set("Retry-After", "5")
+	page := message{frame: frame{Title: "Database away", Now: d.cfg.Now()}, Heading: "The database does not answer", Text: databaseAway}
+	if r.Method == http.MethodGet {
+		page.Refresh = 5 * time.Second
+	}
+	d.show(w, http.StatusServiceUnavailable, d.pages.message, page)
+}
+
+func parseID(s string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(s)
+	return id, err == nil && len(s) == 36
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,259 @@
+package dashboard
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"towpath/pkg/syncrun"
+)
+
+// This file says in plain words where a run stands: what waits for what, and
+// what would move it.
+
+// facts are what the words are made of.
+type facts struct {
+	Now                               time.Time
+	EntityType, Provider              string
+	Status, Stage                     string
+	NextAttemptAt, PausedUntil        *time.Time
+	HoldReason, SkipReason, ErrorCode *string
+	ShopTold                          *string
+	Reference                         *string
+}
+
+// sentence says where the run stands, without a full stop.
+func (f facts) sentence() string {
+	switch f.Status {
+	case syncrun.Queued:
+		return f.queued()
+	case syncrun.Running:
+		if f.Stage == "post" {
+			return "Being written to " + f.ledger()
+		}
+		return "Reading the " + f.document() + " from the shop"
+	case syncrun.Held:
+		return "Waits: " + f.held()
+	case syncrun.Succeeded:
+		return f.done()
+	case syncrun.Skipped:
+		return "Left out on purpose: " + skipWords(text(f.SkipReason)) + f.shop()
+	case syncrun.Failed:
+		return errorWords(text(f.ErrorCode)) + f.shop()
+	case syncrun.Cancelled:
+		return "Cancelled" + f.shop()
+	}
+	return ""
+}
+
+func (f facts) queued() string {
+	switch {
+	case f.Stage == "post" && f.PausedUntil != nil && f.PausedUntil.After(f.Now):
+		return f.ledger() + " asked for a pause; every run of this connection waits"
+	case f.Stage == "post" && f.waits():
+		return "Waits to try " + f.ledger() + " again"
+	case f.Stage == "post":
+		return "Waits for a worker to write it to " + f.ledger()
+	case f.waits():
+		return "Waits to ask the shop again"
+	}
+	return "Waits for a worker to read the " + f.document() + " from the shop"
+}
+
+// waits reports whether the next attempt has a time that is still to come.
+func (f facts) waits() bool { return f.NextAttemptAt != nil && f.NextAttemptAt.After(f.Now) }
+
+func (f facts) done() string {
+	said := "In " + f.ledger()
+	if f.Reference != nil && *f.Reference != "" {
+		said += " as " + *f.Reference
+	}
+	return said + f.shop()
+}
+
+// shop is what the shop knows of the end.
+func (f facts) shop() string {
+	switch text(f.ShopTold) {
+	case "pending":
+		return "; the shop is being told"
+	case "told":
+		return "; the shop knows"
+	case "given_up":
+		return "; the shop could not be told"
+	}
+	return ""
+}
+
+func (f facts) held() string {
+	reason := text(f.HoldReason)
+	if reason == "auth" {
+		if f.Stage == "fetch" {
+			return "the shop refuses Towpath's key; pair the shop again"
+		}
+		return f.ledger() + " refuses access; connect the organisation again"
+	}
+	return holdWords(reason)
+}
+
+func (f facts) ledger() string { return ledgerName(f.Provider) }
+
+func (f facts) document() string { return documentName(f.EntityType) }
+
+func holdWords(reason string) string {
+	switch reason {
+	case "event_not_supported":
+		return "this version of Towpath cannot write this kind of event yet"
+	case "missing_mapping":
+		return "a setting that this document needs is missing"
+	case "tax_rate_not_mapped":
+		return "a tax rate of this document has no tax type in the settings"
+	case "total_mismatch":
+		return "the document would not come to the shop's total"
+	case "number_taken":
+		return "its number is taken by another document"
+	case "period_locked":
+		return "its date lies in a locked period"
+	case "currency_not_enabled":
+		return "its currency is not enabled in the ledger"
+	case "account_archived":
+		return "an account of the settings is archived"
+	case "account_invalid":
+		return "an account of the settings cannot be used on invoices"
+	case "contact_archived":
+		return "the contact is archived"
+	case "contact_not_found":
+		return "the contact is not known to this organisation"
+	case "contact_number_taken":
+		return "the contact's number is taken"
+	case "contact_name_taken":
+		return "the contact's name is taken"
+	case "plan_limit":
+		return "the plan's limit of invoices is reached"
+	case "tax_type_invalid":
+		return "a tax type of the settings cannot be used here"
+	}
+	return strings.ReplaceAll(reason, "_", " ")
+}
+
+func skipWords(reason string) string {
+	switch reason {
+	case "unpaid_invoice":
+		return "the invoice is not paid"
+	case "zero_value_invoice":
+		return "the invoice comes to zero"
+	case "outside_sync_since":
+		return "it is older than the start date"
+	case "website_filtered":
+		return "its website is not synced"
+	case "store_filtered":
+		return "its store is not synced"
+	case "payment_method_not_mapped":
+		return "its payment method is not mapped"
+	case "products_not_synced":
+		return "products are not synced"
+	case "PRODUCT_TYPE_NOT_SUPPORTED":
+		return "this type of product is not supported"
+	}
+	return strings.ReplaceAll(reason, "_", " ")
+}
+
+func errorWords(code string) string {
+	switch code {
+	case "validation":
+		return "Refused: the data was not accepted"
+	case "not_found":
+		return "The shop has no such document any more"
+	case "auth":
+		return "Access was refused"
+	case "http", "provider", "rate_limited":
+		return "Given up after all attempts"
+	case "internal":
+		return "Failed inside Towpath"
+	case "":
+		return "Failed"
+	}
+	return "Failed: " + strings.ReplaceAll(code, "_", " ")
+}
+
+func statusName(status string) string {
+	switch status {
+	case syncrun.Skipped:
+		return "Skipped"
+	case "":
+		return ""
+	}
+	return strings.ToUpper(status[:1]) + status[1:]
+}
+
+func ledgerName(provider string) string {
+	switch provider {
+	case "xero":
+		return "Xero"
+	case "freeagent":
+		return "FreeAgent"
+	}
+	return provider
+}
+
+func documentName(entityType string) string {
+	if entityType == "creditmemo" {
+		return "credit memo"
+	}
+	return entityType
+}
+
+// title names a run by its document: "Invoice 100000042", or by the shop's id
+// where the webhook told no number.
+func title(entityType string, id int64, body []byte) string {
+	name := documentName(entityType)
+	if name != "" {
+		name = strings.ToUpper(name[:1]) + name[1:]
+	}
+	if number := documentNumber(body); number != "" {
+		return name + " " + number
+	}
+	return fmt.Sprintf("%s #%d", name, id)
+}
+
+// happened is the event's second half: created, paid, upserted.
+func happened(event string) string {
+	_, what, _ := strings.Cut(event, ".")
+	if what == "upserted" {
+		return "saved"
+	}
+	return what
+}
+
+// stepName is a step of a run's history in plain words.
+func stepName(step string) string {
+	switch step {
+	case "accept":
+		return "Accepted"
+	case "fetch":
+		return "Read from shop"
+	case "post":
+		return "Write to ledger"
+	case "push":
+		return "Tell shop"
+	case "give_up":
+		return "Gave up telling shop"
+	case "retry":
+		return "Retry"
+	case "settings":
+		return "Settings changed"
+	}
+	return step
+}
+
+// retryLabel is what the button says; empty where there is nothing to retry.
+func retryLabel(status string) string {
+	switch status {
+	case syncrun.Failed, syncrun.Cancelled:
+		return "Retry"
+	case syncrun.Skipped:
+		return "Retry under today's settings"
+	case syncrun.Held, syncrun.Queued:
+		return "Retry now"
+	}
+	return ""
+}

@@ -1,0 +1,229 @@
+package magentosim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"towpath/pkg/canon"
+)
+
+// Calculation is the shop's setting "Tax Calculation Method Based On": where the
+// tax is rounded to two decimals.
+type Calculation string
+
+// The three settings; the zero value is RowBased.
+const (
+	UnitBased  Calculation = "unit"  // per piece, then times the quantity
+	RowBased   Calculation = "row"   // per line
+	TotalBased Calculation = "total" // per line too, each line's residue carried on to the next of that rate
+)
+
+// Cart is what is bought and under which settings. Its Invoice is computed as
+// Magento's tax calculation does: exact in between, half up to two decimals at
+// the places that the setting names. Percentages are 20 for 20 %. Amounts are in
+// Currency.
+type Cart struct {
+	Currency        string           // empty: GBP
+	BaseToOrderRate *decimal.Decimal // nil: the shop sends null
+	Customer        canon.Contact    // MagentoID 0: a guest
+	BillingAddress  *canon.Address
+	ShippingAddress *canon.Address
+	PaymentMethod   string // empty: null
+	PONumber        string // empty: null
+	State           string // empty: open
+	WebsiteID       int64  // 0: 1
+	StoreID         int64  // 0: 1
+
+	Items       []Item
+	Calculation Calculation
+	// PricesIncludeTax: an item's Price is gross. Its net price is rounded to two
+	// decimals and then multiplied; with GrossRows the line's net is what the gross
+	// row leaves after its tax, so that quantity x unit price may miss it by pennies.
+	PricesIncludeTax bool
+	GrossRows        bool
+	DiscountAfterTax bool // tax is on the undiscounted amount
+	DiscountOnGross  bool // only with DiscountAfterTax: the discount is a share of net plus tax
+
+	Shipping           decimal.Decimal // net
+	ShippingTaxPercent decimal.Decimal
+	ShippingDiscount   decimal.Decimal // percent; shows only in the header's discount_amount
+	// HeaderTaxOnTotal: the header's tax is computed on the sum of a rate's lines,
+	// while each line keeps its own; they may miss each other by pennies.
+	HeaderTaxOnTotal bool
+}
+
+// Item is one position of a Cart.
+type Item struct {
+	SKU, Name       string
+	Price           decimal.Decimal // up to four decimals
+	Qty             decimal.Decimal // above zero, up to four decimals
+	TaxPercent      decimal.Decimal
+	DiscountPercent decimal.Decimal
+	ProductType     string // empty: simple
+	// Configurable gives two lines with one SKU: the configurable with the money,
+	// then its simple child all zero.
+	Configurable bool
+}
+
+// Invoice is the canonical invoice of the cart. Its numbers follow from id.
+func (c Cart) Invoice(id int64, createdAt time.Time) canon.Invoice {
+	inv := canon.Invoice{
+		MagentoID:        canon.Int(id),
+		IncrementID:      fmt.Sprintf("%09d", 100_000_000+id),
+		OrderID:          canon.Int(5000 + id),
+		OrderIncrementID: fmt.Sprintf("%09d", 200_000_000+id),
+		WebsiteID:        canon.Int(max(c.WebsiteID, 1)),
+		StoreID:          canon.Int(max(c.StoreID, 1)),
+		Currency:         or(c.Currency, "GBP"),
+		State:            or(c.State, canon.StateOpen),
+		Customer:         c.Customer,
+		CreatedAt:        createdAt.UTC().Truncate(time.Second),
+		PaymentMethod:    optional(c.PaymentMethod),
+		BillingAddress:   c.BillingAddress,
+		ShippingAddress:  c.ShippingAddress,
+		PONumber:         optional(c.PONumber),
+		BaseToOrderRate:  c.BaseToOrderRate,
+	}
+	c.compute(&inv)
+	return inv
+}
+
+// CanonicalJSON is inv as the shop answers it: money as JSON numbers.
+func CanonicalJSON(inv canon.Invoice) []byte { return canon.EncodeInvoice(inv) }
+
+func (c Cart) compute(inv *canon.Invoice) {
+	inv.Lines = []canon.Line{}
+	carried := map[string]decimal.Decimal{} // by rate: what rounding left over so far
+	taxed := map[string]decimal.Decimal{}   // by rate: the sum that its tax is due on
+	rates := map[string]decimal.Decimal{}
+	itemTax, discounts := decimal.Zero, decimal.Zero
+	for _, item := range c.Items {
+		line := c.line(item, carried)
+		inv.Lines = append(inv.Lines, line)
+		if item.Configurable {
+			inv.Lines = append(inv.Lines, child(line))
+		}
+		key := item.TaxPercent.String()
+		rates[key] = ratio(item.TaxPercent)
+		taxed[key] = taxed[key].Add(line.LineSubtotal)
+		if !c.DiscountAfterTax {
+			taxed[key] = taxed[key].Sub(line.Discount())
+		}
+		inv.Subtotal = inv.Subtotal.Add(line.LineSubtotal)
+		itemTax = itemTax.Add(line.LineTax)
+		discounts = discounts.Add(line.Discount())
+	}
+	if c.HeaderTaxOnTotal {
+		itemTax = decimal.Zero
+		for key, sum := range taxed {
+			itemTax = itemTax.Add(round2(sum.Mul(rates[key])))
+		}
+	}
+	shippingDiscount := round2(c.Shipping.Mul(ratio(c.ShippingDiscount)))
+	shippingTaxed := c.Shipping
+	if !c.DiscountAfterTax {
+		shippingTaxed = shippingTaxed.Sub(shippingDiscount)
+	}
+	inv.ShippingAmount = c.Shipping
+	inv.ShippingTax = round2(shippingTaxed.Mul(ratio(c.ShippingTaxPercent)))
+	inv.TaxAmount = itemTax.Add(inv.ShippingTax)
+	inv.DiscountAmount = discounts.Add(shippingDiscount).Neg()
+	inv.GrandTotal = inv.Subtotal.Add(inv.TaxAmount).Add(inv.ShippingAmount).Add(inv.DiscountAmount)
+}
+
+func (c Cart) line(item Item, carried map[string]decimal.Decimal) canon.Line {
+	line := canon.Line{
+		SKU: item.SKU, Name: item.Name, Qty: item.Qty,
+		ProductType: optional(or(item.ProductType, "simple")),
+	}
+	if item.Configurable {
+		line.ProductType = optional("configurable")
+	}
+	line.UnitPrice, line.LineSubtotal = c.net(item)
+	share := ratio(item.DiscountPercent)
+	discount := decimal.Zero
+	if !c.DiscountAfterTax {
+		discount = round2(line.LineSubtotal.Mul(share))
+	}
+	line.LineTax = c.tax(item, line.UnitPrice, line.LineSubtotal, discount, carried)
+	if c.DiscountAfterTax {
+		discount = round2(line.LineSubtotal.Mul(share))
+		if c.DiscountOnGross {
+			discount = round2(line.LineSubtotal.Add(line.LineTax).Mul(share))
+		}
+	}
+	line.LineTotal = line.LineSubtotal.Add(line.LineTax).Sub(discount)
+	if !line.LineTax.IsZero() && !line.LineSubtotal.IsZero() {
+		rate := line.LineTax.DivRound(line.LineSubtotal, 4)
+		line.TaxRate = &rate
+	}
+	return line
+}
+
+// net is the unit price without tax and the row's.
+func (c Cart) net(item Item) (unit, row decimal.Decimal) {
+	if !c.PricesIncludeTax {
+		return item.Price, round2(item.Price.Mul(item.Qty))
+	}
+	divisor := decimal.NewFromInt(1).Add(ratio(item.TaxPercent))
+	if !c.GrossRows {
+		unit = item.Price.DivRound(divisor, 2)
+		return unit, round2(unit.Mul(item.Qty))
+	}
+	gross := round2(item.Price.Mul(item.Qty))
+	row = gross.Sub(round2(gross.Sub(gross.DivRound(divisor, 12))))
+	if c.Calculation == UnitBased {
+		unitTax := round2(item.Price.Sub(item.Price.DivRound(divisor, 12)))
+		row = gross.Sub(round2(unitTax.Mul(item.Qty)))
+	}
+	return row.DivRound(item.Qty, 2), row
+}
+
+// tax is that of one line after discount; carried is read and written only
+// where tax is calculated on the total.
+func (c Cart) tax(item Item, unit, row, discount decimal.Decimal, carried map[string]decimal.Decimal) decimal.Decimal {
+	rate := ratio(item.TaxPercent)
+	if c.PricesIncludeTax && c.GrossRows && discount.IsZero() && c.Calculation != TotalBased {
+		return round2(item.Price.Mul(item.Qty)).Sub(row)
+	}
+	exact := row.Sub(discount).Mul(rate)
+	switch c.Calculation {
+	case UnitBased:
+		taxable := unit.Sub(discount.DivRound(item.Qty, 12))
+		return round2(round2(taxable.Mul(rate)).Mul(item.Qty))
+	case TotalBased:
+		key := item.TaxPercent.String()
+		exact = exact.Add(carried[key])
+		rounded := round2(exact)
+		carried[key] = exact.Sub(rounded)
+		return rounded
+	}
+	return round2(exact)
+}
+
+// child is the simple product that was chosen of a configurable one.
+func child(parent canon.Line) canon.Line {
+	return canon.Line{SKU: parent.SKU, Name: parent.Name, Qty: parent.Qty, ProductType: optional("simple")}
+}
+
+// round2 is half up, also below zero: a residue of minus half a penny carried to
+// a line without money gives no negative tax.
+func round2(d decimal.Decimal) decimal.Decimal { return d.Add(decimal.New(5, -3)).RoundFloor(2) }
+
+func ratio(percent decimal.Decimal) decimal.Decimal { return percent.Shift(-2) }
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,78 @@
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Webhook counts one webhook that was answered with an HTTP status after d.
+func (m *Metrics) Webhook(event string, code int, d time.Duration) {
+	if !m.labels.event[event] {
+		event = UnknownEvent
+	}
+	m.webhooks.WithLabelValues(event, m.labels.webhookCode.value(strconv.Itoa(code))).Inc()
+	m.webhookDuration.Observe(d.Seconds())
+	if code == http.StatusAccepted {
+		m.lastWebhook.WithLabelValues().SetToCurrentTime()
+	}
+}
+
+// TenantWebhook counts the same by tenant, where that was asked for. Call it
+// only for tenants that exist.
+func (m *Metrics) TenantWebhook(tenant string, code int) {
+	if m.perTenant {
+		m.tenantWebhooks.WithLabelValues(tenant, m.labels.webhookCode.value(strconv.Itoa(code))).Inc()
+	}
+}
+
+// Refused counts a refused request of the shop by the problem's code.
+func (m *Metrics) Refused(reason string) {
+	m.refusals.WithLabelValues(m.labels.refusal.value(reason)).Inc()
+}
+
+// ClockSkew notes how far the shop's clock is from ours.
+func (m *Metrics) ClockSkew(d time.Duration) { m.clockSkew.Observe(d.Seconds()) }
+
+// Run counts a run that ended, d after its event was accepted.
+func (m *Metrics) Run(provider, event, outcome string, d time.Duration) {
+	event = m.labels.event.value(event)
+	m.runs.WithLabelValues(m.labels.provider.value(provider), event, m.labels.outcome.value(outcome)).Inc()
+	m.runDuration.WithLabelValues(event).Observe(d.Seconds())
+}
+
+// TenantRun counts the same by tenant, where that was asked for.
+func (m *Metrics) TenantRun(tenant, outcome string) {
+	if m.perTenant {
+		m.tenantRuns.WithLabelValues(tenant, m.labels.outcome.value(outcome)).Inc()
+	}
+}
+
+// Skip counts a run that policy left out.
+func (m *Metrics) Skip(reason string) { m.skips.WithLabelValues(m.labels.skip.value(reason)).Inc() }
+
+// Failure counts a run that failed, by the error code that the shop is told.
+func (m *Metrics) Failure(code string) {
+	m.failures.WithLabelValues(m.labels.errorCode.value(code)).Inc()
+}
+
+// Stage notes how long one job of a stage worked, whatever came of it.
+func (m *Metrics) Stage(stage string, d time.Duration) {
+	m.stageDuration.WithLabelValues(m.labels.stage.value(stage)).Observe(d.Seconds())
+}
+
+// ProviderRequest counts one call to a ledger. code is the HTTP status, timeout
+// or error.
+func (m *Metrics) ProviderRequest(provider, operation, code string, d time.Duration) {
+	provider, operation = m.labels.provider.value(provider), m.labels.providerOperation.value(operation)
+	m.providerTotal.WithLabelValues(provider, operation, m.labels.requestCode.value(code)).Inc()
+	m.providerSeconds.WithLabelValues(provider, operation).Observe(d.Seconds())
+}
+
+// ShopRequest counts one call to a shop. code is the HTTP status, timeout or
+// error.
+func (m *Metrics) ShopRequest(operation, code string, d time.Duration) {
+	operation = m.labels.shopOperation.value(operation)
+	m.shopTotal.WithLabelValues(operation, m.labels.requestCode.value(code)).Inc()
+	m.shopSeconds.WithLabelValues(operation).Observe(d.Seconds())
+}

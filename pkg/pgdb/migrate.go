@@ -1,0 +1,201 @@
+package pgdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"towpath/sql"
+)
+
+// migrateLock is the advisory lock of one migrating process: any number that
+// nothing else in the database uses.
+const migrateLock = 7_469_701_824
+
+// lockTimeout bounds how long a migration waits for a table: all that comes
+// after it waits behind it. A migration that timed out is simply run again.
+const lockTimeout = 10 * time.Second
+
+// Applied is one migration that Migrate applied.
+type Applied struct {
+	Source  string `json:"source"`
+	Version int    `json:"version"`
+	Name    string `json:"name"`
+	TookMS  int64  `json:"took_ms"`
+}
+
+// Migrate brings the database up to this binary: River's migrations first, then
+// ours, each in a transaction of its own. It may be called by several processes
+// at once and again at any time: the first does the work, the others wait for
+// it and find nothing to do. If the process dies, the migration it was at is
+// undone, those before it stay, and the next call goes on from there.
+//
+// It uses connections of its own, made from the pool's settings without its
+// timeouts. With an error it returns what was applied before it.
+func Migrate(ctx context.Context, pool *pgxpool.Pool) ([]Applied, error) {
+	return migrate(ctx, pool, sql.Migrations)
+}
+
+func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, error) {
+	own, err := migrationPool(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	defer own.Close()
+	unlock, err := lockMigrations(ctx, own)
+	if err != nil {
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	defer unlock()
+	status, err := readStatus(ctx, own, files)
+	if err == nil {
+		err = status.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	applied, err := migrateRiver(ctx, own)
+	if err != nil {
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	ours, err := migrateOurs(ctx, own, status)
+	if err != nil {
+		err = fmt.Errorf("migrate database: %w", err)
+	}
+	return append(applied, ours...), err
+}
+
+// migrationPool has two connections: one holds the lock, the other works.
+func migrationPool(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
+	cfg := pool.Config()
+	cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = 2, 0, 0
+	params := cfg.ConnConfig.RuntimeParams
+	params["application_name"] = "towpath migrate"
+	params["search_path"] = "public"
+	params["statement_timeout"] = "0"
+	params["idle_in_transaction_session_timeout"] = "0"
+	params["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+	own, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open connections: %w", err)
+	}
+	return own, nil
+}
+
+// lockMigrations waits until no other process migrates. The lock is a
+// transaction's, so it ends with the connection whatever happens.
+func lockMigrations(ctx context.Context, pool *pgxpool.Pool) (unlock func(), err error) {
+	tx, err := pool.Begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("lock migrations: %w", err)
+	}
+	unlock = func() { _ = tx.Rollback(context.WithoutCancel(ctx)) } // if it fails, the connection is closed
+	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = 0`); err != nil {
+		unlock()
+		return nil, fmt.Errorf("lock migrations: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrateLock)); err != nil {
+		unlock()
+		return nil, fmt.Errorf("lock migrations: %w", err)
+	}
+	return unlock, nil
+}
+
+func migrateRiver(ctx context.Context, pool *pgxpool.Pool) ([]Applied, error) {
+	// Asked first, since CREATE SCHEMA IF NOT EXISTS needs the right to create
+	// even where the schema is there.
+	if err := createUnless(ctx, pool, `SELECT to_regnamespace('`+RiverSchema+`') IS NOT NULL`,
+		`CREATE SCHEMA `+RiverSchema); err != nil {
+		return nil, fmt.Errorf("make River's schema: %w", err)
+	}
+	migrator, err := riverMigrator(pool)
+	if err != nil {
+		return nil, err
+	}
+	result, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
+		return nil, fmt.Errorf("apply River's migrations: %w", err)
+	}
+	var applied []Applied
+	for _, v := range result.Versions {
+		applied = append(applied, Applied{
+			Source: SourceRiver, Version: v.Version, Name: v.Name, TookMS: v.Duration.Milliseconds(),
+		})
+	}
+	return applied, nil
+}
+
+func migrateOurs(ctx context.Context, pool *pgxpool.Pool, status Status) ([]Applied, error) {
+	if err := createUnless(ctx, pool, `SELECT to_regclass('public.schema_migrations') IS NOT NULL`, `
+		CREATE TABLE public.schema_migrations (
+			version int PRIMARY KEY,
+			name text NOT NULL,
+			checksum text NOT NULL,
+			applied_at timestamptz NOT NULL DEFAULT now()
+		)`); err != nil {
+		return nil, fmt.Errorf("make table of migrations: %w", err)
+	}
+	var applied []Applied
+	for _, m := range status.Pending() {
+		if m.Source != SourceTowpath {
+			continue
+		}
+		began := time.Now()
+		if err := m.apply(ctx, pool); err != nil {
+			return applied, err
+		}
+		applied = append(applied, Applied{
+			Source: m.Source, Version: m.Version, Name: m.Name, TookMS: time.Since(began).Milliseconds(),
+		})
+	}
+	return applied, nil
+}
+
+// apply runs the file and writes that it ran, as one commit. If the commit's
+// answer is lost, the next Migrate reads which it was.
+func (m Migration) apply(ctx context.Context, pool *pgxpool.Pool) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, m.text); err != nil {
+			return atLine(m.text, err)
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO public.schema_migrations (version, name, checksum)
+			VALUES ($1, $2, $3)`, m.Version, m.Name, m.checksum)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("apply %s: %w", m.label(), err)
+	}
+	return nil
+}
+
+// atLine adds where in the file the server found the error.
+func atLine(text string, err error) error {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Position < 1 {
+		return err
+	}
+	before := []rune(text)
+	before = before[:min(int(pgErr.Position)-1, len(before))]
+	return fmt.Errorf("line %d: %w", strings.Count(string(before), "\n")+1, err)
+}
+
+// createUnless runs create where the question is answered with false.
+func createUnless(ctx context.Context, pool *pgxpool.Pool, exists, create string) error {
+	rows, _ := pool.Query(ctx, exists) // the collector returns the error
+	there, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil || there {
+		return err
+	}
+	_, err = pool.Exec(ctx, create)
+	return err
+}

@@ -1,0 +1,135 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"towpath/pkg/canon"
+)
+
+// Action is what becomes of a document.
+type Action string
+
+// The actions. Decide itself never holds: what an invoice waits for (a mapping,
+// a lock date, an account) shows only against the ledger, and the document's
+// builder says it there.
+const (
+	Post Action = "post"
+	Skip Action = "skip"
+	Hold Action = "hold"
+)
+
+// The skip reasons, as the shop is told them.
+const (
+	SkipUnpaid           = "unpaid_invoice"
+	SkipZeroValue        = "zero_value_invoice"
+	SkipOutsideSince     = "outside_sync_since"
+	SkipWebsite          = "website_filtered"
+	SkipStore            = "store_filtered"
+	SkipPaymentMethod    = "payment_method_not_mapped"
+	SkipProductsOff      = "products_not_synced"
+	SkipProductTypeOther = "PRODUCT_TYPE_NOT_SUPPORTED"
+)
+
+// Decision is what becomes of a document, and why.
+type Decision struct {
+	Action Action `json:"action"`
+	Reason string `json:"reason"` // a skip or hold reason; empty for Post
+	Rules  []Rule `json:"rules"`  // those asked, in order; the last one is the Hit, if any
+}
+
+// Rule is one question that was put to the document.
+type Rule struct {
+	Name string `json:"name"` // of the setting
+	Hit  bool   `json:"hit"`  // it keeps the document out
+	Text string `json:"text"` // one sentence with the values that were compared
+}
+
+// Decide asks the filters in their order and stops at the first that hits.
+//
+// A cancelled invoice is skipped as unpaid whatever sync_unpaid_invoices says:
+// the shop lets only unpaid invoices be cancelled and never revives one, so it
+// will not be paid, there is nothing to book, and holding it would keep it
+// pending for ever.
+func Decide(inv canon.Invoice, p Policy) Decision {
+	decision := Decision{Action: Post, Rules: []Rule{}}
+	for _, f := range filters() {
+		hit, text := f.ask(inv, p)
+		decision.Rules = append(decision.Rules, Rule{Name: f.setting, Hit: hit, Text: text})
+		if hit {
+			decision.Action, decision.Reason = Skip, f.reason
+			break
+		}
+	}
+	return decision
+}
+
+type filter struct {
+	setting string
+	reason  string
+	ask     func(canon.Invoice, Policy) (hit bool, text string)
+}
+
+// filters are in the order in which they are asked.
+func filters() []filter {
+	return []filter{
+		{"sync_unpaid_invoices", SkipUnpaid, unpaid},
+		{"sync_zero_value_invoices", SkipZeroValue, zeroValue},
+		{"sync_since", SkipOutsideSince, tooOld},
+		{"website_filter", SkipWebsite, otherWebsite},
+		{"store_filter", SkipStore, otherStore},
+	}
+}
+
+func unpaid(inv canon.Invoice, p Policy) (bool, string) {
+	switch {
+	case inv.State == canon.StatePaid:
+		return false, "the invoice is paid"
+	case inv.State == canon.StateCancelled:
+		return true, "the invoice is cancelled and will never be paid"
+	case p.SyncUnpaidInvoices:
+		return false, fmt.Sprintf("the invoice is %s, unpaid invoices are synced", inv.State)
+	}
+	return true, fmt.Sprintf("the invoice is %s, unpaid invoices are not synced", inv.State)
+}
+
+func zeroValue(inv canon.Invoice, p Policy) (bool, string) {
+	total := inv.GrandTotal.StringFixed(2) + " " + inv.Currency
+	switch {
+	case !inv.GrandTotal.IsZero():
+		return false, "the grand total is " + total
+	case p.SyncZeroValueInvoices:
+		return false, "the grand total is " + total + ", zero value invoices are synced"
+	}
+	return true, "the grand total is " + total + ", zero value invoices are not synced"
+}
+
+func tooOld(inv canon.Invoice, p Policy) (bool, string) {
+	if p.SyncSince == nil {
+		return false, "no start date is set"
+	}
+	created, since := inv.CreatedAt.UTC().Format(time.RFC3339), p.SyncSince.UTC().Format(time.RFC3339)
+	if inv.CreatedAt.Before(*p.SyncSince) {
+		return true, fmt.Sprintf("created %s, before %s", created, since)
+	}
+	return false, fmt.Sprintf("created %s, not before %s", created, since)
+}
+
+func otherWebsite(inv canon.Invoice, p Policy) (bool, string) {
+	return outside("website", int64(inv.WebsiteID), p.WebsiteFilter)
+}
+
+func otherStore(inv canon.Invoice, p Policy) (bool, string) {
+	return outside("store", int64(inv.StoreID), p.StoreFilter)
+}
+
+func outside(what string, id int64, allowed []int64) (bool, string) {
+	switch {
+	case len(allowed) == 0:
+		return false, fmt.Sprintf("every %s is synced", what)
+	case slices.Contains(allowed, id):
+		return false, fmt.Sprintf("%s %d is among %d", what, id, allowed)
+	}
+	return true, fmt.Sprintf("%s %d is not among %d", what, id, allowed)
+}

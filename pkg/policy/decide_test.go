@@ -1,0 +1,115 @@
+package policy_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"towpath/pkg/canon"
+	"towpath/pkg/canon/canontest"
+	"towpath/pkg/policy"
+)
+
+func Test_Every_sample_is_posted_by_default(t *testing.T) {
+	t.Parallel()
+	for _, s := range canontest.Samples(t) {
+		d := policy.Decide(s.Invoice, policy.Default())
+		require.Equal(t, policy.Post, d.Action, s.Name)
+		require.Empty(t, d.Reason)
+		require.Len(t, d.Rules, 5)
+	}
+}
+
+func Test_Decide_tells_the_first_filter_that_hits(t *testing.T) {
+	t.Parallel()
+	created := time.Date(2026, 4, 29, 9, 59, 58, 0, time.UTC)
+	strict := func(change func(*policy.Policy)) policy.Policy {
+		p := policy.Default()
+		change(&p)
+		return p
+	}
+	since := func(at time.Time) policy.Policy { return strict(func(p *policy.Policy) { p.SyncSince = &at }) }
+	everything := strict(func(p *policy.Policy) {
+		later := created.Add(time.Second)
+		p.SyncUnpaidInvoices, p.SyncZeroValueInvoices, p.SyncSince = false, false, &later
+		p.WebsiteFilter, p.StoreFilter = []int64{9}, []int64{9}
+	})
+	for name, test := range map[string]struct {
+		state  string
+		total  int64
+		policy policy.Policy
+		reason string
+		asked  int
+	}{
+		"open_is_posted":                   {"open", 1, policy.Default(), "", 5},
+		"zero_is_posted":                   {"open", 0, policy.Default(), "", 5},
+		"open_is_skipped":                  {"open", 1, strict(func(p *policy.Policy) { p.SyncUnpaidInvoices = false }), "unpaid_invoice", 1},
+		"paid_is_no_unpaid":                {"paid", 1, strict(func(p *policy.Policy) { p.SyncUnpaidInvoices = false }), "", 5},
+		"cancelled_is_skipped_in_any_case": {"cancelled", 1, policy.Default(), "unpaid_invoice", 1},
+		"zero_is_skipped":                  {"open", 0, strict(func(p *policy.Policy) { p.SyncZeroValueInvoices = false }), "zero_value_invoice", 2},
+		"a_second_too_old":                 {"open", 1, since(created.Add(time.Second)), "outside_sync_since", 3},
+		"at_the_very_second":               {"open", 1, since(created), "", 5},
+		"other_website":                    {"open", 1, strict(func(p *policy.Policy) { p.WebsiteFilter = []int64{2, 3} }), "website_filtered", 4},
+		"own_website":                      {"open", 1, strict(func(p *policy.Policy) { p.WebsiteFilter = []int64{2, 1} }), "", 5},
+		"other_store":                      {"open", 1, strict(func(p *policy.Policy) { p.StoreFilter = []int64{2} }), "store_filtered", 5},
+		"unpaid_comes_first":               {"open", 0, everything, "unpaid_invoice", 1},
+		"zero_comes_before_since":          {"paid", 0, everything, "zero_value_invoice", 2},
+		"since_comes_before_website":       {"paid", 1, everything, "outside_sync_since", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := policy.Decide(canon.Invoice{
+				State: test.state, GrandTotal: decimal.NewFromInt(test.total), Currency: "GBP",
+				CreatedAt: created, WebsiteID: 1, StoreID: 1,
+			}, test.policy)
+			require.Equal(t, test.reason, d.Reason)
+			require.Len(t, d.Rules, test.asked)
+			require.Equal(t, test.reason == "", d.Action == policy.Post)
+		})
+	}
+}
+
+// The filters are written here a second time, each by itself: what is posted
+// hits none of them, what is skipped hits the one named and none before it.
+func Test_Decide_posts_nothing_that_a_filter_excludes(t *testing.T) {
+	t.Parallel()
+	order := []string{"unpaid_invoice", "zero_value_invoice", "outside_sync_since", "website_filtered", "store_filtered"}
+	seen := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		p, inv := drawPolicy(t), canontest.DrawInvoice(t)
+		inv.State = rapid.SampledFrom([]string{"open", "paid", "cancelled"}).Draw(t, "any state")
+		inv.WebsiteID = canon.Int(rapid.Int64Range(0, 4).Draw(t, "website"))
+		inv.StoreID = canon.Int(rapid.Int64Range(0, 4).Draw(t, "store"))
+		if rapid.Bool().Draw(t, "free") {
+			inv.GrandTotal = decimal.Zero
+		}
+		excludes := []bool{
+			inv.State == "cancelled" || inv.State == "open" && !p.SyncUnpaidInvoices,
+			inv.GrandTotal.IsZero() && !p.SyncZeroValueInvoices,
+			p.SyncSince != nil && inv.CreatedAt.Before(*p.SyncSince),
+			len(p.WebsiteFilter) > 0 && !slices.Contains(p.WebsiteFilter, int64(inv.WebsiteID)),
+			len(p.StoreFilter) > 0 && !slices.Contains(p.StoreFilter, int64(inv.StoreID)),
+		}
+		d := policy.Decide(inv, p)
+		seen[d.Reason]++
+		first := slices.Index(excludes, true)
+		if first < 0 {
+			require.Equal(t, policy.Post, d.Action)
+			require.Empty(t, d.Reason)
+			require.Len(t, d.Rules, len(order))
+			return
+		}
+		require.Equal(t, policy.Skip, d.Action)
+		require.Equal(t, order[first], d.Reason)
+		require.Len(t, d.Rules, first+1)
+		for i, rule := range d.Rules {
+			require.Equal(t, i == first, rule.Hit)
+			require.NotEmpty(t, rule.Text)
+		}
+	})
+	require.Len(t, seen, 6, "every reason and posting came up: %v", seen)
+}

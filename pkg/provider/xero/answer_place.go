@@ -1,0 +1,28 @@
+package xero
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// envelope is the part of a place that says nothing to a reader: the wrapper
+// around the one element that was sent.
+var envelope = regexp.MustCompile(`^(Elements|Invoices|Contacts)?\[\d+\]\.?`)
+
+func labelled(place, message string) string {
+	place = envelope.ReplaceAllString(place, "")
+	if place == "" {
+		return message
+	}
+	return place + ": " + message
+}
+
+func join(place, key string) string {
+	if place == "" {
+		return key
+	}
+	return place + "." + key
+}
+
+func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

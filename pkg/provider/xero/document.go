@@ -1,0 +1,145 @@
+package xero
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/shopspring/decimal"
+
+	"towpath/pkg/canon"
+	"towpath/pkg/policy"
+	"towpath/pkg/provider"
+)
+
+const (
+	maxNumber    = 255
+	maxReference = 255
+)
+
+// invoicesBody is what is posted; the field order is fixed, so the same
+// invoice gives the same bytes, hash and idempotency key.
+type invoicesBody struct {
+	Invoices []invoiceBody
+}
+
+type invoiceBody struct {
+	Type            string
+	Contact         contactRef
+	Date            string
+	DueDate         string
+	LineAmountTypes string
+	InvoiceNumber   string
+	Reference       string `json:",omitempty"`
+	Url             string `json:",omitempty"`
+	CurrencyCode    string
+	CurrencyRate    json.Number `json:",omitempty"`
+	Status          string
+	BrandingThemeID string `json:",omitempty"`
+	LineItems       []lineBody
+}
+
+// contactRef names the contact by nothing but its id: further fields would
+// change it.
+type contactRef struct {
+	ContactID string
+}
+
+type lineBody struct {
+	Description    string
+	Quantity       json.Number
+	UnitAmount     json.Number
+	DiscountAmount json.Number `json:",omitempty"`
+	AccountCode    string
+	TaxType        string
+	TaxAmount      json.Number
+	Tracking       []trackingBody `json:",omitempty"`
+}
+
+type trackingBody struct {
+	Name   string
+	Option string
+}
+
+// Document builds the sales invoice for inv. It is pure, so explain shows what
+// a run would post. A document whose total would not be the shop's to the penny,
+// or whose tax or account nobody has mapped, is Held and names what is missing.
+func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
+	return Build(inv, pol, ref, contactID, runURL)
+}
+
+// Build is Document for those who have no client.
+func Build(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
+	b := builder{inv: inv, pol: pol, ref: ref}
+	number := policy.Number(inv, pol)
+	if err := b.check(number); err != nil {
+		return provider.Document{}, err
+	}
+	lines, err := b.lines()
+	if err != nil {
+		return provider.Document{}, err
+	}
+	rounding, err := b.rounding(sum(lines))
+	if err != nil {
+		return provider.Document{}, err
+	}
+	residue := decimal.Zero
+	if rounding != nil {
+		lines, residue = append(lines, *rounding), rounding.unit
+	}
+	body, err := json.Marshal(invoicesBody{Invoices: []invoiceBody{b.header(number, contactID, runURL, lines)}})
+	if err != nil {
+		return provider.Document{}, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode document", Err: err}
+	}
+	total := sum(lines)
+	return provider.Document{
+		Number: number, ContactID: contactID, Currency: inv.Currency, Body: body,
+		SubTotal: total.sub, TotalTax: total.tax, Total: total.total(), Rounding: residue, Notes: b.notes(lines),
+	}, nil
+}
+
+type builder struct {
+	inv     canon.Invoice
+	pol     policy.Policy
+	ref     provider.Reference
+	remarks []string // of the header
+}
+
+// check refuses what no document can be made of.
+func (b *builder) check(number string) error {
+	switch {
+	case b.pol.RevenueAccountCode == "":
+		return held("missing_mapping", "default_xero_revenue_account_code is not set: choose the account for sales in the settings")
+	case number == "" || !asciiOnly(number) || len(number) > maxNumber:
+		return refused("the invoice number " + strconv.Quote(number) + " must be 1 to 255 printable ASCII characters for Xero")
+	case b.inv.GrandTotal.IsNegative():
+		return refused("an invoice cannot have a negative total")
+	case !b.currencyEnabled():
+		return held(reasonCurrencyOff, "the currency "+b.inv.Currency+" is not enabled in Xero: add it under Settings, Currencies")
+	}
+	return nil
+}
+
+// currencyEnabled is true where Xero did not tell its currencies.
+func (b *builder) currencyEnabled() bool {
+	if b.ref.Currencies == nil || b.inv.Currency == b.ref.Organisation.BaseCurrency {
+		return true
+	}
+	for _, code := range b.ref.Currencies {
+		if code == b.inv.Currency {
+			return true
+		}
+	}
+	return false
+}
+
+func refused(message string) *provider.Failure {
+	return &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation, Message: message}
+}
+
+func (b *builder) notes(lines []line) []string {
+	var notes []string
+	for i, l := range lines {
+		notes = append(notes, "line "+strconv.Itoa(i+1)+": "+l.note())
+	}
+	return append(notes, b.remarks...)
+}

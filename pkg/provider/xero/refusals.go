@@ -1,0 +1,88 @@
+package xero
+
+import (
+	"strings"
+
+	"towpath/pkg/provider"
+)
+
+// refusalRule knows one of Xero's validation texts: all of its words occur, in
+// lower case.
+type refusalRule struct {
+	words   []string
+	reason  string
+	message string
+}
+
+// refusalRules are the validation texts that do not mean that the data is
+// wrong: something outside has to change, or the document exists already. In
+// order of importance; everything else is Refused in Xero's own words.
+var refusalRules = []refusalRule{
+	{[]string{"invoice #", "must be unique"}, reasonNumberTaken,
+		"the invoice number is taken in Xero"},
+	{[]string{"another contact has this contact number"}, reasonContactTaken,
+		"the contact number is taken in Xero"},
+	{[]string{"contact name", "already assigned"}, reasonNameTaken,
+		"the contact name is taken in Xero"},
+	{[]string{"archived contact"}, reasonContactArchived,
+		"the contact is archived in Xero: restore it there"},
+	{[]string{"contact", "has been archived"}, reasonContactArchived,
+		"the contact is archived in Xero: restore it there"},
+	{[]string{"contact", "is archived"}, reasonContactArchived,
+		"the contact is archived in Xero: restore it there"},
+	{[]string{"lock date"}, reasonPeriodLocked,
+		"the invoice's date lies in a period that is locked in Xero: move the lock date, or set the status to DRAFT"},
+	{[]string{"not subscribed to currency"}, reasonCurrencyOff,
+		"the invoice's currency is not enabled in Xero: add it under Settings, Currencies"},
+	{[]string{"account code", "archived"}, reasonAccountArchived,
+		"an account of the mapping is archived in Xero: restore it, or choose another account in the settings"},
+	{[]string{"account code", "not a valid code"}, reasonAccountInvalid,
+		"an account of the mapping cannot be used on invoices: choose another account in the settings"},
+	{[]string{"limit of invoices"}, reasonPlanLimit,
+		"the Xero plan's limit of approved invoices is reached: upgrade it, or set the status to DRAFT"},
+	{[]string{"taxtype code"}, reasonTaxInvalid,
+		"a tax type of the mapping cannot be used here: choose another in the settings' tax_rate_map"},
+}
+
+// refusal is the failure for what Xero's validation said. Where several things
+// are wrong the one that has to change outside goes first: the run is held and
+// shows the rest, and the next look says what remains.
+func refusal(said []string) *provider.Failure {
+	words := clip(strings.Join(said, "; "), 2000)
+	for _, r := range refusalRules {
+		for _, line := range said {
+			if r.fits(strings.ToLower(line)) {
+				return &provider.Failure{Kind: provider.Held, Code: provider.CodeProvider, Reason: r.reason, Message: r.message, Detail: words}
+			}
+		}
+	}
+	return &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation, Message: "Xero refused the data", Detail: words}
+}
+
+func (r refusalRule) fits(lower string) bool {
+	for _, w := range r.words {
+		if !strings.Contains(lower, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// held is a failure that goes on by itself once something outside changes.
+func held(reason, message string) *provider.Failure {
+	return &provider.Failure{Kind: provider.Held, Code: provider.CodeProvider, Reason: reason, Message: message}
+}
+
+// hasReason reports whether err is a failure with one of the reasons.
+func hasReason(err error, reasons ...string) bool {
+	if err == nil {
+		return false
+	}
+	f := provider.AsFailure(err)
+	for _, r := range reasons {
+		if f.Reason == r {
+			return true
+		}
+	}
+	return false
+}

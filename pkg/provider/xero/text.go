@@ -1,0 +1,69 @@
+package xero
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// clean is s on one line: valid UTF-8, control characters and runs of space as
+// one space, none at the ends.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.IsSpace(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// cut shortens s to at most n UTF-16 units, Xero's way of counting characters,
+// never inside a rune.
+func cut(s string, n int) string {
+	for i, r := range s {
+		n--
+		if r > 0xFFFF {
+			n--
+		}
+		if n < 0 {
+			return strings.TrimRight(s[:i], " ")
+		}
+	}
+	return s
+}
+
+// units is the length of s as Xero counts it.
+func units(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
+// clip shortens what the other side said to n bytes, never inside a rune, for
+// an operator's eyes.
+func clip(s string, n int) string {
+	s = clean(s)
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// asciiOnly reports whether s is printable ASCII.
+func asciiOnly(s string) bool {
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,198 @@
+package xerosim
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Invoice is a document as a test or a page looks at it; money as text with two
+// decimals.
+type Invoice struct {
+	ID, Number, Reference, Status, Type string
+	ContactID, Currency, CurrencyRate   string
+	Date, DueDate, URL                  string
+	SubTotal, TotalTax, Total           string
+	Lines                               []Line
+}
+
+// Line is one of its lines.
+type Line struct {
+	Description, Account, TaxType     string
+	Quantity, Unit, Amount, TaxAmount string
+}
+
+// Contact is a contact as a test or a page looks at it.
+type Contact struct {
+	ID, Number, Name, Email, Status string
+}
+
+// Invoices are all documents, oldest first, whatever their status.
+func (s *Sim) Invoices() []Invoice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []Invoice{}
+	for _, v := range s.invoices {
+		shown := Invoice{
+			ID: v.id, Number: v.number, Reference: v.reference, Status: v.status, Type: v.kind, ContactID: v.contactID,
+			Currency: v.currency, CurrencyRate: decimalText(v.rate), Date: v.date, DueDate: v.due, URL: v.url,
+			SubTotal: v.sub.FloatString(2), TotalTax: v.tax.FloatString(2), Total: v.total.FloatString(2),
+		}
+		for _, l := range v.lines {
+			shown.Lines = append(shown.Lines, Line{
+				Description: l.description, Account: l.account, TaxType: l.taxType, Quantity: decimalText(l.quantity),
+				Unit: decimalText(l.unit), Amount: l.amount.FloatString(2), TaxAmount: l.tax.FloatString(2),
+			})
+		}
+		list = append(list, shown)
+	}
+	return list
+}
+
+// Contacts are all contacts, oldest first.
+func (s *Sim) Contacts() []Contact {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []Contact{}
+	for _, k := range s.contacts {
+		list = append(list, Contact{ID: k.id, Number: k.number, Name: k.name, Email: k.email, Status: k.status})
+	}
+	return list
+}
+
+// Total is the sum that this Xero computed for the invoice with that number,
+// with two decimals; empty where there is none.
+func (s *Sim) Total(number string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.invoiceBy("", number); v != nil {
+		return v.total.FloatString(2)
+	}
+	return ""
+}
+
+// Calls is how often an operation ("PUT /Invoices") was called, refused calls
+// included.
+func (s *Sim) Calls(operation string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[operation]
+}
+
+// AllCalls are the counters of every operation.
+func (s *Sim) AllCalls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// MostInFlight is the largest number of calls that were open at one moment.
+func (s *Sim) MostInFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits.maxSeenInFlight
+}
+
+// AddContact makes a contact as a person in Xero would, and returns its id. An
+// empty number is usual there.
+func (s *Sim) AddContact(number, name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := &contact{id: s.guid(), number: number, name: name, status: "ACTIVE", raw: map[string]any{}, updated: s.cfg.Now()}
+	s.contacts = append(s.contacts, k)
+	return k.id
+}
+
+// ArchiveContact and RestoreContact are a person's acts in Xero.
+func (s *Sim) ArchiveContact(id string) { s.setContact(id, "ARCHIVED", "") }
+
+// RestoreContact undoes ArchiveContact.
+func (s *Sim) RestoreContact(id string) { s.setContact(id, "ACTIVE", "") }
+
+// MergeContact merges one contact into another: the first is archived and keeps
+// its number.
+func (s *Sim) MergeContact(id, into string) { s.setContact(id, "ARCHIVED", into) }
+
+func (s *Sim) setContact(id, status, merged string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.contactByID(id); k != nil {
+		k.status, k.merged = status, merged
+	}
+}
+
+// SetInvoiceStatus voids or deletes an invoice as a person would.
+func (s *Sim) SetInvoiceStatus(number, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.invoiceBy("", number); v != nil {
+		v.status = status
+	}
+}
+
+// SetLockDates sets the period's and the year's lock date (YYYY-MM-DD, empty:
+// none).
+func (s *Sim) SetLockDates(period, endOfYear string) error {
+	for _, day := range []string{period, endOfYear} {
+		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+			return errors.New("lock date " + day + " is not YYYY-MM-DD")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.org.periodLock, s.org.endOfYear = period, endOfYear
+	return nil
+}
+
+// SetAccountStatus archives or restores an account.
+func (s *Sim) SetAccountStatus(code, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.org.account(code); a != nil {
+		a.status = status
+	}
+}
+
+// RemoveAccount takes an account out of the chart.
+func (s *Sim) RemoveAccount(code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.org.accounts = slices.DeleteFunc(s.org.accounts, func(a account) bool { return a.code == code })
+}
+
+// SetCurrencies replaces the enabled currencies; the base stays.
+func (s *Sim) SetCurrencies(codes ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.org.currencies = append([]string{s.org.base}, codes...)
+}
+
+// SetApprovalsLeft is how many invoices the plan lets approve from now on; -1
+// means no cap.
+func (s *Sim) SetApprovalsLeft(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.approvals = n
+}
+
+// Hide makes a resource ("Currencies") answer 404, as an organisation without it
+// does.
+func (s *Sim) Hide(resource string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.org.hidden[strings.TrimPrefix(resource, "/")] = true
+}
+
+// ThemeID is the id of the branding theme with that name.
+func (s *Sim) ThemeID(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.org.themes {
+		if t.name == name {
+			return t.id
+		}
+	}
+	return ""
+}

@@ -1,0 +1,118 @@
+package xerosim
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// getInvoices lists or shows invoices. Lists without page have no lines.
+func (s *Sim) getInvoices(c call) answer {
+	if c.id != "" {
+		v := s.invoiceBy(c.id, c.id)
+		if v == nil {
+			return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {"text/html"}}}
+		}
+		return s.document(http.StatusOK, fields{"Invoices": []fields{s.showInvoice(v, true)}})
+	}
+	conditions, ok := parseWhere(c.get("where"))
+	if !ok {
+		return exception(http.StatusBadRequest, 16, "QueryParseException", "The where clause could not be parsed")
+	}
+	var found []*invoice
+	for _, v := range s.invoices {
+		if !among(c.get("InvoiceNumbers"), v.number) || !among(c.get("IDs"), v.id) || !among(c.get("Statuses"), v.status) ||
+			!among(c.get("ContactIDs"), v.contactID) || !v.fulfils(conditions) {
+			continue
+		}
+		found = append(found, v)
+	}
+	shown := []fields{}
+	for _, v := range page(c, found) {
+		shown = append(shown, s.showInvoice(v, c.get("page") != ""))
+	}
+	return s.document(http.StatusOK, fields{"Invoices": shown})
+}
+
+func (v *invoice) fulfils(conditions map[string]string) bool {
+	for field, want := range conditions {
+		have, ok := map[string]string{
+			"InvoiceNumber": v.number, "Reference": v.reference, "Type": v.kind, "Status": v.status, "InvoiceID": v.id,
+		}[field]
+		if !ok || !strings.EqualFold(have, want) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Sim) showInvoice(v *invoice, withLines bool) fields {
+	f := fields{
+		"InvoiceID": v.id, "InvoiceNumber": v.number, "Type": v.kind, "Status": v.status, "Reference": v.reference,
+		"DateString": isoDay(v.date), "Date": msDay(v.date), "LineAmountTypes": v.amountTypes,
+		"CurrencyCode": v.currency, "CurrencyRate": s.num(v.rate), "SubTotal": s.num(v.sub), "TotalTax": s.num(v.tax),
+		"Total": s.num(v.total), "AmountDue": s.num(v.total), "AmountPaid": s.num(sumOf()), "AmountCredited": s.num(sumOf()),
+		"HasErrors": s.flag(false), "StatusAttributeString": "OK", "LineItems": []fields{}, "Payments": []fields{}, "Prepayments": []fields{},
+		"UpdatedDateUTC": "/Date(" + strconv.FormatInt(v.updated.UnixMilli(), 10) + "+0000)/",
+	}
+	if v.due != "" {
+		f["DueDateString"], f["DueDate"] = isoDay(v.due), msDay(v.due)
+	}
+	if v.url != "" {
+		f["Url"] = v.url
+	}
+	if who := s.contactByID(v.contactID); who != nil {
+		f["Contact"] = fields{"ContactID": who.id, "Name": who.name, "Addresses": []fields{}, "Phones": []fields{}}
+	} else {
+		f["Contact"] = []fields{} // Xero's way to say that there is none
+	}
+	if withLines {
+		lines := []fields{}
+		for _, l := range v.lines {
+			lines = append(lines, s.showLine(l))
+		}
+		f["LineItems"] = lines
+	}
+	return f
+}
+
+// among reports whether value is in the comma list; an empty list has all.
+func among(list, value string) bool {
+	if list == "" {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(list, ","), func(item string) bool { return strings.EqualFold(item, value) })
+}
+
+var condition = regexp.MustCompile(`^\s*(\w+)\s*==?\s*(?:guid\()?"((?:[^"\\]|\\.)*)"\)?\s*$`)
+
+// parseWhere reads equalities joined by AND; nothing else is understood.
+func parseWhere(where string) (map[string]string, bool) {
+	conditions := map[string]string{}
+	if where == "" {
+		return conditions, true
+	}
+	for _, part := range regexp.MustCompile(`(?i)\s+and\s+|&&`).Split(where, -1) {
+		m := condition.FindStringSubmatch(part)
+		if m == nil {
+			return nil, false
+		}
+		conditions[m[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[2])
+	}
+	return conditions, true
+}
+
+func page[T any](c call, all []T) []T {
+	number, err := strconv.Atoi(c.get("page"))
+	if err != nil || number < 1 {
+		return all
+	}
+	size, err := strconv.Atoi(c.get("pageSize"))
+	if err != nil || size < 1 || size > 1000 {
+		size = 100
+	}
+	from := min((number-1)*size, len(all))
+	return all[from:min(from+size, len(all))]
+}

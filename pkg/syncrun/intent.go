@@ -1,0 +1,116 @@
+package syncrun
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"towpath/pkg/dbsqlc"
+)
+
+// Operations that an intent can stand for.
+const (
+	WriteContact = "contact"
+	WriteInvoice = "invoice"
+)
+
+// Intent is a write at the provider that is about to be made.
+type Intent struct {
+	RunID     uuid.UUID
+	BindingID uuid.UUID
+	Operation string
+	ObjectKey string // the contact's key or the invoice's number
+	BodyHash  string // of the body, so that the idempotency key changes with it
+}
+
+// Taken is an intent on record.
+type Taken struct {
+	Intent
+	Generation int32
+	// Uncertain: this or another run has tried before, so the object may exist.
+	Uncertain bool
+}
+
+// ErrBusy means that something must happen first: an earlier run of the lane,
+// or another run that is writing the same object.
+var ErrBusy = errors.New("another run is at the same document")
+
+// Intend is T3: it takes the lane for the job's run and records the intent. It
+// answers ErrNotMine if the job is no longer this attempt's, and ErrBusy if an
+// earlier run of the lane is alive or another run writes the same object.
+//
+// Once it is committed, "the object may exist" is on record: if the process
+// dies after the call, the next attempt sees the intent and looks first.
+func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Intent) (Taken, error) {
+	_, err := queries.SyncRunJobIsMine(ctx, tx, dbsqlc.SyncRunJobIsMineParams{JobID: jobID, Attempt: int16(attempt)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Taken{}, ErrNotMine
+	}
+	if err != nil {
+		return Taken{}, fmt.Errorf("check job %d: %w", jobID, err)
+	}
+	earlier, err := queries.SyncRunEarlierInLane(ctx, tx, intent.RunID)
+	if err != nil {
+		return Taken{}, fmt.Errorf("take lane of run %s: %w", intent.RunID, err)
+	}
+	if earlier > 0 {
+		return Taken{}, ErrBusy
+	}
+	row, err := queries.ProviderIntentTake(ctx, tx, dbsqlc.ProviderIntentTakeParams{
+		RunID: intent.RunID, BindingID: intent.BindingID, Operation: intent.Operation,
+		ObjectKey: intent.ObjectKey, BodyHash: intent.BodyHash,
+	})
+	if errors.Is(err, pgx.ErrNoRows) || isUniqueViolation(err) {
+		return Taken{}, ErrBusy
+	}
+	if err != nil {
+		return Taken{}, fmt.Errorf("record intent %s %q: %w", intent.Operation, intent.ObjectKey, err)
+	}
+	return Taken{Intent: intent, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers}, nil
+}
+
+// Key is the idempotency key of the write: the same for the same body of the
+// same run until the provider has answered, 64 hex characters.
+func (t Taken) Key() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s/%s/%d", t.RunID, t.Operation, t.ObjectKey, t.BodyHash, t.Generation))
+	return hex.EncodeToString(sum[:])
+}
+
+// Answered records that the provider answered without doing it: it remembers
+// that answer under the key, so the next try needs another. If this is lost,
+// the next try meets the remembered answer once more and comes here again.
+func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX) error {
+	err := queries.ProviderIntentAnswered(ctx, db, dbsqlc.ProviderIntentAnsweredParams{
+		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey,
+	})
+	if err != nil {
+		return fmt.Errorf("note answer to %s %q: %w", t.Operation, t.ObjectKey, err)
+	}
+	return nil
+}
+
+// FoundContact stores the contact's xref and settles its intent, so that the
+// next run of the customer needs no call.
+func FoundContact(ctx context.Context, tx pgx.Tx, taken Taken, xref Xref) error {
+	if err := xref.insert(ctx, tx, taken.RunID); err != nil {
+		return err
+	}
+	err := queries.ProviderIntentSettle(ctx, tx, dbsqlc.ProviderIntentSettleParams{
+		RunID: taken.RunID, Operation: taken.Operation, ObjectKey: taken.ObjectKey,
+	})
+	if err != nil {
+		return fmt.Errorf("settle intent %s %q: %w", taken.Operation, taken.ObjectKey, err)
+	}
+	return nil
+}
+
+func isUniqueViolation(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
+}

@@ -1,0 +1,167 @@
+package syncrun
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"towpath/pkg/dbsqlc"
+)
+
+// Step is one run and the job that worked on it: a transaction touches the run
+// only while it still waits for exactly this job.
+type Step struct {
+	RunID     uuid.UUID
+	JobID     int64
+	NextJobID int64 // inserted in the same transaction; unused by Tell
+}
+
+// Decided is the outcome of the policy for one run.
+type Decided struct {
+	Step
+	Canonical  json.RawMessage // null for events that have none
+	Decision   json.RawMessage
+	SkipReason string // empty: the document is to be posted
+}
+
+// Decide is T2: it stores canonical and decision and moves each run on to its
+// next job. If the process dies before the commit, the shop is read again;
+// after it, run and next job exist together.
+func Decide(ctx context.Context, tx pgx.Tx, who string, set []Decided) error {
+	rows := dbsqlc.SyncRunDecideManyParams{Who: who}
+	for _, d := range set {
+		rows.ID = append(rows.ID, d.RunID)
+		rows.JobID = append(rows.JobID, d.JobID)
+		rows.NextJobID = append(rows.NextJobID, d.NextJobID)
+		rows.Canonical = append(rows.Canonical, d.Canonical)
+		rows.Decision = append(rows.Decision, d.Decision)
+		rows.SkipReason = append(rows.SkipReason, d.SkipReason)
+	}
+	updated, err := queries.SyncRunDecideMany(ctx, tx, rows)
+	return all(updated, len(set), "store decision", err)
+}
+
+// Xref is one pair of shop id and provider id.
+type Xref struct {
+	TenantID   uuid.UUID
+	Provider   string
+	OrgID      string
+	EntityType string // invoice or contact
+	ShopID     string
+	ProviderID string
+	Reference  *string
+	URL        *string
+}
+
+// Posted is a document that exists at the provider.
+type Posted struct {
+	Step
+	Xref     Xref
+	Document json.RawMessage // number, totals and body as they were sent
+	Variance json.RawMessage // JSON null where the answer's totals are ours
+	Why      string
+}
+
+// Post is T4: it stores what the provider answered, the xref, settles the run's
+// intents and moves each run on to the job that tells the shop. If the process
+// dies before the commit, the next attempt finds the intent, looks the document
+// up by its number and adopts it.
+func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
+	rows := dbsqlc.SyncRunPostManyParams{Who: who}
+	for _, p := range set {
+		rows.ID = append(rows.ID, p.RunID)
+		rows.JobID = append(rows.JobID, p.JobID)
+		rows.NextJobID = append(rows.NextJobID, p.NextJobID)
+		rows.ProviderEntityID = append(rows.ProviderEntityID, p.Xref.ProviderID)
+		rows.ProviderReference = append(rows.ProviderReference, value(p.Xref.Reference))
+		rows.ProviderUrl = append(rows.ProviderUrl, value(p.Xref.URL))
+		rows.Document = append(rows.Document, p.Document)
+		rows.Variance = append(rows.Variance, p.Variance)
+		rows.Why = append(rows.Why, p.Why)
+	}
+	updated, err := queries.SyncRunPostMany(ctx, tx, rows)
+	if err := all(updated, len(set), "store result", err); err != nil {
+		return err
+	}
+	for _, p := range set {
+		if err := p.Xref.insert(ctx, tx, p.RunID); err != nil {
+			return err
+		}
+		if err := queries.ProviderIntentSettleRun(ctx, tx, p.RunID); err != nil {
+			return fmt.Errorf("settle intents of run %s: %w", p.RunID, err)
+		}
+	}
+	return nil
+}
+
+func (x Xref) insert(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error {
+	err := queries.EntityXrefInsert(ctx, db, dbsqlc.EntityXrefInsertParams{
+		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID,
+		ProviderID: x.ProviderID, ProviderReference: x.Reference, ProviderUrl: x.URL, RunID: runID,
+	})
+	if err != nil {
+		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, err)
+	}
+	return nil
+}
+
+// Ended is a run that its worker ended without a document.
+type Ended struct {
+	Step
+	Stage   string // fetch or post
+	Code    string // error_code told to the shop
+	Message string // for the merchant
+	Detail  string // for the operator
+}
+
+// Fail ends a run as failed and moves it on to the job that tells the shop.
+func Fail(ctx context.Context, tx pgx.Tx, who string, e Ended) error {
+	_, err := queries.SyncRunFail(ctx, tx, dbsqlc.SyncRunFailParams{
+		ID: e.RunID, JobID: e.JobID, NextJobID: e.NextJobID, Step: e.Stage, Who: who,
+		ErrorCode: &e.Code, ErrorMessage: &e.Message, ErrorDetail: &e.Detail,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNotMine
+	}
+	if err != nil {
+		return fmt.Errorf("fail run %s: %w", e.RunID, err)
+	}
+	if err := queries.ProviderIntentSettleRun(ctx, tx, e.RunID); err != nil {
+		return fmt.Errorf("settle intents of run %s: %w", e.RunID, err)
+	}
+	return nil
+}
+
+// Tell is T5: the shop knows how the runs ended. If the process dies before the
+// commit, the shop is told the same once more.
+func Tell(ctx context.Context, tx pgx.Tx, who string, attempt int, set []Step) error {
+	rows := dbsqlc.SyncRunTellManyParams{Who: who, Attempt: int32(attempt)}
+	for _, s := range set {
+		rows.ID = append(rows.ID, s.RunID)
+		rows.JobID = append(rows.JobID, s.JobID)
+	}
+	updated, err := queries.SyncRunTellMany(ctx, tx, rows)
+	return all(updated, len(set), "note that the shop was told", err)
+}
+
+// all checks that every run of the set was still waiting for its job.
+func all(updated []uuid.UUID, want int, verb string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	if len(updated) != want {
+		return fmt.Errorf("%s: %w", verb, ErrNotMine)
+	}
+	return nil
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

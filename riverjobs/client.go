@@ -1,0 +1,121 @@
+package riverjobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"towpath/pkg/dbsqlc"
+)
+
+// Schema is the Postgres schema of River's tables.
+const Schema = "river"
+
+// Client is River's client on pgx.
+type Client = river.Client[pgx.Tx]
+
+// NewInserter makes a client that inserts and changes jobs and works none: it
+// never leads, so it may know no workers.
+func NewInserter(pool *pgxpool.Pool, logger *slog.Logger) (*Client, error) {
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: Schema, Logger: quiet(logger), SkipUnknownJobCheck: true})
+	if err != nil {
+		return nil, fmt.Errorf("make river client: %w", err)
+	}
+	return client, nil
+}
+
+// NewWorker makes the client that works all kinds. riverPool is River's own;
+// the transactions of the workers use cfg.Pool. clientID is the process's, as
+// Join gave it. Every worker client knows every kind: one that did not would,
+// as leader, discard the others' stuck jobs.
+func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, error) {
+	p := &pipeline{Config: cfg, who: clientID, queries: dbsqlc.New()}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &fetchCanonical{pipeline: p})
+	river.AddWorker(workers, &postInvoice{pipeline: p})
+	river.AddWorker(workers, &pushSyncState{pipeline: p})
+	queues := map[string]river.QueueConfig{}
+	for _, args := range []river.JobArgsWithInsertOpts{FetchCanonicalArgs{}, PostInvoiceArgs{}, PushSyncStateArgs{}} {
+		queues[args.InsertOpts().Queue] = river.QueueConfig{MaxWorkers: cfg.Workers}
+	}
+	client, err := river.NewClient(riverpgxv5.New(riverPool), &river.Config{
+		ID:                   clientID,
+		Schema:               Schema,
+		Logger:               quiet(cfg.Logger),
+		Queues:               queues,
+		Workers:              workers,
+		MaxAttempts:          maxAttempts,
+		RetryPolicy:          retryPolicy{now: cfg.Now},
+		RescueStuckJobsAfter: rescueAfter,
+		SoftStopTimeout:      cfg.SoftStop,
+		FetchCooldown:        10 * time.Millisecond,
+		FetchPollInterval:    time.Second,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make river client: %w", err)
+	}
+	return client, nil
+}
+
+// Enqueue inserts the first job of each run; it is the ingress's Enqueue.
+func Enqueue(client *Client) func(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
+	return func(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
+		params := make([]river.InsertManyParams, len(runIDs))
+		for i, id := range runIDs {
+			params[i] = river.InsertManyParams{Args: FetchCanonicalArgs{RunID: id}}
+		}
+		results, err := client.InsertManyTx(ctx, tx, params)
+		if err != nil {
+			return nil, fmt.Errorf("insert %d jobs: %w", len(runIDs), err)
+		}
+		ids := make([]int64, len(results))
+		for i, r := range results {
+			ids[i] = r.Job.ID
+		}
+		return ids, nil
+	}
+}
+
+// newClientID names this process among all that share the database.
+func newClientID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	return fmt.Sprintf("%s-%d-%s", strings.ReplaceAll(host, " ", "_"), os.Getpid(), uuid.NewString()[:8])
+}
+
+// quiet keeps River's own words for what goes wrong: the pipeline logs one line
+// an attempt itself.
+func quiet(logger *slog.Logger) *slog.Logger {
+	return slog.New(atLeast{Handler: logger.Handler(), level: slog.LevelWarn})
+}
+
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+// Enabled leaves out what lies below the level.
+func (h atLeast) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.level && h.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs keeps the level.
+func (h atLeast) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return atLeast{h.Handler.WithAttrs(attrs), h.level}
+}
+
+// WithGroup keeps the level.
+func (h atLeast) WithGroup(name string) slog.Handler {
+	return atLeast{h.Handler.WithGroup(name), h.level}
+}

@@ -1,0 +1,73 @@
+package riverjobs
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+)
+
+// The stages of a run, as sync_runs.stage has them.
+const (
+	stageFetch = "fetch"
+	stagePost  = "post"
+	stagePush  = "push"
+)
+
+// maxAttempts with the delays of retryPolicy come to about seven days.
+const maxAttempts = 180
+
+// Timeouts of one attempt. They bound the calls made in it; RescueStuckJobsAfter
+// lies above the longest.
+const (
+	fetchTimeout = 45 * time.Second
+	postTimeout  = 2 * time.Minute
+	pushTimeout  = 45 * time.Second
+	rescueAfter  = 4 * time.Minute
+)
+
+// FetchCanonicalArgs reads the canonical document of a run from the shop.
+type FetchCanonicalArgs struct {
+	RunID uuid.UUID `json:"run_id"`
+}
+
+// Kind is the name in river_job.
+func (FetchCanonicalArgs) Kind() string { return "fetch_canonical" }
+
+// InsertOpts puts each kind in a queue of its own: a slow shop must not take
+// the workers that write to the ledger.
+func (FetchCanonicalArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: "fetch_canonical", MaxAttempts: maxAttempts}
+}
+
+// PostInvoiceArgs writes a run's invoice to the ledger.
+type PostInvoiceArgs struct {
+	RunID uuid.UUID `json:"run_id"`
+}
+
+// Kind is the name in river_job.
+func (PostInvoiceArgs) Kind() string { return "post_invoice" }
+
+// InsertOpts puts each kind in a queue of its own.
+func (PostInvoiceArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: "post_invoice", MaxAttempts: maxAttempts}
+}
+
+// PushSyncStateArgs tells the shop how a run ended. towpath_insert_push in
+// schema.sql inserts the same job where a run is ended in SQL.
+type PushSyncStateArgs struct {
+	RunID uuid.UUID `json:"run_id"`
+}
+
+// Kind is the name in river_job.
+func (PushSyncStateArgs) Kind() string { return "push_sync_state" }
+
+// InsertOpts puts each kind in a queue of its own.
+func (PushSyncStateArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: "push_sync_state", MaxAttempts: maxAttempts}
+}
+
+// Kinds are all job kinds, in the order of the pipeline.
+func Kinds() []string {
+	return []string{FetchCanonicalArgs{}.Kind(), PostInvoiceArgs{}.Kind(), PushSyncStateArgs{}.Kind()}
+}

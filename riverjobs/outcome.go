@@ -1,0 +1,114 @@
+package riverjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"towpath/pkg/provider"
+)
+
+// What River does with each kind of failure:
+//
+//	kind          what happens                                            attempt
+//	temporary     error: retried after about 1 s, 2 s, 4 s, ...           counted
+//	unknown       the same; the next attempt looks before it writes       counted
+//	rate_limited  snooze until the provider's time, the binding pauses    given back
+//	auth          tenant or binding marked, run held                      given back
+//	held          run held with its reason, looked at again               given back
+//	refused, gone the run fails in this job's own transaction             -
+//	bug           error; the run fails after bugAttempts                  counted
+//
+// Whatever kind, the last attempt fails the run in its own transaction.
+const (
+	bugAttempts   = 8
+	holdRecheck   = 5 * time.Minute
+	authRecheck   = 5 * time.Minute
+	rateLimitWait = 5 * time.Second
+	busyWait      = time.Second
+)
+
+// The report is what the worker says of its attempt. River merges it into the
+// job's metadata with the change of state, and the trigger carries both.
+type report struct {
+	Attempt int    `json:"attempt"`
+	Outcome string `json:"outcome"` // retry, wait or held
+	Reason  string `json:"reason,omitempty"`
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// reportKey is the metadata key that sync_run_carry in schema.sql reads.
+const reportKey = "towpath"
+
+// verdict is what is to be done about a failed attempt.
+type verdict struct {
+	end    bool          // fail the run now
+	snooze time.Duration // positive: wait without counting the attempt
+	report report
+}
+
+// judge is the table above as code; it has no effect.
+func judge(f *provider.Failure, attempt int) verdict {
+	say := report{Attempt: attempt, Outcome: "retry", Reason: f.Reason, Code: f.Code, Message: f.Message, Detail: detail(f)}
+	switch f.Kind {
+	case provider.Refused, provider.Gone:
+		return verdict{end: true, report: say}
+	case provider.RateLimited:
+		say.Outcome = "wait"
+		return verdict{snooze: orDefault(f.RetryAfter, rateLimitWait), report: say}
+	case provider.Auth:
+		say.Outcome, say.Reason = "held", "auth"
+		return verdict{snooze: orDefault(f.RetryAfter, authRecheck), report: say}
+	case provider.Held:
+		say.Outcome = "held"
+		return verdict{snooze: orDefault(f.RetryAfter, holdRecheck), report: say}
+	case provider.Temporary, provider.Unknown:
+		return verdict{end: attempt >= maxAttempts, report: say}
+	default:
+		return verdict{end: attempt >= bugAttempts, report: say}
+	}
+}
+
+// waiting turns a verdict that does not end the run into what River must be
+// told. The report is written with the job's change of state, not here.
+func waiting(ctx context.Context, v verdict, cause error) error {
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) || errors.Is(ctx.Err(), context.Canceled) {
+		// Stopping, or cancelled by an operator: River knows which, and takes
+		// the job back without counting the attempt in the first case.
+		return fmt.Errorf("give back: %w", context.Canceled)
+	}
+	if err := river.MetadataSet(ctx, reportKey, v.report); err != nil {
+		return errors.Join(cause, err)
+	}
+	if v.snooze > 0 {
+		return river.JobSnooze(v.snooze)
+	}
+	return cause
+}
+
+func detail(f *provider.Failure) string {
+	text := f.Detail
+	if f.Err != nil {
+		if text != "" {
+			text += "; "
+		}
+		text += f.Err.Error()
+	}
+	const most = 2000
+	if len(text) > most {
+		text = text[:most]
+	}
+	return text
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}

@@ -1,0 +1,40 @@
+package riverjobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"towpath/pkg/syncrun"
+)
+
+// pushSyncState tells the shop how a run ended. If the process stops after the
+// call and before T5, the shop is told the same once more, which is harmless.
+type pushSyncState struct {
+	river.WorkerDefaults[PushSyncStateArgs]
+	*pipeline
+}
+
+// Timeout bounds one attempt.
+func (w *pushSyncState) Timeout(*river.Job[PushSyncStateArgs]) time.Duration { return pushTimeout }
+
+// Work is one attempt.
+func (w *pushSyncState) Work(ctx context.Context, job *river.Job[PushSyncStateArgs]) error {
+	return attempt(ctx, w.pipeline, job, stagePush, job.Args.RunID, func(ctx context.Context, run work) error {
+		shop, err := w.Shops(run.Tenant)
+		if err != nil {
+			return err
+		}
+		if err := shop.PushSyncState(ctx, endState(run)); err != nil {
+			return err
+		}
+		if err := w.recovered(ctx, run); err != nil {
+			return err
+		}
+		return inCompletion(ctx, w.pipeline, job, func(ctx context.Context, tx pgx.Tx) error {
+			return syncrun.Tell(ctx, tx, w.who, job.Attempt, []syncrun.Step{{RunID: run.SyncRun.ID, JobID: job.ID}})
+		})
+	})
+}

@@ -1,0 +1,56 @@
+-- name: BindingInsert :exec
+INSERT INTO bindings (id, tenant_id, provider, wire, api_url, org_id, token_sealed)
+VALUES (@id, @tenant_id, @provider, @wire, @api_url, @org_id, @token_sealed);
+
+-- name: BindingGet :one
+SELECT *
+FROM bindings
+WHERE id = @id;
+
+-- name: BindingList :many
+SELECT *
+FROM bindings
+ORDER BY created_at, id;
+
+-- Every binding of a tenant that may take events; the hot path of the ingress.
+-- name: BindingLiveByTenant :many
+SELECT id, provider, status, policy_version
+FROM bindings
+WHERE tenant_id = @tenant_id
+    AND status <> 'revoked'
+ORDER BY created_at, id;
+
+-- name: BindingRevoke :execrows
+UPDATE bindings
+SET status = 'revoked', revoked_at = now(), token_sealed = NULL
+WHERE id = @id
+    AND status <> 'revoked';
+
+-- name: BindingSetStatus :execrows
+UPDATE bindings
+SET status = @status
+WHERE id = @id
+    AND status NOT IN ('revoked', @status);
+
+-- A pause only ever grows: two answers that name different times mean the later.
+-- name: BindingPauseUntil :exec
+UPDATE bindings
+SET paused_until = greatest(paused_until, @until::timestamptz)
+WHERE id = @id;
+
+-- name: BindingSetReference :exec
+UPDATE bindings
+SET reference = @reference, reference_at = @reference_at::timestamptz
+WHERE id = @id;
+
+-- name: BindingSetPolicyVersion :exec
+UPDATE bindings
+SET policy_version = @policy_version
+WHERE id = @id;
+
+-- Serialises two saves of one binding's policy.
+-- name: BindingLock :one
+SELECT *
+FROM bindings
+WHERE id = @id
+FOR UPDATE;

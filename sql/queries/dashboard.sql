@@ -1,0 +1,86 @@
+-- A page of runs, newest first, strictly before (before_at, before_id). The body
+-- comes whole: taking JSON apart here would fail the page for a text in it that
+-- Postgres cannot hold (\u0000). One too large to be looked into is left out.
+-- name: DashboardRunList :many
+SELECT run.id, tenant.name AS tenant, binding.provider, binding.status AS binding_status, binding.paused_until,
+    run.event, run.entity_type, run.magento_entity_id, run.status, run.stage, run.attempt, run.next_attempt_at,
+    run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference, run.provider_url,
+    run.shop_told, run.received_at, run.finished_at, run.told_at,
+    CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
+    AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
+    AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
+    AND (sqlc.narg('tenant_name')::text IS NULL OR tenant.name = sqlc.narg('tenant_name'))
+    AND (sqlc.narg('error_code')::text IS NULL OR run.error_code = sqlc.narg('error_code'))
+    AND (run.received_at, run.id) < (@before_at::timestamptz, @before_id::uuid)
+ORDER BY run.received_at DESC, run.id DESC
+LIMIT @max_rows;
+
+-- How many runs there are in each status under the other filters.
+-- name: DashboardRunCount :many
+SELECT run.status, count(*) AS runs
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+WHERE (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
+    AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
+    AND (sqlc.narg('tenant_name')::text IS NULL OR tenant.name = sqlc.narg('tenant_name'))
+    AND (sqlc.narg('error_code')::text IS NULL OR run.error_code = sqlc.narg('error_code'))
+GROUP BY run.status;
+
+-- One run with what its page says of tenant and binding; no sealed column.
+-- name: DashboardRunGet :one
+SELECT sqlc.embed(run), tenant.name AS tenant, tenant.magento_url, tenant.connection_status,
+    binding.provider, binding.wire, binding.status AS binding_status, binding.org_id, binding.paused_until
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = @id;
+
+-- The newest steps of a run, newest first; a run that was held for weeks has
+-- thousands.
+-- name: DashboardEventList :many
+SELECT *
+FROM sync_run_events
+WHERE run_id = @run_id
+ORDER BY id DESC
+LIMIT @max_rows;
+
+-- name: DashboardIntentList :many
+SELECT operation, object_key, body_hash, generation, tries, made_at, settled_at
+FROM provider_intents
+WHERE run_id = @run_id
+ORDER BY made_at, operation;
+
+-- The runs of the same document that come first and have not ended.
+-- name: DashboardRunsAhead :many
+SELECT other.id, other.event, other.status, other.received_at
+FROM sync_runs AS mine
+JOIN sync_runs AS other ON other.binding_id = mine.binding_id
+    AND other.lane = mine.lane
+    AND other.finished_at IS NULL
+    AND (other.occurred_at, other.received_at, other.id) < (mine.occurred_at, mine.received_at, mine.id)
+WHERE mine.id = @id
+ORDER BY other.occurred_at, other.received_at, other.id
+LIMIT 10;
+
+-- For the filter; a service with more tenants than fit is asked by name or id.
+-- name: DashboardTenantList :many
+SELECT id, name
+FROM tenants
+ORDER BY name, id
+LIMIT 200;
+
+-- The newest run of each of some invoices.
+-- name: DashboardRunsOfInvoices :many
+SELECT DISTINCT ON (run.magento_entity_id) run.id, run.magento_entity_id, run.status, run.stage, run.attempt,
+    run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference,
+    run.provider_url, run.received_at
+FROM sync_runs AS run
+WHERE run.tenant_id = @tenant_id
+    AND run.entity_type = 'invoice'
+    AND run.event = 'invoice.created'
+    AND run.magento_entity_id = ANY (@invoice_ids::bigint[])
+ORDER BY run.magento_entity_id, run.received_at DESC, run.id DESC;

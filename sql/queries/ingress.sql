@@ -1,0 +1,60 @@
+-- Whose key verifies a token, and which bindings may take its event: one row a
+-- live binding, or one with nulls; no row for an unknown tenant.
+-- name: IngressCaller :many
+SELECT tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
+FROM tenants AS tenant
+LEFT JOIN bindings AS binding ON binding.tenant_id = tenant.id AND binding.status <> 'revoked'
+WHERE tenant.id = @tenant_id
+ORDER BY binding.created_at, binding.id;
+
+-- The last run of one entity, at any of the tenant's bindings or at one provider's.
+-- name: IngressEntityStatus :one
+SELECT run.id, binding.provider, run.event, run.status, run.provider_entity_id, run.provider_reference, run.provider_url,
+    run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.finished_at
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.tenant_id = @tenant_id
+    AND run.entity_type = @entity_type
+    AND run.magento_entity_id = @magento_entity_id
+    AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'))
+ORDER BY run.received_at DESC, run.id DESC
+LIMIT 1;
+
+-- The binding that the shop's tile shows: a live one before a revoked one, then
+-- the newest.
+-- name: IngressTileBinding :one
+SELECT status
+FROM bindings
+WHERE tenant_id = @tenant_id
+    AND (sqlc.narg('provider')::text IS NULL OR provider = sqlc.narg('provider'))
+ORDER BY status = 'revoked', created_at DESC, id
+LIMIT 1;
+
+-- What the shop's tile counts.
+-- name: IngressTileCounts :one
+SELECT count(*) FILTER (WHERE run.finished_at IS NULL) AS pending,
+    count(*) FILTER (WHERE run.status = 'failed' AND run.finished_at >= @since::timestamptz) AS failed
+FROM bindings AS binding
+JOIN sync_runs AS run ON run.binding_id = binding.id
+    AND (run.finished_at IS NULL OR run.status = 'failed' AND run.finished_at >= @since::timestamptz)
+WHERE binding.tenant_id = @tenant_id
+    AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'));
+
+-- When the shop's last event came in.
+-- name: IngressLastRunAt :one
+SELECT run.received_at
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.tenant_id = @tenant_id
+    AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'))
+ORDER BY run.received_at DESC
+LIMIT 1;
+
+-- Disconnects a shop from one provider, or from all.
+-- name: IngressRevoke :many
+UPDATE bindings
+SET status = 'revoked', revoked_at = now(), token_sealed = NULL
+WHERE tenant_id = @tenant_id
+    AND status <> 'revoked'
+    AND (sqlc.narg('provider')::text IS NULL OR provider = sqlc.narg('provider'))
+RETURNING id, provider;

@@ -1,0 +1,49 @@
+-- Records the intent, or takes up the run's own earlier one. No row where
+-- another run is at the same object. A settled intent is opened again with its
+-- tries kept: what it wrote may still be there.
+-- name: ProviderIntentTake :one
+INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash)
+SELECT @run_id, @operation, @object_key, @binding_id, @body_hash
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM provider_intents
+    WHERE binding_id = @binding_id
+        AND operation = @operation
+        AND object_key = @object_key
+        AND settled_at IS NULL
+        AND run_id <> @run_id
+)
+ON CONFLICT (run_id, operation, object_key) DO UPDATE
+SET tries = provider_intents.tries + 1,
+    body_hash = excluded.body_hash,
+    settled_at = NULL
+RETURNING tries, generation, EXISTS (
+    SELECT 1
+    FROM provider_intents AS other
+    WHERE other.binding_id = @binding_id
+        AND other.operation = @operation
+        AND other.object_key = @object_key
+        AND other.run_id <> @run_id
+) AS tried_by_others;
+
+-- name: ProviderIntentAnswered :exec
+UPDATE provider_intents
+SET generation = generation + 1
+WHERE run_id = @run_id
+    AND operation = @operation
+    AND object_key = @object_key;
+
+-- name: ProviderIntentSettle :exec
+UPDATE provider_intents
+SET settled_at = clock_timestamp()
+WHERE run_id = @run_id
+    AND operation = @operation
+    AND object_key = @object_key
+    AND settled_at IS NULL;
+
+-- A run that ended holds nothing.
+-- name: ProviderIntentSettleRun :exec
+UPDATE provider_intents
+SET settled_at = clock_timestamp()
+WHERE run_id = @run_id
+    AND settled_at IS NULL;

@@ -1,0 +1,47 @@
+-- What waits, by kind and state; finished jobs are not counted.
+-- name: QueueDepth :many
+SELECT kind, state::text AS state, count(*) AS jobs,
+    extract(epoch FROM clock_timestamp() - min(scheduled_at))::float8 AS oldest_seconds
+FROM river.river_job
+WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+GROUP BY kind, state;
+
+-- name: WorkerProcessInsert :one
+INSERT INTO worker_processes (client_id)
+VALUES (@client_id)
+RETURNING lock_number;
+
+-- Gives back the jobs of processes that no longer live (nobody holds their
+-- lock): due at once, the attempt counted. A job whose cancel was asked for is
+-- cancelled. One statement, so that a job taken again meanwhile is left alone.
+-- name: QueueGiveBackOrphans :many
+WITH orphan AS (
+    SELECT job.id
+    FROM river.river_job AS job
+    JOIN worker_processes AS process ON process.client_id = job.attempted_by[array_upper(job.attempted_by, 1)]
+    WHERE job.state = 'running'
+        AND job.attempted_at < clock_timestamp() - @grace::interval
+        AND NOT towpath_process_lives(process.lock_number)
+    FOR UPDATE OF job SKIP LOCKED
+)
+UPDATE river.river_job AS job
+SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE 'available' END::river.river_job_state,
+    finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
+    scheduled_at = clock_timestamp(),
+    max_attempts = greatest(job.max_attempts, job.attempt + 1),
+    errors = array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt,
+        'error', 'the process that worked on it ended', 'trace', ''))
+FROM orphan
+WHERE job.id = orphan.id
+RETURNING job.id;
+
+-- name: WorkerProcessDeleteDead :execrows
+DELETE FROM worker_processes AS process
+WHERE process.started_at < clock_timestamp() - interval '1 day'
+    AND NOT towpath_process_lives(process.lock_number)
+    AND NOT EXISTS (
+        SELECT 1
+        FROM river.river_job AS job
+        WHERE job.state = 'running'
+            AND job.attempted_by[array_upper(job.attempted_by, 1)] = process.client_id
+    );

@@ -1,0 +1,246 @@
+-- T1 for a set of events. Rows that are known already (same binding, same
+-- dedupe_key) are left out of the answer.
+-- name: SyncRunInsertMany :many
+INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
+    website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
+SELECT unnest(@id::uuid[]), unnest(@tenant_id::uuid[]), unnest(@binding_id::uuid[]), unnest(@policy_version::int[]),
+    unnest(@event::text[]), unnest(@entity_type::text[]), unnest(@magento_entity_id::bigint[]),
+    unnest(@website_id::bigint[]), unnest(@store_id::bigint[]), unnest(@idempotency_key::text[]),
+    unnest(@dedupe_key::text[]), unnest(@lane::text[]), unnest(@occurred_at::timestamptz[]),
+    unnest(@body::json[]), unnest(@river_job_id::bigint[])
+ON CONFLICT (binding_id, dedupe_key) DO NOTHING
+RETURNING id;
+
+-- name: SyncRunAcceptedEvents :exec
+INSERT INTO sync_run_events (run_id, step, to_status, who)
+SELECT unnest(@id::uuid[]), 'accept', 'queued', @who;
+
+-- name: SyncRunByDedupeKey :one
+SELECT id, event, entity_type, magento_entity_id
+FROM sync_runs
+WHERE binding_id = @binding_id
+    AND dedupe_key = @dedupe_key;
+
+-- Another use of the key: the first run that came under it.
+-- name: SyncRunByIdempotencyKey :one
+SELECT id, event, entity_type, magento_entity_id
+FROM sync_runs
+WHERE binding_id = @binding_id
+    AND idempotency_key = @idempotency_key
+ORDER BY received_at, id
+LIMIT 1;
+
+-- name: SyncRunGet :one
+SELECT *
+FROM sync_runs
+WHERE id = @id;
+
+-- Everything a worker needs to know of its run.
+-- name: SyncRunWork :one
+SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
+WHERE run.id = @id;
+
+-- T2 for a set: the run was fetched and decided; its next job is there. A run
+-- that was held at stage post and now falls under another policy is decided anew.
+-- name: SyncRunDecideMany :many
+WITH decided AS (
+    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id,
+        unnest(@next_job_id::bigint[]) AS next_job_id, unnest(@canonical::json[]) AS canonical,
+        unnest(@decision::jsonb[]) AS decision, unnest(@skip_reason::text[]) AS skip_reason
+), updated AS (
+    UPDATE sync_runs AS run
+    SET status = CASE WHEN decided.skip_reason = '' THEN 'running' ELSE 'skipped_by_policy' END,
+        stage = CASE WHEN decided.skip_reason = '' THEN 'post' ELSE 'push' END,
+        shop_told = CASE WHEN decided.skip_reason = '' THEN NULL ELSE 'pending' END,
+        finished_at = CASE WHEN decided.skip_reason = '' THEN NULL ELSE clock_timestamp() END,
+        river_job_id = decided.next_job_id,
+        canonical = decided.canonical,
+        decision = decided.decision,
+        skip_reason = nullif(decided.skip_reason, ''),
+        error_code = NULL, error_message = NULL, error_detail = NULL,
+        updated_at = clock_timestamp()
+    FROM decided
+    WHERE run.id = decided.id
+        AND run.river_job_id = decided.job_id
+        AND run.stage IN ('fetch', 'post')
+    RETURNING run.id, run.status, run.attempt, run.skip_reason
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+    SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, @who::text,
+        CASE WHEN updated.status = 'running' THEN 'canonical stored, to be posted' ELSE 'skipped: ' || updated.skip_reason END
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- T3, its first statement: the job is still this attempt's. Locks the job, so
+-- that nobody takes it away before the intent is on record.
+-- name: SyncRunJobIsMine :one
+SELECT id
+FROM river.river_job
+WHERE id = @job_id
+    AND state = 'running'
+    AND attempt = @attempt
+FOR SHARE;
+
+-- Runs of the same lane that come first and have not ended.
+-- name: SyncRunEarlierInLane :one
+SELECT count(*)
+FROM sync_runs AS mine
+JOIN sync_runs AS other ON other.binding_id = mine.binding_id
+    AND other.lane = mine.lane
+    AND other.finished_at IS NULL
+    AND (other.occurred_at, other.received_at, other.id) < (mine.occurred_at, mine.received_at, mine.id)
+WHERE mine.id = @id;
+
+-- T4 for a set: the documents exist; the jobs that tell the shop are there.
+-- name: SyncRunPostMany :many
+WITH posted AS (
+    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id,
+        unnest(@next_job_id::bigint[]) AS next_job_id, unnest(@provider_entity_id::text[]) AS provider_entity_id,
+        unnest(@provider_reference::text[]) AS provider_reference, unnest(@provider_url::text[]) AS provider_url,
+        unnest(@document::jsonb[]) AS document, unnest(@variance::jsonb[]) AS variance, unnest(@why::text[]) AS why
+), updated AS (
+    UPDATE sync_runs AS run
+    SET status = 'succeeded', stage = 'push', shop_told = 'pending', river_job_id = posted.next_job_id,
+        provider_entity_id = posted.provider_entity_id, provider_reference = posted.provider_reference,
+        provider_url = posted.provider_url, document = posted.document,
+        variance = CASE WHEN posted.variance <> 'null'::jsonb THEN posted.variance END,
+        error_code = NULL, error_message = NULL, error_detail = NULL,
+        finished_at = clock_timestamp(), updated_at = clock_timestamp()
+    FROM posted
+    WHERE run.id = posted.id
+        AND run.river_job_id = posted.job_id
+        AND run.stage = 'post'
+    RETURNING run.id, run.attempt, posted.why
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, @who::text, updated.why
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- A run ends by its worker's own word: refused, gone, given up.
+-- name: SyncRunFail :one
+WITH updated AS (
+    UPDATE sync_runs AS run
+    SET status = 'failed', stage = 'push', shop_told = 'pending', river_job_id = @next_job_id::bigint,
+        error_code = @error_code, error_message = @error_message, error_detail = sqlc.narg('error_detail'),
+        finished_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE run.id = @id
+        AND run.river_job_id = @job_id::bigint
+        AND run.stage IN ('fetch', 'post')
+    RETURNING run.id, run.attempt
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+    SELECT updated.id, @step::text, 'running', 'failed', updated.attempt, @who::text, @error_message
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- T5 for a set: the shop knows.
+-- name: SyncRunTellMany :many
+WITH told AS (
+    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id
+), updated AS (
+    UPDATE sync_runs AS run
+    SET stage = 'done', shop_told = 'told', river_job_id = NULL, told_at = clock_timestamp(), updated_at = clock_timestamp()
+    FROM told
+    WHERE run.id = told.id
+        AND run.river_job_id = told.job_id
+        AND run.stage = 'push'
+    RETURNING run.id, run.status
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+    SELECT updated.id, 'push', updated.status, updated.status, @attempt::int, @who::text, 'the shop was told'
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- An operator's retry of an ended run; its new job is there already.
+-- name: SyncRunRequeue :one
+WITH updated AS (
+    UPDATE sync_runs AS run
+    SET status = 'queued', stage = 'fetch', river_job_id = @next_job_id::bigint, shop_told = NULL, told_at = NULL,
+        attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL,
+        policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
+        error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
+    FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = @id FOR UPDATE) AS before
+    WHERE run.id = before.id
+        AND before.status IN ('failed', 'cancelled', 'skipped_by_policy')
+    RETURNING run.id, before.status AS from_status
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
+    SELECT updated.id, 'retry', updated.from_status, 'queued', @who::text, 'retried by an operator'
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- name: SyncRunList :many
+SELECT run.id, run.tenant_id, tenant.name AS tenant, run.binding_id, binding.provider, run.event, run.entity_type,
+    run.magento_entity_id, run.idempotency_key, run.status, run.stage, run.attempt, run.next_attempt_at, run.hold_reason,
+    run.skip_reason, run.error_code, run.error_message, run.provider_entity_id, run.provider_reference,
+    run.provider_url, run.shop_told, run.occurred_at, run.received_at, run.finished_at, run.told_at
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
+    AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
+    AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
+    AND (sqlc.narg('error_code')::text IS NULL OR run.error_code = sqlc.narg('error_code'))
+    AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
+ORDER BY run.received_at DESC, run.id DESC
+LIMIT @max_rows;
+
+-- name: SyncRunCountByStatus :many
+SELECT status, count(*) AS runs
+FROM sync_runs
+GROUP BY status;
+
+-- name: SyncRunHeldByReason :many
+SELECT hold_reason::text AS reason, count(*) AS runs
+FROM sync_runs
+WHERE status = 'held'
+GROUP BY hold_reason;
+
+-- The jobs of a binding's held runs, locked job first.
+-- name: SyncRunHeldJobs :many
+SELECT job.id
+FROM river.river_job AS job
+WHERE job.id IN (SELECT run.river_job_id FROM sync_runs AS run WHERE run.binding_id = @binding_id AND run.status = 'held')
+ORDER BY job.id
+FOR UPDATE OF job;
+
+-- Held runs look at the settings as they are now.
+-- name: SyncRunRepin :execrows
+WITH repinned AS (
+    UPDATE sync_runs AS run
+    SET policy_version = @policy_version, updated_at = clock_timestamp()
+    WHERE run.river_job_id = ANY (@job_ids::bigint[])
+        AND run.status = 'held'
+        AND run.policy_version <> @policy_version
+    RETURNING run.id, run.attempt
+)
+INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+SELECT repinned.id, 'settings', 'held', 'held', repinned.attempt, @who::text, 'policy version ' || @policy_version::int
+FROM repinned;
+
+-- An operator's word is given job first, then run.
+-- name: SyncRunLockJob :one
+SELECT job.id, job.state::text AS state
+FROM river.river_job AS job
+WHERE job.id = @job_id
+FOR UPDATE;
+
+-- name: RunQueueMismatchList :many
+SELECT *
+FROM run_queue_mismatch
+LIMIT 100;

@@ -1,0 +1,19 @@
+-- name: TenantInsert :exec
+INSERT INTO tenants (id, name, magento_url, api_key_sealed, connection_status)
+VALUES (@id, @name, @magento_url, @api_key_sealed, @connection_status);
+
+-- name: TenantGet :one
+SELECT *
+FROM tenants
+WHERE id = @id;
+
+-- name: TenantList :many
+SELECT *
+FROM tenants
+ORDER BY created_at, id;
+
+-- name: TenantSetConnection :execrows
+UPDATE tenants
+SET connection_status = @connection_status
+WHERE id = @id
+    AND connection_status <> @connection_status;
