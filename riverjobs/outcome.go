@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -54,7 +55,7 @@ type verdict struct {
 
 // judge is the table above as code; it has no effect.
 func judge(f *provider.Failure, attempt int) verdict {
-	say := report{Attempt: attempt, Outcome: "retry", Reason: f.Reason, Code: f.Code, Message: f.Message, Detail: detail(f)}
+	say := report{Attempt: attempt, Outcome: "retry", Reason: f.Reason, Code: f.Code, Message: storable(f.Message), Detail: detail(f)}
 	switch f.Kind {
 	case provider.Refused, provider.Gone:
 		return verdict{end: true, report: say}
@@ -88,7 +89,24 @@ func waiting(ctx context.Context, v verdict, cause error) error {
 	if v.snooze > 0 {
 		return river.JobSnooze(v.snooze)
 	}
-	return cause
+	return attemptError{text: storable(cause.Error()), cause: cause}
+}
+
+// attemptError is a failure whose text River can store.
+type attemptError struct {
+	text  string
+	cause error
+}
+
+func (e attemptError) Error() string { return e.text }
+
+// Unwrap returns the cause.
+func (e attemptError) Unwrap() error { return e.cause }
+
+// storable makes a text from outside fit for text and jsonb, which take neither
+// NUL nor invalid UTF-8: River would try to store such an error without end.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
 }
 
 func detail(f *provider.Failure) string {
@@ -103,7 +121,7 @@ func detail(f *provider.Failure) string {
 	if len(text) > most {
 		text = text[:most]
 	}
-	return text
+	return storable(text)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

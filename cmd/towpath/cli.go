@@ -36,7 +36,6 @@ type commands struct {
 	Runs    runsCommand    `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Explain explainCommand `cmd:"" help:"What would be posted for a canonical invoice, and why. Posts nothing."`
 	Verify  verifyCommand  `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
-	Bench   benchCommand   `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 
 // usageError is a wrong use of the command line or a missing setting.

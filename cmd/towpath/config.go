@@ -137,9 +137,10 @@ func (c console) logger() (*slog.Logger, error) {
 type serverConfig struct {
 	DatabaseURL   string
 	Listen        string
+	Listener      net.Listener // instead of Listen, where one is open already
 	BaseURL       string
 	Box           *secret.Box
-	AdminPassword string
+	AdminPassword secret.String
 	AllowPrivate  bool
 	PerTenant     bool
 	Migrate       bool
@@ -182,10 +183,12 @@ func (s serveCommand) config(io console) (serverConfig, error) {
 	}
 	read(&cfg.Listen, s.Listen, "TOWPATH_LISTEN", "127.0.0.1:8080")
 	read(&cfg.BaseURL, s.BaseURL, "TOWPATH_BASE_URL", "")
-	read(&cfg.AdminPassword, "", "TOWPATH_ADMIN_PASSWORD", "")
+	var password string
+	read(&password, "", "TOWPATH_ADMIN_PASSWORD", "")
 	if err != nil {
 		return cfg, err
 	}
+	cfg.AdminPassword = secret.NewString(password)
 	if cfg.BaseURL, err = baseURL(cfg.BaseURL, cfg.Listen); err != nil {
 		return cfg, err
 	}

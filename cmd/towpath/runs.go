@@ -99,7 +99,7 @@ type runView struct {
 	ErrorMessage      *string    `json:"error_message"`
 	ProviderEntityID  *string    `json:"provider_entity_id"`
 	ProviderReference *string    `json:"provider_reference"`
-	ProviderURL       *string    `json:"provider_url"`
+	ProviderUrl       *string    `json:"provider_url"`
 	ShopTold          *string    `json:"shop_told"`
 	OccurredAt        time.Time  `json:"occurred_at"`
 	ReceivedAt        time.Time  `json:"received_at"`
@@ -231,7 +231,7 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 			Event: r.Event, EntityType: r.EntityType, MagentoEntityID: r.MagentoEntityID, IdempotencyKey: r.IdempotencyKey,
 			Status: r.Status, Stage: r.Stage, Attempt: r.Attempt, NextAttemptAt: r.NextAttemptAt, HoldReason: r.HoldReason,
 			SkipReason: r.SkipReason, ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage, ProviderEntityID: r.ProviderEntityID,
-			ProviderReference: r.ProviderReference, ProviderURL: r.ProviderUrl, ShopTold: r.ShopTold, OccurredAt: r.OccurredAt,
+			ProviderReference: r.ProviderReference, ProviderUrl: r.ProviderUrl, ShopTold: r.ShopTold, OccurredAt: r.OccurredAt,
 			ReceivedAt: r.ReceivedAt, FinishedAt: r.FinishedAt, ToldAt: r.ToldAt,
 		},
 		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
@@ -254,7 +254,7 @@ func printRun(io console, d runDetail) error {
 	}
 	fmt.Fprintln(io.out)
 	if d.ProviderReference != nil {
-		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, *d.ProviderReference, text(d.ProviderURL))
+		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, *d.ProviderReference, text(d.ProviderUrl))
 	}
 	if d.NextAttemptAt != nil {
 		fmt.Fprintf(io.out, "looked at again at %s\n", d.NextAttemptAt.Format(time.RFC3339))

@@ -215,17 +215,20 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 		return err
 	}
 	if s.cfg.Roles.Ingress {
-		door := ingress.New(ingress.Config{
+		door, err := ingress.New(ingress.Config{
 			Pool: db.web, Box: s.cfg.Box, Enqueue: riverjobs.Enqueue(inserter), Metrics: s.metrics, Logger: s.cfg.Logger, Now: time.Now,
 		})
+		if err != nil {
+			return err
+		}
 		door.Register(router)
+		router.NotFound, router.MethodNotAllowed = http.HandlerFunc(door.NotFound), http.HandlerFunc(door.MethodNotAllowed)
 		s.onStop(door.Drain)
 	}
 	if s.cfg.Roles.Dashboard {
 		op := &riverjobs.Operator{Pool: db.web, Client: inserter, Who: "dashboard"}
 		pages := dashboard.New(dashboard.Config{
-			Pool: db.web, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now,
-			Retry: func(ctx context.Context, id uuid.UUID) error { return op.Retry(ctx, id) },
+			Pool: db.web, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
 		})
 		pages.Register(router)
 	}
@@ -236,9 +239,12 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 }
 
 func (s *server) listen(handler http.Handler) error {
-	listener, err := net.Listen("tcp", s.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+	listener := s.cfg.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 	}
 	s.addr = listener.Addr().String()
 	web := &http.Server{
@@ -262,4 +268,15 @@ func (s *server) listen(handler http.Handler) error {
 		}
 	})
 	return nil
+}
+
+// retryOf is the dashboard's button.
+func retryOf(op *riverjobs.Operator) func(context.Context, uuid.UUID) error {
+	return func(ctx context.Context, id uuid.UUID) error {
+		err := op.Retry(ctx, id)
+		if errors.Is(err, riverjobs.ErrNothingToDo) {
+			return fmt.Errorf("%w: %w", dashboard.ErrNothingToRetry, err)
+		}
+		return err
+	}
 }

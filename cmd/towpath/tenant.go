@@ -107,8 +107,7 @@ func (c tenantCreate) id() (uuid.UUID, error) {
 
 func (c tenantCreate) key() (key string, made bool, err error) {
 	if c.APIKey == "" {
-		key, err = shopjwt.NewAPIKey()
-		return key, true, err
+		return shopjwt.NewAPIKey(), true, nil
 	}
 	if !apiKeyForm.MatchString(c.APIKey) {
 		return "", false, wrongUse("--api-key must be 64 lower-case hex characters, 256 random bits")

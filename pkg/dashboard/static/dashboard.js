@@ -30,16 +30,22 @@
     if (chosen && !chosen.isCollapsed && region.contains(chosen.anchorNode)) return true;
     return Boolean(document.activeElement?.closest("form[data-keep]"));
   };
-  const typed = () => region.querySelector("form[data-keep]");
 
+  let last = "";
   const replace = (fresh) => {
-    const open = new Set([...region.querySelectorAll("details[open]")].map((e) => e.dataset.key));
+    if (fresh.innerHTML === last) return;
+    last = fresh.innerHTML;
+    const open = new Map([...region.querySelectorAll("details[open]")].map((e) => [e.dataset.key, e.querySelector("pre")]));
     const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
-    const form = typed();
+    const form = region.querySelector("form[data-keep]");
     const freshForm = fresh.querySelector("form[data-keep]");
     if (form && freshForm) freshForm.replaceWith(form);
+    const places = [...open].map(([key, pre]) => [key, pre?.scrollTop ?? 0, pre?.scrollLeft ?? 0]);
     for (const e of fresh.querySelectorAll("details")) e.open = open.has(e.dataset.key);
     region.replaceChildren(...fresh.childNodes);
+    for (const [key, top, left] of places) {
+      region.querySelector(`details[data-key="${CSS.escape(key)}"] pre`)?.scrollTo({ top, left, behavior: "instant" });
+    }
     if (!focused) return;
     const again = region.querySelector(`[data-key="${CSS.escape(focused)}"]`);
     const target = again?.tagName === "DETAILS" ? again.querySelector("summary") : again;
@@ -67,6 +73,12 @@
     if (!paused && !document.hidden && !busy()) await look();
     setTimeout(round, every);
   };
+  // What was told after a button was pressed is said once.
+  const address = new URL(location.href);
+  if (address.searchParams.has("told")) {
+    address.searchParams.delete("told");
+    history.replaceState(null, "", address);
+  }
   show();
   setTimeout(round, every);
 })();

@@ -49,12 +49,16 @@ func newLedger(t *testing.T, st *stand) *ledger {
 }
 
 func (l *ledger) answers(status int, body string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.answer = func(w http.ResponseWriter, _ *http.Request) {
+	l.does(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
-	}
+	})
+}
+
+func (l *ledger) does(answer http.HandlerFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answer = answer
 }
 
 func (l *ledger) webhooks() []string {
@@ -151,11 +155,11 @@ func Test_Row_is_retried_when_nothing_answers(t *testing.T) {
 	l := newLedger(t, st)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
-	l.answer = func(http.ResponseWriter, *http.Request) { <-release }
+	l.does(func(http.ResponseWriter, *http.Request) { <-release })
 	raise(st, 1)
 	require.Equal(t, magentosim.Drained{Retried: 1}, drain(t, st), "no answer in time")
 	st.shop.MakeDue()
-	l.answer = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	l.does(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	require.Equal(t, magentosim.Drained{Retried: 1}, drain(t, st), "closed")
 	st.shop.MakeDue()
 	st.shop.Connect(tenant, apiKey, "http://127.0.0.1:1")
@@ -186,10 +190,10 @@ func Test_Drain_that_dies_leaves_the_row_as_it_was(t *testing.T) {
 	st := setup(t, magentosim.Config{})
 	l := newLedger(t, st)
 	ctx, cancel := context.WithCancel(t.Context())
-	l.answer = func(http.ResponseWriter, *http.Request) {
+	l.does(func(http.ResponseWriter, *http.Request) {
 		cancel()
 		panic(http.ErrAbortHandler)
-	}
+	})
 	raise(st, 1)
 	_, err := st.shop.Drain(ctx)
 	require.ErrorIs(t, err, context.Canceled)
@@ -218,7 +222,7 @@ func Test_Call_carries_a_token(t *testing.T) {
 	t.Parallel()
 	st := setup(t, magentosim.Config{})
 	l := newLedger(t, st)
-	l.answer = func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) }
+	l.does(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) })
 	status, body, err := st.shop.Call(t.Context(), "/v1/tile/health", "", nil)
 	require.NoError(t, err)
 	require.Equal(t, 200, status)

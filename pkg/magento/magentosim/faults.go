@@ -48,6 +48,8 @@ func Unauthorized() Fault {
 }
 
 // Drops ends the connection in the way given, without effect but for CutHalf.
+// On a kept connection net/http sends a GET again by itself, so a dropped GET
+// shows only on a client's first call; a POST is not repeated.
 func Drops(cut Cut) Fault { return Fault{Cut: cut} }
 
 // Waits holds the call at the gate, then lets it through.

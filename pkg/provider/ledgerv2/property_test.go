@@ -86,6 +86,9 @@ func TestAnyInvoice_same_body_twice(t *testing.T) {
 // of cheap pieces no longer tell what the header charges.
 func TestTenThousand_held_only_where_the_lines_lost_the_tax(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("ten thousand documents")
+	}
 	_, pol := anyRate()
 	client := clientOf(t, http.NotFoundHandler())
 	draw := rapid.Custom(canontest.DrawCart)

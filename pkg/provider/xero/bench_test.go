@@ -136,3 +136,6 @@ func failure(t require.TestingT, err error) *provider.Failure {
 func dec(s string) decimal.Decimal { return decimal.RequireFromString(s) }
 
 func ptr[T any](v T) *T { return &v }
+
+// rapidContext is for checks that have no *testing.T.
+func rapidContext() context.Context { return context.Background() }

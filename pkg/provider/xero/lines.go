@@ -180,6 +180,9 @@ func (s sale) describe(quantity string) string {
 
 // missingRate is the Held failure for a tax that nobody has mapped.
 func missingRate(s sale, percent string) *provider.Failure {
-	return held("tax_rate_not_mapped", "no tax type is mapped for "+percent+" % (tax "+s.tax.StringFixed(2)+" on "+s.net().StringFixed(2)+
-		", "+s.describe("")+"): add \""+percent+"\" to tax_rate_map in the settings")
+	what := "tax " + s.tax.StringFixed(2) + " on " + s.net().StringFixed(2) + ", " + cut(s.describe(""), 200)
+	if percent == "" {
+		return held("tax_rate_not_mapped", "no tax rate explains a tax without an amount ("+what+")")
+	}
+	return held("tax_rate_not_mapped", "no tax type is mapped for "+percent+" % ("+what+"): add \""+percent+"\" to tax_rate_map in the settings")
 }

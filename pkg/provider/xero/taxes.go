@@ -56,8 +56,9 @@ func taxTableOf(pol policy.Policy, ref provider.Reference) taxTable {
 
 // chooseAll finds the rate of each sale. The shop's own tax_rate is no help: it
 // is too low where a discount was taken before tax. On small amounts several
-// rates may explain the same tax; then one that the other lines of this invoice
-// prove goes first.
+// rates may explain the same tax. Then one that is off by no more than one
+// rounding goes first, then one that other lines of this invoice prove, then
+// the nearest.
 func (t taxTable) chooseAll(sales []sale) ([]mappedRate, error) {
 	found := make([][]candidate, len(sales))
 	proven := map[string]bool{}
@@ -70,29 +71,36 @@ func (t taxTable) chooseAll(sales []sale) ([]mappedRate, error) {
 	chosen := make([]mappedRate, len(sales))
 	for i, s := range sales {
 		if len(found[i]) == 0 {
-			return nil, missingRate(s, t.implied(s))
+			return nil, missingRate(s, s.impliedRate())
 		}
 		chosen[i] = slices.MinFunc(found[i], func(a, b candidate) int {
-			return cmp.Or(-compareBool(proven[a.rate.taxType], proven[b.rate.taxType]), a.off.Cmp(b.off))
+			return cmp.Or(
+				first(a.tight, b.tight),
+				first(proven[a.rate.taxType], proven[b.rate.taxType]),
+				a.off.Cmp(b.off),
+			)
 		}).rate
 	}
 	return chosen, nil
 }
 
-func compareBool(a, b bool) int {
+// first orders what has a property before what has not.
+func first(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
 	case a:
-		return 1
+		return -1
 	}
-	return -1
+	return 1
 }
 
-// candidate is a rate that explains a sale's tax but for off.
+// candidate is a rate that explains a sale's tax but for off; tight if one
+// rounding, of the row or of each unit, accounts for that.
 type candidate struct {
-	rate mappedRate
-	off  decimal.Decimal
+	rate  mappedRate
+	off   decimal.Decimal
+	tight bool
 }
 
 func (t taxTable) candidates(s sale) []candidate {
@@ -105,8 +113,8 @@ func (t taxTable) candidates(s sale) []candidate {
 		known = append(slices.Clone(known), *t.fallback)
 	}
 	for _, rate := range known {
-		if off, ok := explains(rate, s); ok && !rate.percent.Decimal.IsZero() {
-			list = append(list, candidate{rate, off})
+		if c, ok := explains(rate, s); ok && !rate.percent.Decimal.IsZero() {
+			list = append(list, c)
 		}
 	}
 	if len(list) == 0 && t.onlyFallback() {
@@ -152,35 +160,44 @@ func (t taxTable) untaxed(s sale) []candidate {
 	return nil
 }
 
-// rowTolerance is how far a row's tax may be from the rate when the shop rounds
-// by row, or carries the rounding from row to row, in prices with or without
-// tax: one rounding of the tax, one of the net.
-var rowTolerance = decimal.New(15, -3)
+var (
+	// halfPenny is what one rounding can be off, with a little for the roundings
+	// of the net behind it.
+	halfPenny = decimal.New(51, -4)
+	// rowTolerance is how far a row's tax may be from the rate when the shop
+	// carries the rounding from row to row, in prices with or without tax: two
+	// roundings of the tax and one of the net.
+	rowTolerance = decimal.New(15, -3)
+)
 
 // explains reports whether rate gives the sale's tax, on the net or, where the
-// shop takes tax before the discount, on the gross amount, and how far off it is.
-// A penny a unit is allowed only where the tax can be a sum of rounded units:
-// else 20 % would pass for 19 % on any hundred pieces.
-func explains(rate mappedRate, s sale) (decimal.Decimal, bool) {
+// shop takes tax before the discount, on the gross amount. A penny a unit is
+// allowed only where the tax can be a sum of rounded units: else 20 % would pass
+// for 19 % on any hundred pieces.
+func explains(rate mappedRate, s sale) (candidate, bool) {
 	if !rate.percent.Valid {
-		return decimal.Zero, false
+		return candidate{}, false
 	}
-	best, found := decimal.Zero, false
+	best, found := candidate{}, false
 	for _, base := range []decimal.Decimal{s.net(), s.gross} {
 		off := base.Mul(rate.percent.Decimal).Shift(-2).Sub(s.tax).Abs()
-		if off.GreaterThan(rowTolerance) && !(roundedByUnit(s) && off.LessThanOrEqual(s.quantity.Shift(-2))) {
+		units := one
+		if s.roundedByUnit() {
+			units = s.quantity
+		}
+		if off.GreaterThan(decimal.Max(rowTolerance, units.Shift(-2))) {
 			continue
 		}
-		if !found || off.LessThan(best) {
-			best, found = off, true
+		if !found || off.LessThan(best.off) {
+			best, found = candidate{rate: rate, off: off, tight: off.LessThanOrEqual(units.Mul(halfPenny))}, true
 		}
 	}
 	return best, found
 }
 
 // roundedByUnit reports whether the tax is a whole number of pence times the
-// quantity.
-func roundedByUnit(s sale) bool {
+// quantity, as it is where a shop rounds the tax of each unit.
+func (s sale) roundedByUnit() bool {
 	if s.quantity.LessThanOrEqual(one) {
 		return false
 	}
@@ -188,13 +205,13 @@ func roundedByUnit(s sale) bool {
 	return money(perUnit.Mul(s.quantity)).Equal(s.tax)
 }
 
-// implied is the rate that the sale seems to bear, for the merchant's eyes: on
-// the net amount; of a whole discount, on the gross one.
-func (t taxTable) implied(s sale) string {
+// impliedRate is the rate that the sale seems to bear, for the merchant's eyes:
+// of the net amount, else of the gross.
+func (s sale) impliedRate() string {
 	for _, base := range []decimal.Decimal{s.net(), s.gross} {
 		if !base.IsZero() {
 			return s.tax.Shift(2).DivRound(base, 2).StringFixed(2)
 		}
 	}
-	return s.tax.StringFixed(2) + " of nothing, not a rate: "
+	return ""
 }

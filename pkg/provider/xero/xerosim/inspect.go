@@ -162,6 +162,22 @@ func (s *Sim) RemoveAccount(code string) {
 	s.org.accounts = slices.DeleteFunc(s.org.accounts, func(a account) bool { return a.code == code })
 }
 
+// AddTaxRate adds a tax rate for sales, in percent ("9.5"), or changes its rate.
+func (s *Sim) AddTaxRate(taxType, percent string) error {
+	rate, err := rational(percent)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.org.rate(taxType); known != nil {
+		known.percent = rate
+		return nil
+	}
+	s.org.rates = append(s.org.rates, taxRate{taxType: taxType, name: taxType, status: "ACTIVE", percent: rate, revenue: true})
+	return nil
+}
+
 // SetCurrencies replaces the enabled currencies; the base stays.
 func (s *Sim) SetCurrencies(codes ...string) {
 	s.mu.Lock()

@@ -1,0 +1,203 @@
+package dashboard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/julienschmidt/httprouter"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dashboard"
+	"towpath/pkg/secret"
+)
+
+func unescape(s string) string { return html.UnescapeString(s) }
+
+func pageSize(n int) func(*dashboard.Config) {
+	return func(c *dashboard.Config) { c.PageSize = n }
+}
+
+func password(p string) func(*dashboard.Config) {
+	return func(c *dashboard.Config) { c.Password = secret.NewString(p) }
+}
+
+func retry(f func(context.Context, uuid.UUID) error) func(*dashboard.Config) {
+	return func(c *dashboard.Config) { c.Retry = f }
+}
+
+func basic(user, pass string) map[string]string {
+	return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+pass))}
+}
+
+func Test_Password_is_asked_for_everywhere(t *testing.T) {
+	t.Parallel()
+	const pass = "correct horse: battery"
+	var retried atomic.Int32
+	b := setup(t, password(pass), retry(func(context.Context, uuid.UUID) error { retried.Add(1); return nil }))
+	id := b.add("failed", nil).String()
+	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/static/dashboard.css", "/dashboard/sync/x"} {
+		for name, header := range map[string]map[string]string{
+			"none": nil, "wrong": basic("admin", "wrong"), "empty": basic("admin", ""), "prefix": basic("admin", pass[:8]),
+			"as the user": basic(pass, ""), "bearer": {"Authorization": "Bearer " + pass},
+		} {
+			a := b.send(http.MethodGet, path, header)
+			require.Equal(t, http.StatusUnauthorized, a.status, "%s %s", path, name)
+			require.Equal(t, `Basic realm="Towpath", charset="UTF-8"`, a.header.Get("WWW-Authenticate"))
+			require.NotContains(t, a.body, pass)
+		}
+		require.Less(t, b.send(http.MethodGet, path, basic("whoever", pass)).status, 405)
+		require.NotEqual(t, http.StatusUnauthorized, b.send(http.MethodGet, path, basic("", pass)).status)
+	}
+	require.Equal(t, http.StatusUnauthorized, b.send(http.MethodPost, "/dashboard/sync/"+id+"/retry", nil).status)
+	require.Zero(t, retried.Load())
+	require.Equal(t, http.StatusSeeOther, b.send(http.MethodPost, "/dashboard/sync/"+id+"/retry", basic("a", pass)).status)
+	require.EqualValues(t, 1, retried.Load())
+
+	proxied := basic("a", pass)
+	proxied["X-Forwarded-For"], proxied["Host"] = "203.0.113.9", "towpath.example.com"
+	require.Equal(t, http.StatusOK, b.send(http.MethodGet, "/dashboard/sync", proxied).status, "with a password any way in is fine")
+}
+
+func Test_Without_password_only_this_machine(t *testing.T) {
+	t.Parallel()
+	type request struct {
+		peer, host, proto, header string
+		minor                     int
+	}
+	for name, c := range map[string]struct {
+		request
+		open bool
+	}{
+		"localhost":       {request{peer: "127.0.0.1:5000", host: "localhost:8080"}, true},
+		"upper case":      {request{peer: "127.0.0.1:5000", host: "LOCALHOST"}, true},
+		"IPv4":            {request{peer: "127.0.0.1:5000", host: "127.0.0.1:8080"}, true},
+		"IPv6":            {request{peer: "[::1]:5000", host: "[::1]:8080"}, true},
+		"IPv6 no port":    {request{peer: "[::1]:5000", host: "[::1]"}, true},
+		"mapped peer":     {request{peer: "[::ffff:127.0.0.1]:5000", host: "localhost"}, true},
+		"other peer":      {request{peer: "192.168.1.9:5000", host: "localhost"}, false},
+		"no peer":         {request{peer: "@", host: "localhost"}, false},
+		"rebound name":    {request{peer: "127.0.0.1:5000", host: "evil.example:8080"}, false},
+		"name like ours":  {request{peer: "127.0.0.1:5000", host: "localhost.evil.example"}, false},
+		"dotted":          {request{peer: "127.0.0.1:5000", host: "localhost."}, false},
+		"other loopback":  {request{peer: "127.0.0.1:5000", host: "127.0.0.2"}, false},
+		"no host":         {request{peer: "127.0.0.1:5000", host: ""}, false},
+		"forwarded":       {request{peer: "127.0.0.1:5000", host: "localhost", header: "Forwarded"}, false},
+		"x-forwarded-for": {request{peer: "127.0.0.1:5000", host: "localhost", header: "X-Forwarded-For"}, false},
+		"x-forwarded-any": {request{peer: "127.0.0.1:5000", host: "localhost", header: "X-Forwarded-Ssl"}, false},
+		"via":             {request{peer: "127.0.0.1:5000", host: "localhost", header: "Via"}, false},
+		"HTTP/1.0":        {request{peer: "127.0.0.1:5000", host: "localhost", proto: "HTTP/1.0"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			router := httprouter.New()
+			dashboard.New(dashboard.Config{}).Register(router)
+			r := httptest.NewRequest(http.MethodGet, "/dashboard", nil)
+			r.RemoteAddr, r.Host = c.peer, c.host
+			if c.proto != "" {
+				r.Proto, r.ProtoMajor, r.ProtoMinor = c.proto, 1, 0
+			}
+			if c.header != "" {
+				r.Header.Set(c.header, "for=203.0.113.9")
+			}
+			w := httptest.NewRecorder()
+			router.ServeHTTP(w, r)
+			if c.open {
+				require.Equal(t, http.StatusFound, w.Code)
+				return
+			}
+			require.Equal(t, http.StatusForbidden, w.Code)
+			require.Contains(t, w.Body.String(), "TOWPATH_ADMIN_PASSWORD")
+		})
+	}
+}
+
+func Test_Every_answer_has_the_headers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.add("queued", nil).String()
+	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/sync/x", "/dashboard/sync?before=x", "/dashboard/static/nothing"} {
+		a := b.get(path)
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY"} {
+			require.Equal(t, want, a.header.Get(name), path)
+		}
+		policy := a.header.Get("Content-Security-Policy")
+		require.Contains(t, policy, "default-src 'none'")
+		require.NotContains(t, policy, "unsafe")
+		require.NotRegexp(t, `(?i)<style|\sstyle=|\son[a-z]+=|<script>`, a.body, "nothing inline: %s", path)
+		require.NotRegexp(t, `(src|href)="(https?:)?//`, strings.ReplaceAll(a.body, "https://shop.example", ""), "nothing from elsewhere: %s", path)
+	}
+}
+
+func Test_Retry(t *testing.T) {
+	t.Parallel()
+	var got []uuid.UUID
+	outcome := error(nil)
+	b := setup(t, retry(func(_ context.Context, id uuid.UUID) error { got = append(got, id); return outcome }))
+	id := b.add("failed", columns{"error_code": "validation"})
+	path := "/dashboard/sync/" + id.String() + "/retry"
+
+	own := map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": b.server.URL}
+	a := b.send(http.MethodPost, path, own)
+	require.Equal(t, http.StatusSeeOther, a.status)
+	require.Equal(t, []uuid.UUID{id}, got)
+	require.Contains(t, b.get(a.header.Get("Location")).body, "The run was started again.")
+
+	for name, header := range map[string]map[string]string{
+		"another site": {"Sec-Fetch-Site": "cross-site"}, "another port": {"Sec-Fetch-Site": "same-site"},
+		"old browser": {"Origin": "https://evil.example"}, "sandboxed": {"Origin": "null"},
+	} {
+		require.Equal(t, http.StatusForbidden, b.send(http.MethodPost, path, header).status, name)
+	}
+	require.Len(t, got, 1)
+
+	outcome = dashboard.ErrNothingToRetry
+	require.Contains(t, b.get(b.send(http.MethodPost, path, own).header.Get("Location")).body, "nothing to retry")
+	outcome = pgx.ErrNoRows
+	require.Equal(t, http.StatusNotFound, b.send(http.MethodPost, path, own).status)
+	require.Equal(t, http.StatusNotFound, b.send(http.MethodPost, "/dashboard/sync/nonsense/retry", own).status)
+	require.Equal(t, http.StatusMethodNotAllowed, b.get(path).status, "a link must not retry")
+	require.NotContains(t, b.get("/dashboard/sync/"+id.String()+"?told=%3Cb%3E").body, "<b>")
+}
+
+func Test_Retry_button_only_where_there_is_something_to_retry(t *testing.T) {
+	t.Parallel()
+	b := setup(t, retry(func(context.Context, uuid.UUID) error { return nil }))
+	for status, want := range map[string]string{
+		"queued": ">Retry now<", "held": ">Retry now<", "failed": ">Retry<", "cancelled": ">Retry<",
+		"skipped_by_policy": ">Retry under today's settings<", "running": "", "succeeded": "",
+	} {
+		body := unescape(b.get("/dashboard/sync/" + b.add(status, nil).String()).body)
+		require.Equal(t, want != "", strings.Contains(body, `method="post"`), status)
+		require.Contains(t, body, want, status)
+	}
+	none := setup(t)
+	require.NotContains(t, none.get("/dashboard/sync/"+none.add("failed", nil).String()).body, `method="post"`)
+}
+
+func Test_Log_tells_refusals_and_no_password(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	cfg := dashboard.Config{Password: secret.NewString("s3cret-admin"), Logger: slog.New(slog.NewTextHandler(&out, nil)), Now: time.Now}
+	router := httprouter.New()
+	dashboard.New(cfg).Register(router)
+	for _, pass := range []string{"wrong-guess", "s3cret-admin"} {
+		r := httptest.NewRequest(http.MethodGet, "/dashboard", nil)
+		r.SetBasicAuth("admin", pass)
+		router.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	require.Contains(t, out.String(), `refused="wrong password"`)
+	require.Equal(t, 1, strings.Count(out.String(), "\n"), "what goes well is debug")
+	require.NotContains(t, out.String(), "wrong-guess")
+	require.NotContains(t, out.String(), "s3cret")
+}
