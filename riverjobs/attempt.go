@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,13 +40,37 @@ func attempt[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A
 		return nil
 	}
 	w := work{SyncRunWorkRow: row, stage: stage}
-	err = do(ctx, w)
+	err = recovering(ctx, w, do)
 	p.Metrics.Stage(stage, p.Now().Sub(started))
 	if err != nil {
 		err = settle(ctx, p, job, w, err)
 	}
 	p.logAttempt(ctx, w, job.Attempt, p.Now().Sub(started), err)
 	return err
+}
+
+// recovering turns a panic into a bug's failure, so that it ends the run after
+// bugAttempts like any other bug; River alone would try for a week.
+func recovering(ctx context.Context, w work, do func(ctx context.Context, w work) error) (err error) {
+	defer func() {
+		if said := recover(); said != nil {
+			err = &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "internal error",
+				Detail: fmt.Sprintf("panic: %v\n%s", said, debug.Stack())}
+		}
+	}()
+	return do(ctx, w)
+}
+
+// connected holds the runs of a binding that was revoked: nothing is written
+// there any more. What ended before is still told to the shop.
+func (w work) connected() error {
+	if w.stage == stagePush || w.Binding.Status != "revoked" {
+		return nil
+	}
+	return &provider.Failure{
+		Kind: provider.Held, Code: provider.CodeAuth, Reason: "binding_revoked", RetryAfter: time.Hour,
+		Message: "the binding was revoked; cancel the run, or raise the invoice under the shop's new binding",
+	}
 }
 
 // settle decides what becomes of a failed attempt; see the table in outcome.go.
@@ -55,12 +80,18 @@ func settle[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A]
 		// nil would complete the attempt that has taken over.
 		return err
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		// Stopping, or cancelled by an operator: River knows which, and takes
+		// the job back without counting the attempt in the first case. What
+		// failed meanwhile says nothing about the run.
+		return fmt.Errorf("give back: %w", context.Canceled)
+	}
 	if errors.Is(err, syncrun.ErrBusy) {
-		return waiting(ctx, verdict{snooze: busyWait, report: report{
+		return waiting(ctx, verdict{snooze: busy(job.Metadata), report: report{
 			Attempt: job.Attempt, Outcome: "wait", Message: "waits for another run of the same document",
 		}}, err)
 	}
-	f := provider.AsFailure(err)
+	f := failureOf(err)
 	p.remember(ctx, w, f)
 	v := judge(f, job.Attempt)
 	if w.stage == stagePush {
@@ -107,7 +138,7 @@ func (p *pipeline) remember(ctx context.Context, w work, f *provider.Failure) {
 		_, err = p.queries.BindingSetStatus(ctx, p.Pool, dbsqlc.BindingSetStatusParams{ID: w.Binding.ID, Status: "needs_consent"})
 	case f.Kind == provider.Auth:
 		_, err = p.queries.TenantSetConnection(ctx, p.Pool, dbsqlc.TenantSetConnectionParams{ID: w.Tenant.ID, ConnectionStatus: "token_revoked"})
-	case f.Kind == provider.RateLimited && w.stage == stagePost:
+	case f.Kind == provider.RateLimited && w.stage == stagePost && f.Reason != reasonPaused:
 		until := p.Now().Add(orDefault(f.RetryAfter, rateLimitWait))
 		err = p.queries.BindingPauseUntil(ctx, p.Pool, dbsqlc.BindingPauseUntilParams{ID: w.Binding.ID, Until: until})
 	}

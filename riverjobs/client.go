@@ -54,7 +54,7 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		Queues:               queues,
 		Workers:              workers,
 		MaxAttempts:          maxAttempts,
-		RetryPolicy:          retryPolicy{now: cfg.Now},
+		RetryPolicy:          retryPolicy{now: cfg.Now, first: orDefault(cfg.FirstDelay, time.Second)},
 		RescueStuckJobsAfter: rescueAfter,
 		SoftStopTimeout:      cfg.SoftStop,
 		FetchCooldown:        10 * time.Millisecond,

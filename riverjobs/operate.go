@@ -71,6 +71,9 @@ func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun,
 		return fmt.Errorf("insert job: %w", err)
 	}
 	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, Who: o.Who})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("retry run %s: %w: it was just retried", run.ID, ErrNothingToDo)
+	}
 	if err != nil {
 		return fmt.Errorf("requeue run %s: %w", run.ID, err)
 	}
@@ -125,14 +128,19 @@ func (o *Operator) withJob(ctx context.Context, runID uuid.UUID, do func(tx pgx.
 				return do(tx, run, nil)
 			}
 			job, err := queries.SyncRunLockJob(ctx, tx, *run.RiverJobID)
-			if err != nil {
+			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 				return fmt.Errorf("lock job %d of run %s: %w", *run.RiverJobID, runID, err)
 			}
 			again, err := queries.SyncRunGet(ctx, tx, runID)
 			if err != nil {
 				return fmt.Errorf("read run %s: %w", runID, err)
 			}
-			if again.RiverJobID != nil && *again.RiverJobID == job.ID {
+			switch {
+			case again.RiverJobID == nil || *again.RiverJobID != *run.RiverJobID:
+				// It went on meanwhile.
+			case job.ID == 0:
+				return fmt.Errorf("lock job %d of run %s: it does not exist", *run.RiverJobID, runID)
+			default:
 				return do(tx, again, &job)
 			}
 		}

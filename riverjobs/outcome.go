@@ -2,8 +2,8 @@ package riverjobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -30,7 +30,12 @@ const (
 	authRecheck   = 5 * time.Minute
 	rateLimitWait = 5 * time.Second
 	busyWait      = time.Second
+	longestBusy   = time.Minute
 )
+
+// reasonPaused marks a wait for a pause that is known already: it does not
+// lengthen the pause.
+const reasonPaused = "paused"
 
 // The report is what the worker says of its attempt. River merges it into the
 // job's metadata with the change of state, and the trigger carries both.
@@ -75,14 +80,19 @@ func judge(f *provider.Failure, attempt int) verdict {
 	}
 }
 
+// busy is how long to wait for another run that is at the same document: the
+// longer it has been waited for, the longer.
+func busy(metadata []byte) time.Duration {
+	var said struct {
+		Snoozes int `json:"snoozes"`
+	}
+	_ = json.Unmarshal(metadata, &said) // without a count it is the first wait
+	return min(busyWait<<min(max(said.Snoozes-5, 0), 10), longestBusy)
+}
+
 // waiting turns a verdict that does not end the run into what River must be
 // told. The report is written with the job's change of state, not here.
 func waiting(ctx context.Context, v verdict, cause error) error {
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) || errors.Is(ctx.Err(), context.Canceled) {
-		// Stopping, or cancelled by an operator: River knows which, and takes
-		// the job back without counting the attempt in the first case.
-		return fmt.Errorf("give back: %w", context.Canceled)
-	}
 	if err := river.MetadataSet(ctx, reportKey, v.report); err != nil {
 		return errors.Join(cause, err)
 	}

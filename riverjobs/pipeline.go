@@ -59,6 +59,9 @@ type Config struct {
 	// SoftStop is how long running jobs may finish at a stop before they are
 	// given back.
 	SoftStop time.Duration
+	// FirstDelay is the wait after a first failed attempt; it doubles from there
+	// up to an hour. Default a second.
+	FirstDelay time.Duration
 }
 
 // pipeline is what the three workers share.

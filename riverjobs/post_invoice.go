@@ -42,7 +42,7 @@ func (w *postInvoice) Work(ctx context.Context, job *river.Job[PostInvoiceArgs])
 
 func (w *postInvoice) post(ctx context.Context, job *river.Job[PostInvoiceArgs], run work) error {
 	if wait := w.paused(run); wait > 0 {
-		return &provider.Failure{Kind: provider.RateLimited, Code: provider.CodeRateLimited, RetryAfter: wait,
+		return &provider.Failure{Kind: provider.RateLimited, Code: provider.CodeRateLimited, Reason: reasonPaused, RetryAfter: wait,
 			Message: "the provider asked to wait"}
 	}
 	pol, err := run.policy()
@@ -136,7 +136,7 @@ func (w *postInvoice) intend(ctx context.Context, jobID int64, attempt int, run 
 	err := pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) error {
 		var err error
 		taken, err = syncrun.Intend(ctx, tx, jobID, attempt, syncrun.Intent{
-			RunID: run.SyncRun.ID, BindingID: run.Binding.ID, Operation: operation, ObjectKey: key, BodyHash: bodyHash,
+			RunID: run.SyncRun.ID, BindingID: run.Binding.ID, Operation: operation, ObjectKey: key, BodyHash: bodyHash, Who: w.who,
 		})
 		return err
 	})
@@ -146,10 +146,11 @@ func (w *postInvoice) intend(ctx context.Context, jobID int64, attempt int, run 
 // answered notes that the provider did answer, unless its answer was lost: then
 // the same idempotency key must be used again.
 func (w *postInvoice) answered(ctx context.Context, taken syncrun.Taken, cause error) error {
-	if f := provider.AsFailure(cause); f.Kind == provider.Unknown && !f.Answered {
+	f := provider.AsFailure(cause)
+	if f.Kind == provider.Unknown && !f.Answered {
 		return cause
 	}
-	return errors.Join(cause, taken.Answered(context.WithoutCancel(ctx), w.Pool))
+	return errors.Join(cause, taken.Answered(context.WithoutCancel(ctx), w.Pool, f.Kind != provider.Unknown))
 }
 
 // finish is T4.

@@ -9,23 +9,24 @@ import (
 
 // retryPolicy waits about 1 s, 2 s, 4 s, ... and from the 13th attempt on an
 // hour, each with 10 % of jitter. maxAttempts of them are about seven days.
-type retryPolicy struct{ now func() time.Time }
+type retryPolicy struct {
+	now   func() time.Time
+	first time.Duration
+}
 
 const longestDelay = time.Hour
 
 // NextRetry is River's hook.
 func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return p.now().Add(jittered(delay(job.Attempt)))
+	return p.now().Add(jittered(delay(p.first, job.Attempt)))
 }
 
-func delay(attempt int) time.Duration {
-	if attempt < 1 {
-		attempt = 1
+func delay(first time.Duration, attempt int) time.Duration {
+	d := first
+	for n := 1; n < attempt && d < longestDelay; n++ {
+		d *= 2
 	}
-	if attempt > 12 {
-		return longestDelay
-	}
-	return min(time.Second<<(attempt-1), longestDelay)
+	return min(d, longestDelay)
 }
 
 func jittered(d time.Duration) time.Duration {

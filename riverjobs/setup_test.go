@@ -3,8 +3,12 @@ package riverjobs_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,65 +26,111 @@ import (
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/policy"
+	"towpath/pkg/provider/ledgerv2"
+	"towpath/pkg/provider/ledgerv2/ledgerv2sim"
 	"towpath/pkg/provider/xero"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain lets more tests run at once than there are processors: they spend
+// their time waiting for retries and polls. A process that was started by
+// kill_test.go is a worker instead.
+func TestMain(m *testing.M) {
+	if url := os.Getenv(workerURL); url != "" {
+		workUntilKilled(url)
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	pgtest.Main(m)
+}
 
 const (
 	orgID  = "11111111-2222-4333-8444-555555555555"
 	apiKey = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
 )
 
-// bundle is a database with one paired shop bound to one simulated Xero, both
+// bundle is a database with one paired shop bound to one simulated ledger, both
 // over real HTTP.
 type bundle struct {
 	url     string
 	pool    *pgxpool.Pool
 	shop    *magentosim.Shop
-	xero    *xerosim.Sim
+	xero    *xerosim.Sim        // wire accounting
+	v2      *ledgerv2sim.Server // wire v2
+	ledger  ledgerSim           // the one of the two that is bound
 	tenant  dbsqlc.Tenant
 	binding uuid.UUID
 	insert  *riverjobs.Client
 	op      *riverjobs.Operator
-	shopURL string
-	xeroURL string
 }
 
+// setup binds the shop to Xero's accounting wire.
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	ctx := t.Context()
-	b := &bundle{url: pgtest.URL(t), shop: magentosim.New(magentosim.Config{}), xero: xerosim.New(xerosim.Config{OrgID: orgID})}
-	var err error
-	b.pool, err = pgxpool.New(ctx, b.url)
-	require.NoError(t, err)
-	t.Cleanup(b.pool.Close)
-	shopServer, xeroServer := httptest.NewServer(b.shop), httptest.NewServer(b.xero)
-	t.Cleanup(shopServer.Close)
-	t.Cleanup(xeroServer.Close)
-	b.shopURL, b.xeroURL = shopServer.URL, xeroServer.URL
+	b := &bundle{xero: xerosim.New(xerosim.Config{OrgID: orgID})}
+	b.ledger = xeroSim{b.xero}
+	b.bind(t, "accounting", serve(t, b.xero), samplePolicy())
+	return b
+}
 
+// setupV2 binds it to wire v2.
+func setupV2(t *testing.T) *bundle {
+	t.Helper()
+	b := &bundle{v2: ledgerv2sim.New(ledgerv2sim.Config{})}
+	b.ledger = v2Sim{b.v2}
+	url := serve(t, b.v2)
+	p, category := samplePolicy(), url+"/v2/categories/001"
+	p.V2IncomeCategoryURL = &category
+	b.bind(t, "v2", url, p)
+	return b
+}
+
+// serve answers over real HTTP until the test ends.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections) // calls that hang do not hold up the end
+	return server.URL
+}
+
+// bind makes database, shop, tenant and binding.
+func (b *bundle) bind(t *testing.T, wire, ledgerURL string, p policy.Policy) {
+	t.Helper()
+	ctx := t.Context()
+	b.url, b.shop = pgtest.URL(t), magentosim.New(magentosim.Config{})
+	b.pool = openPool(t, b.url)
+	t.Cleanup(b.pool.Close)
 	tenantID := uuid.New()
 	b.binding = uuid.New()
 	b.shop.Connect(tenantID.String(), apiKey, "http://127.0.0.1:1")
 	queries := dbsqlc.New()
 	require.NoError(t, queries.TenantInsert(ctx, b.pool, dbsqlc.TenantInsertParams{
-		ID: tenantID, Name: "Test shop", MagentoUrl: shopServer.URL, ApiKeySealed: []byte(apiKey), ConnectionStatus: "active",
+		ID: tenantID, Name: "Test shop", MagentoUrl: serve(t, b.shop), ApiKeySealed: []byte(apiKey), ConnectionStatus: "active",
 	}))
+	var err error
 	b.tenant, err = queries.TenantGet(ctx, b.pool, tenantID)
 	require.NoError(t, err)
 	require.NoError(t, queries.BindingInsert(ctx, b.pool, dbsqlc.BindingInsertParams{
-		ID: b.binding, TenantID: tenantID, Provider: "xero", Wire: "accounting", ApiUrl: xeroServer.URL, OrgID: orgID,
+		ID: b.binding, TenantID: tenantID, Provider: "xero", Wire: wire, ApiUrl: ledgerURL, OrgID: orgID,
 	}))
-	b.setPolicy(t, 1, samplePolicy())
-
+	b.setPolicy(t, 1, p)
 	b.insert, err = riverjobs.NewInserter(b.pool, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	b.op = &riverjobs.Operator{Pool: b.pool, Client: b.insert, Who: "test"}
-	return b
+}
+
+func openPool(t require.TestingT, url string) *pgxpool.Pool {
+	cfg, err := pgxpool.ParseConfig(url)
+	require.NoError(t, err)
+	cfg.MaxConns = 8
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	require.NoError(t, err)
+	return pool
 }
 
 func samplePolicy() policy.Policy {
@@ -98,11 +148,12 @@ func (b *bundle) setPolicy(t *testing.T, version int32, p policy.Policy) {
 	require.NoError(t, queries.BindingSetPolicyVersion(t.Context(), b.pool, dbsqlc.BindingSetPolicyVersionParams{ID: b.binding, PolicyVersion: version}))
 }
 
-// config is a worker's, against the bundle's shop and Xero.
-func (b *bundle) config() riverjobs.Config {
-	client := outbound.New(outbound.Config{AllowPrivate: true, Timeout: 10 * time.Second})
+// config is a worker's, against the shop and the ledger that the rows name.
+func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
+	client := outbound.New(outbound.Config{AllowPrivate: true, Timeout: callTimeout})
+	token := func(context.Context) (string, error) { return "token", nil }
 	return riverjobs.Config{
-		Pool:    b.pool,
+		Pool:    pool,
 		Metrics: metrics.New(prometheus.NewRegistry(), metrics.Options{}),
 		Logger:  slog.New(slog.DiscardHandler),
 		Now:     time.Now,
@@ -112,16 +163,25 @@ func (b *bundle) config() riverjobs.Config {
 			return magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(tenant.ApiKeySealed), HTTP: client})
 		},
 		Ledgers: func(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
-			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, HTTP: client,
-				Token: func(context.Context) (string, error) { return "token", nil }})
+			if binding.Wire == "v2" {
+				return ledgerv2.New(ledgerv2.Config{BaseURL: binding.ApiUrl, HTTP: client, Token: token})
+			}
+			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, HTTP: client, Token: token})
 		},
 	}
 }
 
-// work starts the workers and stops them at the test's end.
-func (b *bundle) work(t *testing.T, change ...func(*riverjobs.Config)) *riverjobs.Client {
+// worker is a worker process inside the test's.
+type worker struct {
+	id     string
+	stop   func() // gives running jobs back, then leaves
+	unlock func() // lets go of the process's lock: to the others it is dead
+}
+
+// work starts a worker process; it stops at the test's end at the latest.
+func (b *bundle) work(t *testing.T, change ...func(*riverjobs.Config)) worker {
 	t.Helper()
-	cfg := b.config()
+	cfg := config(b.pool, 10*time.Second)
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -135,15 +195,32 @@ func (b *bundle) work(t *testing.T, change ...func(*riverjobs.Config)) *riverjob
 		defer close(done)
 		process.Run(ctx)
 	}()
-	require.NoError(t, client.Start(ctx))
-	t.Cleanup(func() {
+	w := worker{id: process.ID, unlock: func() {
+		cancel()
+		<-done
+	}}
+	w.stop = sync.OnceFunc(func() {
 		stopping, stop := context.WithTimeout(context.Background(), 20*time.Second)
 		defer stop()
 		_ = client.StopAndCancel(stopping)
-		cancel()
-		<-done
+		w.unlock()
 	})
-	return client
+	t.Cleanup(w.stop)
+	require.NoError(t, client.Start(context.Background()))
+	return w
+}
+
+// callTimeout bounds each call of a worker.
+func callTimeout(d time.Duration) func(*riverjobs.Config) {
+	return func(cfg *riverjobs.Config) {
+		other := config(cfg.Pool, d)
+		cfg.Shops, cfg.Ledgers = other.Shops, other.Ledgers
+	}
+}
+
+// firstDelay makes retries come quicker.
+func firstDelay(d time.Duration) func(*riverjobs.Config) {
+	return func(cfg *riverjobs.Config) { cfg.FirstDelay = d }
 }
 
 // raise makes an invoice of the named sample at the shop and accepts its event,
@@ -170,34 +247,4 @@ func (b *bundle) accept(t *testing.T, event string, id int64) uuid.UUID {
 		return err
 	}))
 	return accepted[0].RunID
-}
-
-// run reads a run.
-func (b *bundle) run(t *testing.T, id uuid.UUID) dbsqlc.SyncRun {
-	t.Helper()
-	run, err := dbsqlc.New().SyncRunGet(t.Context(), b.pool, id)
-	require.NoError(t, err)
-	return run
-}
-
-// until waits for the run to meet the condition; it asks the database often
-// instead of guessing how long anything takes.
-func (b *bundle) until(t *testing.T, id uuid.UUID, condition func(dbsqlc.SyncRun) bool) dbsqlc.SyncRun {
-	t.Helper()
-	var run dbsqlc.SyncRun
-	require.Eventually(t, func() bool {
-		run = b.run(t, id)
-		return condition(run)
-	}, 40*time.Second, 10*time.Millisecond, "run %s", id)
-	return run
-}
-
-func told(run dbsqlc.SyncRun) bool { return run.ShopTold != nil && *run.ShopTold == "told" }
-
-// noMismatch asserts promise 1.
-func (b *bundle) noMismatch(t *testing.T) {
-	t.Helper()
-	rows, err := dbsqlc.New().RunQueueMismatchList(t.Context(), b.pool)
-	require.NoError(t, err)
-	require.Empty(t, rows)
 }

@@ -26,6 +26,7 @@ const (
 type bindingCommand struct {
 	Create bindingCreate `cmd:"" help:"Bind a tenant to its account at a provider."`
 	List   bindingList   `cmd:"" help:"List the bindings."`
+	Token  bindingToken  `cmd:"" help:"Give a binding a new access token; its held runs look again at once."`
 	Revoke bindingRevoke `cmd:"" help:"End a binding; what was synced stays known."`
 	Policy policyCommand `cmd:"" help:"A binding's settings."`
 }
@@ -33,13 +34,12 @@ type bindingCommand struct {
 type bindingCreate struct {
 	database
 	printed
-	Tenant    string `required:"" placeholder:"UUID" help:"The tenant's id."`
-	Provider  string `required:"" enum:"xero,freeagent" help:"xero or freeagent."`
-	Wire      string `enum:",accounting,v2" default:"" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
-	APIURL    string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
-	OrgID     string `name:"org-id" placeholder:"UUID" help:"The organisation: Xero's tenant id."`
-	Token     string `placeholder:"TOKEN" help:"A fixed access token."`
-	TokenFile string `placeholder:"FILE" help:"A file that holds the token, so that it stays out of the process list."`
+	Tenant   string `required:"" placeholder:"UUID" help:"The tenant's id."`
+	Provider string `required:"" enum:"xero,freeagent" help:"xero or freeagent."`
+	Wire     string `enum:",accounting,v2" default:"" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
+	APIURL   string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
+	OrgID    string `name:"org-id" placeholder:"UUID" help:"The organisation: Xero's tenant id."`
+	tokenFlags
 }
 
 // bindingView is a binding as the commands print it.
@@ -146,7 +146,13 @@ func defaultAPIURL(provider, wire string) string {
 	return ""
 }
 
-func (c bindingCreate) token(io console) (string, error) {
+// tokenFlags is how a token is given.
+type tokenFlags struct {
+	Token     string `placeholder:"TOKEN" help:"A fixed access token."`
+	TokenFile string `placeholder:"FILE" help:"A file that holds the token, so that it stays out of the process list."`
+}
+
+func (c tokenFlags) token(io console) (string, error) {
 	if (c.Token == "") == (c.TokenFile == "") {
 		return "", wrongUse("give the access token by --token-file (or --token)")
 	}

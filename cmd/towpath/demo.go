@@ -281,8 +281,7 @@ func (d *demo) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.io.out, "the shop shows %s %s after %.0f ms\n\n", chip.Status, chip.ProviderReference,
-		float64(chip.ChangedAt.Sub(inv.CreatedAt).Microseconds())/1000)
+	d.printShop(inv.ID)
 	if err := printRun(d.io, detail); err != nil {
 		return err
 	}
@@ -290,6 +289,16 @@ func (d *demo) once(ctx context.Context) error {
 		return fmt.Errorf("invoice %s ended as %s", inv.IncrementID, chip.Status)
 	}
 	return nil
+}
+
+// printShop prints what the shop saw, since the invoice was raised.
+func (d *demo) printShop(invoiceID int64) {
+	inv, _ := d.shop.Invoice(invoiceID)
+	row := inv.Outbox[0]
+	after := func(t time.Time) float64 { return float64(t.Sub(row.CreatedAt).Microseconds()) / 1000 }
+	fmt.Fprintf(d.io.out, "   +0.0 ms  outbox row written, chip Pending\n")
+	fmt.Fprintf(d.io.out, "%+7.1f ms  webhook answered 202 (the demo's cron runs every second, Magento's every minute)\n", after(row.DoneAt))
+	fmt.Fprintf(d.io.out, "%+7.1f ms  chip %s %s\n\n", after(inv.Chip.ChangedAt), inv.Chip.Status, inv.Chip.ProviderReference)
 }
 
 // settled reads the run once the shop's answer is on record here too.

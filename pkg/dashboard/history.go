@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/syncrun"
 )
 
 // step is one line of a run's history.
@@ -30,7 +31,7 @@ func history(arrived time.Time, newestFirst []dbsqlc.SyncRunEvent) ([]step, bool
 	for _, e := range slices.Backward(newestFirst) {
 		s := step{
 			At: e.At, After: after(arrived, e.At), Name: stepName(e.Step), From: text(e.FromStatus), To: e.ToStatus,
-			Attempt: e.Attempt, Who: text(e.Who), Why: e.Why,
+			Attempt: e.Attempt, Who: text(e.Who), Why: why(e),
 		}
 		if s.From == s.To {
 			s.From = ""
@@ -38,6 +39,19 @@ func history(arrived time.Time, newestFirst []dbsqlc.SyncRunEvent) ([]step, bool
 		steps = append(steps, s)
 	}
 	return steps, cut
+}
+
+// why is what the step said, or what a step without words means.
+func why(e dbsqlc.SyncRunEvent) string {
+	switch {
+	case e.Why != "":
+		return e.Why
+	case e.Step == "accept":
+		return "webhook accepted"
+	case e.ToStatus == syncrun.Running && text(e.FromStatus) != syncrun.Running:
+		return "taken by a worker"
+	}
+	return ""
 }
 
 // after is how long after the arrival something was, as "+412 ms".
@@ -93,4 +107,19 @@ func documentOf(raw []byte) document {
 		return document{}
 	}
 	return document(d)
+}
+
+// shopTotal is what the shop says the document comes to.
+type shopTotal struct {
+	GrandTotal amount `json:"grand_total"`
+	Currency   string `json:"currency"`
+}
+
+// shopTotalOf is nil where the canonical document tells none.
+func shopTotalOf(canonical []byte) *shopTotal {
+	var t shopTotal
+	if json.Unmarshal(canonical, &t) != nil || t.GrandTotal == "" {
+		return nil
+	}
+	return &t
 }

@@ -31,6 +31,7 @@ type runPage struct {
 	Cut               bool // older steps are left out
 	Rules             []rule
 	Document          document
+	ShopTotal         *shopTotal
 	JSON              []jsonPart
 	Variance          string
 }
@@ -101,7 +102,8 @@ func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncR
 	page := runPage{
 		DashboardRunGetRow: row, Heading: title(run.EntityType, run.MagentoEntityID, run.Body), Happened: happened(run.Event),
 		Ledger: ledgerName(row.Provider), Link: safeLink(run.ProviderUrl), ShopAddress: safeLink(&row.MagentoUrl),
-		Rules: rulesOf(run.Decision), Document: documentOf(run.Document), JSON: jsonParts(run), Variance: pretty(run.Variance),
+		Rules: rulesOf(run.Decision), Document: documentOf(run.Document),
+		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Variance: pretty(run.Variance),
 	}
 	page.frame = frame{Title: page.Heading, Now: d.cfg.Now(), Refresh: d.cfg.Refresh}
 	page.Sentence = factsOf(page.Now, row).sentence()

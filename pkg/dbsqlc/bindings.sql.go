@@ -265,3 +265,24 @@ func (q *Queries) BindingSetStatus(ctx context.Context, db DBTX, arg BindingSetS
 	}
 	return result.RowsAffected(), nil
 }
+
+const bindingSetToken = `-- name: BindingSetToken :execrows
+UPDATE bindings
+SET token_sealed = $1, status = 'active'
+WHERE id = $2
+    AND status <> 'revoked'
+`
+
+type BindingSetTokenParams struct {
+	TokenSealed []byte
+	ID          uuid.UUID
+}
+
+// A new token makes a binding that was refused active again.
+func (q *Queries) BindingSetToken(ctx context.Context, db DBTX, arg BindingSetTokenParams) (int64, error) {
+	result, err := db.Exec(ctx, bindingSetToken, arg.TokenSealed, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

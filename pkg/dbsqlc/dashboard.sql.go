@@ -384,8 +384,8 @@ func (q *Queries) DashboardRunsAhead(ctx context.Context, db DBTX, id uuid.UUID)
 
 const dashboardRunsOfInvoices = `-- name: DashboardRunsOfInvoices :many
 SELECT DISTINCT ON (run.magento_entity_id) run.id, run.magento_entity_id, run.status, run.stage, run.attempt,
-    run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference,
-    run.provider_url, run.received_at
+    run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail,
+    run.provider_reference, run.provider_url, run.received_at
 FROM sync_runs AS run
 WHERE run.tenant_id = $1
     AND run.entity_type = 'invoice'
@@ -410,6 +410,7 @@ type DashboardRunsOfInvoicesRow struct {
 	SkipReason        *string
 	ErrorCode         *string
 	ErrorMessage      *string
+	ErrorDetail       *string
 	ProviderReference *string
 	ProviderUrl       *string
 	ReceivedAt        time.Time
@@ -436,6 +437,7 @@ func (q *Queries) DashboardRunsOfInvoices(ctx context.Context, db DBTX, arg Dash
 			&i.SkipReason,
 			&i.ErrorCode,
 			&i.ErrorMessage,
+			&i.ErrorDetail,
 			&i.ProviderReference,
 			&i.ProviderUrl,
 			&i.ReceivedAt,

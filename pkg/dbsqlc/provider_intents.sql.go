@@ -13,20 +13,29 @@ import (
 
 const providerIntentAnswered = `-- name: ProviderIntentAnswered :exec
 UPDATE provider_intents
-SET generation = generation + 1
-WHERE run_id = $1
-    AND operation = $2
-    AND object_key = $3
+SET generation = generation + 1,
+    settled_at = CASE WHEN $1::boolean THEN clock_timestamp() END
+WHERE run_id = $2
+    AND operation = $3
+    AND object_key = $4
 `
 
 type ProviderIntentAnsweredParams struct {
+	Certain   bool
 	RunID     uuid.UUID
 	Operation string
 	ObjectKey string
 }
 
+// The provider answered. If its answer says what became of the write, others
+// may be at the object meanwhile: they look first, since this run has tried.
 func (q *Queries) ProviderIntentAnswered(ctx context.Context, db DBTX, arg ProviderIntentAnsweredParams) error {
-	_, err := db.Exec(ctx, providerIntentAnswered, arg.RunID, arg.Operation, arg.ObjectKey)
+	_, err := db.Exec(ctx, providerIntentAnswered,
+		arg.Certain,
+		arg.RunID,
+		arg.Operation,
+		arg.ObjectKey,
+	)
 	return err
 }
 

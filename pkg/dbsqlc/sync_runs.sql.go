@@ -236,11 +236,14 @@ FROM sync_runs AS mine
 JOIN sync_runs AS other ON other.binding_id = mine.binding_id
     AND other.lane = mine.lane
     AND other.finished_at IS NULL
-    AND (other.occurred_at, other.received_at, other.id) < (mine.occurred_at, mine.received_at, mine.id)
+    AND (other.event <> 'invoice.created', other.occurred_at, other.received_at, other.id)
+        < (mine.event <> 'invoice.created', mine.occurred_at, mine.received_at, mine.id)
 WHERE mine.id = $1
 `
 
-// Runs of the same lane that come first and have not ended.
+// Runs of the same lane that come first and have not ended. The invoice itself
+// comes before whatever happened to it, also where its event came later or says
+// the same second.
 func (q *Queries) SyncRunEarlierInLane(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
 	row := db.QueryRow(ctx, syncRunEarlierInLane, id)
 	var count int64

@@ -60,8 +60,5 @@ func readBody(x *exchange) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(codeBodyIncomplete, "the body did not arrive whole; send it again").because(err)
 	}
-	// Left in place, the deadline would look to the server like a client that
-	// went away while the handler still works.
-	_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
 	return buffer.Bytes(), nil
 }

@@ -59,12 +59,13 @@ func TestWebhook_answers(t *testing.T) {
 		"Refused_with_entity_zero":         {request{body: bodyOf("0")}, 400, codeMalformedBody, "magento_entity_id"},
 		"Refused_with_unknown_event":       {request{path: d.path("order.created")}, 400, codeUnknownEvent, "not known"},
 		"Refused_with_unreadable_query":    {request{path: d.path(event + "?provider=%zz")}, 400, codeMalformedRequest, "query"},
+		"Refused_with_endless_query":       {request{path: d.path(event + "?provider=xero&x=" + strings.Repeat("a", 1024))}, 400, codeMalformedRequest, "query"},
 		"Refused_with_other_provider":      {request{path: d.path(event + "?provider=freeagent")}, 400, codeNoActiveBinding, "tenant has no active freeagent binding"},
 		"Refused_with_unknown_provider":    {request{path: d.path(event + "?provider=sage_accounting")}, 400, codeNoActiveBinding, "tenant has no active sage_accounting binding"},
 		"Refused_with_hostile_provider":    {request{path: d.path(event + "?provider=%3Cb%3E")}, 400, codeNoActiveBinding, "a provider of this name"},
 
 		"Refused_without_token":           {request{token: "-"}, 401, codeTokenRefused, ""},
-		"Refused_with_two_tokens":         {request{header: http.Header{"Authorization": {"Bearer a", "Bearer b"}}}, 401, codeTokenRefused, ""},
+		"Refused_with_two_tokens":         {request{header: http.Header{"Authorization": {"Bearer " + d.token(t), "Bearer " + d.token(t)}}}, 401, codeTokenRefused, ""},
 		"Refused_with_basic":              {request{token: "-", header: http.Header{"Authorization": {"Basic eDp5"}}}, 401, codeTokenRefused, ""},
 		"Refused_with_garbage_as_token":   {request{token: "x.y.z"}, 401, codeTokenRefused, ""},
 		"Refused_for_unknown_tenant":      {request{path: "/webhooks/magento/" + uuid.NewString() + "/" + event}, 401, codeTokenRefused, ""},
@@ -141,8 +142,13 @@ func TestWebhook_run_has_its_job_and_its_policy_version(t *testing.T) {
 	require.NoError(t, err)
 	_, err = d.db.Exec(t.Context(), `UPDATE bindings SET policy_version = 2`)
 	require.NoError(t, err)
-	a := d.send(t, request{})
+	token := d.token(t)
+	claims, err := shopjwt.Verify(d.apiKey, d.tenant.String(), token, time.Now())
+	require.NoError(t, err)
+	a := d.send(t, request{token: token})
 	require.Equal(t, 202, a.status, a.raw)
+	require.Equal(t, 1, d.count(t, `SELECT count(*) FROM spent_jtis WHERE jti = $1 AND expires_at = $2`,
+		claims.JTI, claims.ExpiresAt.Add(shopjwt.Leeway)), "remembered for as long as it would be accepted")
 	require.Equal(t, 1, d.count(t, `SELECT count(*) FROM sync_runs r JOIN river.river_job j ON j.id = r.river_job_id
 		WHERE r.id = $1 AND r.status = 'queued' AND r.policy_version = 2 AND j.args ->> 'run_id' = r.id::text AND j.kind = 'fetch_canonical'`, a.runID()))
 	require.Equal(t, [3]int{1, 1, 1}, d.stored(t))

@@ -17,7 +17,7 @@ const helperRoot = "PGDB_TEST_HELPER_ROOT"
 
 // patience and tick are for what another process does in its own time.
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	tick     = 20 * time.Millisecond
 )
 

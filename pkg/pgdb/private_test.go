@@ -282,7 +282,7 @@ func TestSweep(t *testing.T) {
 		start(t, dir)
 		select {
 		case <-server.Exited():
-		case <-time.After(3 * time.Second): // long after it a server notices by itself that its files are gone
+		case <-time.After(5 * time.Second): // long after it a server notices by itself that its files are gone
 			t.Error("the server was left running")
 		}
 		require.NoDirExists(t, server.Dir())

@@ -27,6 +27,7 @@ type Intent struct {
 	Operation string
 	ObjectKey string // the contact's key or the invoice's number
 	BodyHash  string // of the body, so that the idempotency key changes with it
+	Who       string // for the run's history
 }
 
 // Taken is an intent on record.
@@ -72,7 +73,24 @@ func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Int
 	if err != nil {
 		return Taken{}, fmt.Errorf("record intent %s %q: %w", intent.Operation, intent.ObjectKey, err)
 	}
-	return Taken{Intent: intent, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers}, nil
+	taken := Taken{Intent: intent, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers}
+	return taken, taken.note(ctx, tx, attempt)
+}
+
+// note puts the intent into the run's history.
+func (t Taken) note(ctx context.Context, tx pgx.Tx, attempt int) error {
+	why := fmt.Sprintf("about to write %s %s", t.Operation, t.ObjectKey)
+	if t.Uncertain {
+		why += ", which may exist already: it is looked up first"
+	}
+	status := Running
+	err := queries.SyncRunEventInsert(ctx, tx, dbsqlc.SyncRunEventInsertParams{
+		RunID: t.RunID, Step: "intend", FromStatus: &status, ToStatus: Running, Attempt: int32(attempt), Who: &t.Who, Why: why,
+	})
+	if err != nil {
+		return fmt.Errorf("note intent %s %q: %w", t.Operation, t.ObjectKey, err)
+	}
+	return nil
 }
 
 // Key is the idempotency key of the write: the same for the same body of the
@@ -84,10 +102,12 @@ func (t Taken) Key() string {
 
 // Answered records that the provider answered without doing it: it remembers
 // that answer under the key, so the next try needs another. If this is lost,
-// the next try meets the remembered answer once more and comes here again.
-func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX) error {
+// the next try meets the remembered answer once more and comes here again. If
+// the answer is certain, other runs may write the object before this one does:
+// a run that is held must not keep every other run of its customer waiting.
+func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX, certain bool) error {
 	err := queries.ProviderIntentAnswered(ctx, db, dbsqlc.ProviderIntentAnsweredParams{
-		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey,
+		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Certain: certain,
 	})
 	if err != nil {
 		return fmt.Errorf("note answer to %s %q: %w", t.Operation, t.ObjectKey, err)

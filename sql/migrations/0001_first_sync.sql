@@ -91,7 +91,7 @@ CREATE TABLE sync_runs (
     canonical json,
     decision jsonb,
     document jsonb,
-    provider_entity_id text CHECK (length(provider_entity_id) <= 64),
+    provider_entity_id text,
     provider_reference text,
     provider_url text,
     -- Non-null where the ledger's totals differ from those computed beforehand.
@@ -199,7 +199,8 @@ $$;
 -- its job's completion first, then the run. Everything else is written to
 -- river.river_job by others (completer, rescuer, scheduler, River UI, SQL), and
 -- these triggers carry it to the run inside the same transaction. Locks are
--- always taken job first, then run.
+-- always taken job first, then run. Each function names its search_path: who
+-- changes a job may come with any.
 -- ---------------------------------------------------------------------------
 
 -- Who is at work, for sync_run_events.who.
@@ -220,7 +221,7 @@ $$;
 
 -- Inserts the job that tells the shop. The options equal those of
 -- riverjobs.PushSyncStateArgs; a test compares them.
-CREATE FUNCTION towpath_insert_push(run uuid) RETURNS bigint LANGUAGE sql AS $$
+CREATE FUNCTION towpath_insert_push(run uuid) RETURNS bigint LANGUAGE sql SET search_path = public AS $$
     INSERT INTO river.river_job (kind, args, queue, max_attempts, priority, scheduled_at)
     VALUES ('push_sync_state', jsonb_build_object('run_id', run), 'push_sync_state', 180, 1, clock_timestamp())
     RETURNING id
@@ -228,7 +229,7 @@ $$;
 
 -- Ends a live run without success and lets the shop be told, as one change.
 CREATE FUNCTION sync_run_end(run sync_runs, new_status text, code text, message text, detail text, tries integer, who text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     UPDATE sync_runs
     SET status = new_status, stage = 'push', shop_told = 'pending',
@@ -246,10 +247,54 @@ BEGIN
 END
 $$;
 
+-- Someone made a given up or cancelled job live again: that is a retry of its
+-- run, where the run failed or was cancelled at that stage; or the shop is told
+-- after all. False where the run has no use for the job.
+CREATE FUNCTION sync_run_revive(old_job river.river_job, new_job river.river_job, who text)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    run sync_runs;
+    at_stage text := towpath_stage(old_job.kind);
+BEGIN
+    IF old_job.state NOT IN ('discarded', 'cancelled') THEN
+        RETURN false;
+    END IF;
+    -- The job that tells the shop goes; like every job it is locked before the run.
+    PERFORM 1
+    FROM river.river_job AS job
+    JOIN sync_runs AS waiting ON waiting.river_job_id = job.id
+    WHERE waiting.id = (old_job.args ->> 'run_id')::uuid
+    FOR UPDATE OF job;
+    SELECT * INTO run FROM sync_runs WHERE id = (old_job.args ->> 'run_id')::uuid FOR UPDATE;
+
+    IF at_stage = 'push' AND run.stage = 'done' AND run.shop_told = 'given_up' THEN
+        UPDATE sync_runs
+        SET stage = 'push', river_job_id = old_job.id, shop_told = 'pending', updated_at = clock_timestamp()
+        WHERE id = run.id;
+        INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+        VALUES (run.id, 'push', run.status, run.status, new_job.attempt, who, 'job retried');
+        RETURN true;
+    END IF;
+    IF at_stage = 'fetch' AND run.status IN ('failed', 'cancelled')
+        OR at_stage = 'post' AND run.status IN ('failed', 'cancelled') AND run.canonical IS NOT NULL THEN
+        UPDATE sync_runs
+        SET status = 'queued', stage = at_stage, river_job_id = old_job.id,
+            shop_told = NULL, told_at = NULL, finished_at = NULL,
+            error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
+        WHERE id = run.id;
+        DELETE FROM river.river_job WHERE id = run.river_job_id AND state <> 'running';
+        INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+        VALUES (run.id, 'retry', run.status, 'queued', new_job.attempt, who, 'job retried');
+        RETURN true;
+    END IF;
+    RETURN false;
+END
+$$;
+
 -- Carries one change of a job's state to its run. old_job is the row before,
 -- new_job the row after; new_state is 'deleted' where the row is gone.
 CREATE FUNCTION sync_run_carry(old_job river.river_job, new_job river.river_job, new_state text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     run sync_runs;
     report jsonb := '{}';
@@ -269,25 +314,11 @@ BEGIN
             UPDATE river.river_job SET state = 'cancelled', finalized_at = clock_timestamp() WHERE id = old_job.id;
         END IF;
         -- If it was finished and someone made it live again (River UI's retry),
-        -- that is a retry of its run, where the run failed or was cancelled at
-        -- this stage; else it is undone.
-        IF towpath_stage(old_job.kind) IS NOT NULL AND old_job.finalized_at IS NOT NULL AND new_state IN ('available', 'scheduled', 'retryable', 'pending') THEN
-            SELECT * INTO run FROM sync_runs WHERE id = (old_job.args ->> 'run_id')::uuid FOR UPDATE;
-            IF FOUND AND run.status IN ('failed', 'cancelled') AND old_job.state IN ('discarded', 'cancelled')
-                AND towpath_stage(old_job.kind) IN ('fetch', 'post')
-                AND (towpath_stage(old_job.kind) = 'fetch' OR run.canonical IS NOT NULL) THEN
-                UPDATE sync_runs
-                SET status = 'queued', stage = towpath_stage(old_job.kind), river_job_id = old_job.id,
-                    shop_told = NULL, told_at = NULL, finished_at = NULL,
-                    error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
-                WHERE id = run.id;
-                DELETE FROM river.river_job WHERE id = run.river_job_id AND state <> 'running';
-                INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-                VALUES (run.id, 'retry', run.status, 'queued', new_job.attempt, by_whom, 'job retried');
-            ELSE
-                UPDATE river.river_job SET state = old_job.state, finalized_at = old_job.finalized_at
-                WHERE id = old_job.id;
-            END IF;
+        -- its run takes it up where it can; else that is undone.
+        IF towpath_stage(old_job.kind) IS NOT NULL AND old_job.finalized_at IS NOT NULL
+            AND new_state IN ('available', 'scheduled', 'retryable', 'pending')
+            AND NOT sync_run_revive(old_job, new_job, by_whom) THEN
+            UPDATE river.river_job SET state = old_job.state, finalized_at = old_job.finalized_at WHERE id = old_job.id;
         END IF;
         RETURN;
     END IF;
@@ -335,6 +366,11 @@ BEGIN
             attempt = old_job.attempt,
             next_attempt_at = new_job.scheduled_at,
             hold_reason = CASE WHEN new_status = 'held' THEN coalesce(report ->> 'reason', run.hold_reason, 'unknown') END,
+            -- It looks again under the settings as they are: a save that missed
+            -- it, because it was just being worked, still reaches it.
+            policy_version = CASE WHEN new_status = 'held'
+                THEN (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id)
+                ELSE run.policy_version END,
             error_code = CASE WHEN was_run THEN report ->> 'code' ELSE run.error_code END,
             error_message = CASE WHEN was_run THEN message ELSE run.error_message END,
             error_detail = CASE WHEN was_run THEN report ->> 'detail' ELSE run.error_detail END,
@@ -351,7 +387,7 @@ $$;
 
 -- A worker took the job. No exception block here: this is the hot path, and if
 -- it ever raised, the fetch as a whole would be rolled back and nothing lost.
-CREATE FUNCTION sync_run_follow_start() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync_run_follow_start() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     WITH before AS (
         SELECT id, status FROM sync_runs
@@ -375,7 +411,7 @@ $$;
 -- Everything but start and success. It never raises: one raising row would fail
 -- a whole batch of River's and be tried without end. What it could not carry
 -- shows in run_queue_mismatch.
-CREATE FUNCTION sync_run_follow_job() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync_run_follow_job() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM sync_run_carry(OLD, OLD, 'deleted');

@@ -54,3 +54,10 @@ SELECT *
 FROM bindings
 WHERE id = @id
 FOR UPDATE;
+
+-- A new token makes a binding that was refused active again.
+-- name: BindingSetToken :execrows
+UPDATE bindings
+SET token_sealed = @token_sealed, status = 'active'
+WHERE id = @id
+    AND status <> 'revoked';

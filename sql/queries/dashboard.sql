@@ -76,8 +76,8 @@ LIMIT 200;
 -- The newest run of each of some invoices.
 -- name: DashboardRunsOfInvoices :many
 SELECT DISTINCT ON (run.magento_entity_id) run.id, run.magento_entity_id, run.status, run.stage, run.attempt,
-    run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference,
-    run.provider_url, run.received_at
+    run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail,
+    run.provider_reference, run.provider_url, run.received_at
 FROM sync_runs AS run
 WHERE run.tenant_id = @tenant_id
     AND run.entity_type = 'invoice'

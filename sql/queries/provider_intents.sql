@@ -26,9 +26,12 @@ RETURNING tries, generation, EXISTS (
         AND other.run_id <> @run_id
 ) AS tried_by_others;
 
+-- The provider answered. If its answer says what became of the write, others
+-- may be at the object meanwhile: they look first, since this run has tried.
 -- name: ProviderIntentAnswered :exec
 UPDATE provider_intents
-SET generation = generation + 1
+SET generation = generation + 1,
+    settled_at = CASE WHEN @certain::boolean THEN clock_timestamp() END
 WHERE run_id = @run_id
     AND operation = @operation
     AND object_key = @object_key;

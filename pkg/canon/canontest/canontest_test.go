@@ -41,12 +41,14 @@ func keepsTheContract(t require.TestingT, inv canon.Invoice) {
 }
 
 // The drawn invoices are not all of one kind: each trap of the contract comes
-// up among them.
+// up among them. The seeds are fixed: by chance alone the rarest, one in thirty,
+// would now and then be missing.
 func Test_Drawn_invoices_show_every_trap(t *testing.T) {
 	t.Parallel()
 	seen := map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		inv := canontest.DrawInvoice(t)
+	invoices := rapid.Custom(canontest.DrawInvoice)
+	for seed := range 1_000 {
+		inv := invoices.Example(seed)
 		lineTax, lineDiscount := inv.ShippingTax, decimal.Zero
 		for _, l := range inv.Lines {
 			lineTax = lineTax.Add(l.LineTax)
@@ -63,7 +65,7 @@ func Test_Drawn_invoices_show_every_trap(t *testing.T) {
 		note(seen, "untaxed shipping", inv.ShippingTax.IsZero() && !inv.ShippingAmount.IsZero())
 		note(seen, "guest", inv.Customer.IsGuest())
 		note(seen, "foreign currency", inv.Currency == "EUR")
-	})
+	}
 	for _, trap := range []string{
 		"discounted line", "discount beyond the net line", "four decimals", "fractional quantity", "row is not quantity x price",
 		"zero line", "lines' tax misses the header's", "discount on shipping", "untaxed shipping", "guest", "foreign currency",

@@ -3,15 +3,26 @@ package pgtest_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"towpath/pkg/pgdb"
 	"towpath/pkg/pgdb/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// Stop leaves no goroutine behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	if err := goleak.Find(); err != nil {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 func TestNew(t *testing.T) {
 	t.Parallel()

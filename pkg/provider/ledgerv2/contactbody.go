@@ -34,7 +34,7 @@ func contactOf(buyer policy.Buyer) contactBody {
 	body := contactBody{Email: buyer.Email, Phone: buyer.Phone}
 	whole := buyer.FirstName != "" && buyer.LastName != ""
 	isCompany := buyer.Company != "" && buyer.Name == buyer.Company
-	if !buyer.Shared && whole {
+	if whole {
 		body.FirstName, body.LastName = buyer.FirstName, buyer.LastName
 	}
 	if isCompany || body.FirstName == "" {

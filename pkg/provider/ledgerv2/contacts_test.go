@@ -2,11 +2,13 @@ package ledgerv2
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
@@ -119,6 +121,32 @@ func TestContact_hand_made_one_matched_before_creating(t *testing.T) {
 	require.Zero(t, b.sim.Count(ledgerv2sim.ContactCreate))
 }
 
+// A contact that was just made is on the first page: the others are not read.
+func TestContact_own_one_found_without_reading_on(t *testing.T) {
+	t.Parallel()
+	b := setup(t, ledgerv2sim.RealFreeAgent(ledgerv2sim.Config{}))
+	for i := range 250 {
+		b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": fmt.Sprintf("other%d@example.com", i)})
+	}
+	made, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{})
+	require.NoError(t, err)
+	found, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+	require.NoError(t, err)
+	require.Equal(t, made, found)
+	require.Equal(t, 1, b.sim.Count(ledgerv2sim.ContactList))
+}
+
+func TestContact_email_not_in_the_error_of_a_lost_look_up(t *testing.T) {
+	t.Parallel()
+	b := setup(t, ledgerv2sim.Config{})
+	for range 2 { // net/http itself reads again over a fresh connection
+		b.sim.Inject(ledgerv2sim.Fault{Operation: ledgerv2sim.ContactList, Reset: true})
+	}
+	_, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
+	require.NotContains(t, strings.ToLower(err.Error()), "example.com")
+}
+
 // Several people may share an e-mail where the ledger lets them.
 func TestContact_the_one_with_the_buyers_name_taken_of_several(t *testing.T) {
 	t.Parallel()
@@ -198,7 +226,7 @@ func TestList_left_when_it_does_not_end(t *testing.T) {
 	t.Parallel()
 	calls := 0
 	client := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "ledger.test", r.Host)
+		assert.Equal(t, "ledger.test", r.Host)
 		calls++
 		w.Header().Set("Link", `<http://elsewhere.test/v2/contacts?page=2>; rel="next"`)
 		_, _ = w.Write([]byte(`{"contacts":[{"url":"http://elsewhere.test/v2/contacts/1","email":"x@example.com"}]}`))
@@ -206,6 +234,41 @@ func TestList_left_when_it_does_not_end(t *testing.T) {
 	_, err := client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
 	require.Equal(t, maxPages, calls)
+}
+
+// Where Link is missing, the count says whether there is another page, and
+// without that a full page does.
+func TestList_read_to_its_end_without_Link(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		header http.Header
+		size   int
+		calls  int
+	}{
+		"By_the_count":       {http.Header{"X-Total-Count": {"5"}}, 2, 3},
+		"By_a_page_not_full": {http.Header{}, perPage, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const all = 5
+			calls := 0
+			client := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				calls++
+				page, err := strconv.Atoi(r.URL.Query().Get("page"))
+				assert.NoError(t, err)
+				var elements []string
+				for n := (page - 1) * row.size; n < min(page*row.size, all); n++ {
+					elements = append(elements, fmt.Sprintf(`{"url":"%s/v2/contacts/%d"}`, testBase, n+1))
+				}
+				maps.Copy(w.Header(), row.header)
+				_, _ = w.Write([]byte(`{"contacts":[` + strings.Join(elements, ",") + `]}`))
+			}))
+			read := 0
+			require.NoError(t, list(t.Context(), client, opContactList, "contacts", nil, func(contactAnswer) bool { read++; return true }))
+			require.Equal(t, all, read)
+			require.Equal(t, row.calls, calls)
+		})
+	}
 }
 
 func TestCountryName(t *testing.T) {

@@ -240,16 +240,18 @@ func TestDocument_long_text_cut_on_a_rune(t *testing.T) {
 func TestDocument_shipping_discount(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		after  bool
-		prices []string
+		after   bool
+		percent string
+		prices  []string
 	}{
-		"Lowers_the_price_where_it_lowered_the_tax": {false, []string{"10.00 20.00", "4.00 20.00"}},
-		"An_item_without_tax_where_it_did_not":      {true, []string{"10.00 20.00", "8.00 20.00", "-4.00 0.00"}},
+		"Lowers_the_price_where_it_lowered_the_tax": {false, "50", []string{"10.00 20.00", "4.00 20.00"}},
+		"An_item_without_tax_where_it_did_not":      {true, "50", []string{"10.00 20.00", "8.00 20.00", "-4.00 0.00"}},
+		"An_item_without_tax_though_both_would_do":  {true, "0.5", []string{"10.00 20.00", "8.00 20.00", "-0.04 0.00"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := cart(magentosim.Item{SKU: "A", Name: "Tea", Price: dec("10"), TaxPercent: dec("20")})
-			c.Shipping, c.ShippingTaxPercent, c.ShippingDiscount, c.DiscountAfterTax = dec("8"), dec("20"), dec("50"), row.after
+			c.Shipping, c.ShippingTaxPercent, c.ShippingDiscount, c.DiscountAfterTax = dec("8"), dec("20"), dec(row.percent), row.after
 			inv := invoiceOf(c)
 			doc, body := mustBuild(t, inv, testPolicy(), provider.Reference{})
 			require.Equal(t, row.prices, prices(body))
@@ -281,17 +283,47 @@ func TestDocument_true_rate_behind_a_discount(t *testing.T) {
 }
 
 // A few pence fit several rates: the one that the rest of the invoice has is
-// taken.
+// taken, be it the higher or the lower.
 func TestDocument_small_line_takes_the_rate_of_the_others(t *testing.T) {
 	t.Parallel()
-	pol := testPolicy()
-	pol.TaxRateMap["25.00"] = "OTHER"
-	c := magentosim.Cart{Items: []magentosim.Item{
-		{SKU: "A", Name: "Bead", Price: dec("0.04"), Qty: dec("1"), TaxPercent: dec("20")},
-		{SKU: "B", Name: "Tea", Price: dec("100"), Qty: dec("1"), TaxPercent: dec("20")},
-	}}
-	_, body := mustBuild(t, invoiceOf(c), pol, provider.Reference{})
-	require.Equal(t, []string{"0.04 20.00", "100.00 20.00"}, prices(body))
+	for _, row := range []struct{ price, rate, want string }{{"0.04", "20", "0.04 20.00"}, {"0.05", "25", "0.05 25.00"}} {
+		pol := testPolicy()
+		pol.TaxRateMap["25.00"] = "OTHER"
+		c := magentosim.Cart{Items: []magentosim.Item{
+			{SKU: "A", Name: "Bead", Price: dec(row.price), Qty: dec("1"), TaxPercent: dec(row.rate)},
+			{SKU: "B", Name: "Tea", Price: dec("100"), Qty: dec("1"), TaxPercent: dec(row.rate)},
+		}}
+		_, body := mustBuild(t, invoiceOf(c), pol, provider.Reference{})
+		require.Equal(t, row.want, prices(body)[0])
+	}
+}
+
+func TestDocument_discount_larger_than_the_shipping_is_an_item_of_its_own(t *testing.T) {
+	t.Parallel()
+	inv := invoiceOf(cart(magentosim.Item{SKU: "A", Name: "Tea", Price: dec("10")}))
+	inv.ShippingAmount, inv.DiscountAmount, inv.GrandTotal = dec("4.99"), dec("-7"), dec("7.99")
+	_, body := mustBuild(t, inv, testPolicy(), provider.Reference{})
+	require.Equal(t, []string{"10.00 0.00", "4.99 0.00", "-7.00 0.00"}, prices(body))
+}
+
+func TestDocument_shipping_as_it_is_where_the_lines_have_more_discount_than_the_header(t *testing.T) {
+	t.Parallel()
+	inv := invoiceOf(cart(magentosim.Item{SKU: "A", Name: "Tea", Price: dec("10")}))
+	inv.Lines[0].LineTotal = dec("9.99")
+	inv.ShippingAmount, inv.GrandTotal = dec("4.99"), dec("14.99")
+	_, body := mustBuild(t, inv, testPolicy(), provider.Reference{})
+	require.Equal(t, []string{"9.99 0.00", "4.99 0.00", "0.01 0.00"}, prices(body))
+}
+
+func TestDocument_line_without_a_quantity_is_one_of_the_whole(t *testing.T) {
+	t.Parallel()
+	for _, qty := range []string{"0", "-2"} {
+		inv := invoiceOf(cart(magentosim.Item{SKU: "A", Name: "Fee", Price: dec("10")}))
+		inv.Lines[0].Qty = dec(qty)
+		_, body := mustBuild(t, inv, testPolicy(), provider.Reference{})
+		require.Equal(t, "1.0", body.Items[0].Quantity)
+		require.Equal(t, "10.00", body.Items[0].Price)
+	}
 }
 
 func TestDocument_rates(t *testing.T) {

@@ -166,6 +166,29 @@ func TestInvoice_held_when_the_number_belongs_to_another_document(t *testing.T) 
 	}
 }
 
+// A ledger that lets numbers repeat and ignores ?contact= must not lead to a
+// second document, nor to the adoption of somebody else's.
+func TestInvoice_held_by_the_look_up_alone(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*canon.Invoice){
+		"other_total":                     func(inv *canon.Invoice) { *inv = zeroed(*inv) },
+		"other_contact_of_the_same_total": func(inv *canon.Invoice) { inv.Customer.Email = "other@example.com" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, ledgerv2sim.Config{DuplicateReferences: true, IgnoreContactFilter: true})
+			inv := sample(t, "plain_vat")
+			other := inv
+			change(&other)
+			_, err := b.client.EnsureInvoice(t.Context(), b.document(t, other), provider.Try{})
+			require.NoError(t, err)
+			_, err = b.client.EnsureInvoice(t.Context(), b.document(t, inv), provider.Try{Uncertain: true})
+			require.Equal(t, "number_taken", failureIn(t, err).Reason)
+			require.Len(t, b.sim.Invoices(), 1)
+		})
+	}
+}
+
 func zeroed(inv canon.Invoice) canon.Invoice {
 	inv.Lines = inv.Lines[:1]
 	inv.GrandTotal = inv.Lines[0].LineTotal

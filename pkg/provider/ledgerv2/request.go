@@ -103,6 +103,8 @@ func (c *Client) request(ctx context.Context, k call, token string) (*http.Reque
 	if err != nil {
 		return nil, fmt.Errorf("make request %s: %w", k.operation, err)
 	}
+	// No Idempotency-Key: the wire knows none, and net/http would take it for
+	// leave to send a POST again by itself.
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.cfg.UserAgent)

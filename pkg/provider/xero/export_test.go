@@ -1,6 +1,8 @@
 package xero
 
 import (
+	"time"
+
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -15,4 +17,21 @@ func ChosenTaxTypes(inv canon.Invoice, pol policy.Policy, ref provider.Reference
 		types = append(types, r.taxType)
 	}
 	return types, err
+}
+
+// ContactJSON is the body that creates buyer under his first name.
+func ContactJSON(buyer policy.Buyer) ([]byte, error) {
+	return contactJSON(buyer, contactNames(buyer)[0])
+}
+
+// Zones are the locations of all of Xero's time zones; nil where one is missing.
+func Zones() map[string]*time.Location {
+	found := map[string]*time.Location{}
+	for name := range zones {
+		found[name] = nil
+		if l := location(name); l.String() == zones[name] {
+			found[name] = l
+		}
+	}
+	return found
 }

@@ -157,7 +157,7 @@ func (s *Server) listInvoices(base string, r *http.Request) reply {
 		dated := i.dated.Format(time.DateOnly)
 		switch {
 		case query.Get("view") == "draft" && i.status != "Draft",
-			wanted != "" && wanted != strconv.Itoa(i.contact.id) && wanted != fmt.Sprintf("%s/contacts/%d", base, i.contact.id),
+			!s.cfg.IgnoreContactFilter && wanted != "" && wanted != strconv.Itoa(i.contact.id) && wanted != fmt.Sprintf("%s/contacts/%d", base, i.contact.id),
 			query.Get("from_date") > dated,
 			query.Get("to_date") != "" && query.Get("to_date") < dated:
 			continue

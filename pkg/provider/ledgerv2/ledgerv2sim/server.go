@@ -21,6 +21,7 @@ type Config struct {
 
 	DuplicateEmails     bool // FreeAgent's own behaviour: e-mails are not unique
 	IgnoreEmailFilter   bool // FreeAgent's own behaviour: ?email= is not known
+	IgnoreContactFilter bool // GET /invoices gives everybody's, whatever ?contact= says
 	DuplicateReferences bool // two invoices may share a number
 	NotRegistered       bool // the company is not registered for sales tax: rates are ignored
 }

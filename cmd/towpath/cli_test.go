@@ -1,0 +1,23 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// consoleOf is a console with an environment of its own.
+func consoleOf(env map[string]string, out, err io.Writer) console {
+	return console{out: out, err: err, readFile: os.ReadFile, lookup: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}}
+}
+
+func decode(t *testing.T, raw []byte, into any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(raw, into), "%s", raw)
+}

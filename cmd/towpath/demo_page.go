@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/provider/xero/xerosim"
+)
+
+// demoPageConfig is what the demo's page shows and plays with. The shop must be
+// paired.
+type demoPageConfig struct {
+	Shop         *magentosim.Shop
+	Xero         *xerosim.Sim
+	Pool         *pgxpool.Pool
+	DashboardURL string // base of /dashboard/sync/{id}
+	Now          func() time.Time
+}
+
+// demoPage is the page of `towpath demo`: it looks like the shop's Sales >
+// Invoices grid, raises invoices, and shows each one's way with the time of
+// every step.
+//
+//	GET  /           the page
+//	POST /raise      kind=…: an invoice at the simulated shop; answers its id
+//	GET  /state      ?invoice=…: the grid, and the way of one invoice; read-only
+//	GET  /xero/{id}  the document in the simulated Xero
+type demoPage struct {
+	cfg     demoPageConfig
+	queries *dbsqlc.Queries
+	page    *template.Template
+	raising sync.Mutex // a fault goes with the invoice that it is meant for
+}
+
+//go:embed demo_page.html demo_page.css demo_page.js
+var demoPageFiles embed.FS
+
+func newDemoPage(cfg demoPageConfig) http.Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	p := &demoPage{cfg: cfg, queries: dbsqlc.New(), page: template.Must(template.ParseFS(demoPageFiles, "demo_page.html"))}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.home)
+	mux.HandleFunc("GET /demo_page.css", p.file("demo_page.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /demo_page.js", p.file("demo_page.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /state", p.state)
+	mux.HandleFunc("POST /raise", p.raise)
+	mux.HandleFunc("GET /xero/{id}", p.xero)
+	return demoHeaders(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// demoHeaders allows this page's own files and nothing else.
+func demoHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "+
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (p *demoPage) home(w http.ResponseWriter, _ *http.Request) {
+	p.show(w, "page", struct {
+		Kinds     []demoKind
+		Dashboard string
+	}{demoKinds(), p.cfg.DashboardURL + "/dashboard/sync"})
+}
+
+// xero shows a document as the simulated Xero has it: its address at the real
+// one leads nowhere.
+func (p *demoPage) xero(w http.ResponseWriter, r *http.Request) {
+	for _, invoice := range p.cfg.Xero.Invoices() {
+		if invoice.ID == r.PathValue("id") {
+			p.show(w, "xero", struct {
+				xerosim.Invoice
+				Contact string
+			}{invoice, p.contactName(invoice.ContactID)})
+			return
+		}
+	}
+	http.Error(w, "The simulated Xero has no such document.", http.StatusNotFound)
+}
+
+func (p *demoPage) contactName(id string) string {
+	for _, contact := range p.cfg.Xero.Contacts() {
+		if contact.ID == id {
+			return contact.Name
+		}
+	}
+	return id
+}
+
+func (p *demoPage) show(w http.ResponseWriter, name string, data any) {
+	var out bytes.Buffer
+	if err := p.page.ExecuteTemplate(&out, name, data); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(out.Bytes()) // a reader who went away is his own affair
+}
+
+func (p *demoPage) file(name, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		content, err := demoPageFiles.ReadFile(name)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(content)
+	}
+}
+
+func answerJSON(w http.ResponseWriter, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(raw)
+}
+
+// raise is the grid's button. A repeat raises another invoice, as it does in
+// the shop.
+func (p *demoPage) raise(w http.ResponseWriter, r *http.Request) {
+	kind, known := demoKindNamed(r.FormValue("kind"))
+	if !known {
+		http.Error(w, "There is no such kind of invoice.", http.StatusBadRequest)
+		return
+	}
+	p.raising.Lock()
+	defer p.raising.Unlock()
+	if kind.faults != nil {
+		p.cfg.Xero.Inject(kind.faults()...)
+	}
+	if kind.sending != 0 {
+		p.cfg.Shop.InjectSend(kind.sending)
+	}
+	invoice := p.cfg.Shop.RaiseInvoice(kind.cart(len(p.cfg.Shop.Invoices())))
+	answerJSON(w, map[string]int64{"id": invoice.ID})
+}
+
+func invoiceID(r *http.Request) int64 {
+	id, err := strconv.ParseInt(r.FormValue("invoice"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}

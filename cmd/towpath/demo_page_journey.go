@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/magento/magentosim"
+)
+
+// demoJourney is the way of one invoice, from its submission to its chip.
+type demoJourney struct {
+	ID      int64      `json:"id"`
+	Number  string     `json:"number"`
+	Chip    demoChip   `json:"chip"`
+	RunURL  string     `json:"run_url"`
+	Summary string     `json:"summary"`
+	Ended   bool       `json:"ended"`
+	Steps   []demoStep `json:"steps"`
+}
+
+// demoStep is one step; After is since the submission.
+type demoStep struct {
+	at    time.Time
+	Where string `json:"where"` // shop, towpath or xero
+	What  string `json:"what"`
+	More  string `json:"more"`
+	Tone  string `json:"tone"` // empty, good, skip, bad or wait
+	After string `json:"after"`
+}
+
+// demoSteps is how many steps are read, the newest: a held run looks again for
+// as long as it is held.
+const demoSteps = 60
+
+func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) (*demoJourney, error) {
+	j := &demoJourney{ID: invoice.ID, Number: invoice.IncrementID, Chip: demoChipOf(invoice, run), Steps: shopSteps(invoice, p.cfg.Shop.Told("invoice", invoice.ID))}
+	j.Ended = invoice.Chip.Status != "pending"
+	if run != nil {
+		j.RunURL = p.cfg.DashboardURL + "/dashboard/sync/" + run.ID.String()
+		steps, err := p.runSteps(ctx, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		j.Steps = append(j.Steps, steps...)
+	}
+	slices.SortStableFunc(j.Steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
+	for i := range j.Steps {
+		j.Steps[i].After = "+" + plainTime(j.Steps[i].at.Sub(j.Steps[0].at))
+	}
+	j.Summary = demoSummary(invoice)
+	return j, nil
+}
+
+// shopSteps are those that the shop itself saw.
+func shopSteps(invoice magentosim.Invoice, told []magentosim.Told) []demoStep {
+	steps := []demoStep{}
+	if len(invoice.Outbox) == 0 {
+		return steps
+	}
+	row := invoice.Outbox[0]
+	steps = append(steps,
+		demoStep{at: row.CreatedAt, Where: "shop", What: "Raised", More: "the invoice is submitted"},
+		demoStep{at: row.CreatedAt, Where: "shop", What: "Outbox row", More: "in the shop's own transaction; the chip says Pending"},
+	)
+	switch row.Status {
+	case magentosim.RowSucceeded:
+		steps = append(steps, demoStep{at: row.DoneAt, Where: "shop", What: "202 accepted", More: "the outbox row is done"})
+	case magentosim.RowDead:
+		steps = append(steps, demoStep{at: row.DoneAt, Where: "shop", What: "Refused for good", More: row.LastError, Tone: "bad"})
+	}
+	for _, t := range told {
+		steps = append(steps, demoStep{at: t.At, Where: "shop", What: "Chip " + t.Status, More: demoToldMore(t), Tone: demoTone(t.Status)})
+	}
+	return steps
+}
+
+func demoToldMore(t magentosim.Told) string {
+	for _, more := range []string{t.ProviderReference, t.SkipReason, t.ErrorCode} {
+		if more != "" {
+			return more
+		}
+	}
+	return ""
+}
+
+func demoTone(status string) string {
+	switch status {
+	case "synced", "succeeded":
+		return "good"
+	case "skipped", "skipped_by_policy":
+		return "skip"
+	case "failed", "cancelled":
+		return "bad"
+	case "held":
+		return "wait"
+	}
+	return ""
+}
+
+// runSteps are those of the run's history, with the intents among them.
+func (p *demoPage) runSteps(ctx context.Context, id uuid.UUID) ([]demoStep, error) {
+	events, err := p.queries.DashboardEventList(ctx, p.cfg.Pool, dbsqlc.DashboardEventListParams{RunID: id, MaxRows: demoSteps})
+	if err != nil {
+		return nil, fmt.Errorf("read history of run %s: %w", id, err)
+	}
+	intents, err := p.queries.DashboardIntentList(ctx, p.cfg.Pool, id)
+	if err != nil {
+		return nil, fmt.Errorf("read intents of run %s: %w", id, err)
+	}
+	steps := []demoStep{}
+	for _, e := range slices.Backward(events) {
+		steps = append(steps, demoStepOf(e))
+	}
+	for _, i := range intents {
+		steps = append(steps, demoStep{at: i.MadeAt, Where: "towpath", What: "Intent: " + i.Operation, More: i.ObjectKey + " may exist from now on; on record before the call"})
+	}
+	return steps, nil
+}
+
+// demoStepOf says an entry of the history in the words of the page.
+func demoStepOf(e dbsqlc.SyncRunEvent) demoStep {
+	s := demoStep{at: e.At, Where: "towpath", What: e.Step, More: e.Why}
+	from := text(e.FromStatus)
+	taken := e.ToStatus == "running" && from != "running"
+	switch {
+	case e.Step == "accept":
+		s.What, s.More = "Accepted", "token spent, run and its first job in one commit"
+	case taken && e.Step == "fetch":
+		s.What, s.More = "Fetching", "a worker reads the invoice from the shop"
+	case taken:
+		s.What, s.More = "Taken up again", fmt.Sprintf("attempt %d", e.Attempt)
+	case e.ToStatus == "held":
+		s.What, s.Tone = "Held", "wait"
+	case e.Step == "fetch" && e.ToStatus == "running":
+		s.What, s.More = "Decided: post", "fetched, the policy asked; decision and next job in one commit"
+	case e.Step == "fetch" && e.ToStatus == "skipped_by_policy":
+		s.What, s.Tone = "Decided: skip", "skip"
+	case e.Step == "post" && e.ToStatus == "succeeded":
+		s.Where, s.What, s.Tone = "xero", "Posted", "good"
+	case e.Step == "push":
+		s.What = "Told"
+	case e.ToStatus == "failed":
+		s.What, s.Tone = "Failed", "bad"
+	case e.ToStatus == "queued":
+		s.What, s.Tone = "Waits", "wait"
+	}
+	return s
+}
+
+// demoSummary is how long it took, with the wait for the shop's cron apart.
+func demoSummary(invoice magentosim.Invoice) string {
+	if invoice.Chip.Status == "pending" || len(invoice.Outbox) == 0 || invoice.Outbox[0].DoneAt.IsZero() {
+		return ""
+	}
+	row := invoice.Outbox[0]
+	return fmt.Sprintf("%s after %s: %s until the 202, which is the shop's cron, and %s from there", demoEnds(invoice.Chip.Status),
+		plainTime(invoice.Chip.ChangedAt.Sub(row.CreatedAt)), plainTime(row.DoneAt.Sub(row.CreatedAt)), plainTime(invoice.Chip.ChangedAt.Sub(row.DoneAt)))
+}
+
+func demoEnds(status string) string { return strings.ToUpper(status[:1]) + status[1:] }
+
+// plainTime is a time a person can compare.
+func plainTime(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return fmt.Sprintf("%d min", int(d.Minutes()))
+}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
+	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/shopjwt"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var soakWebhooks = flag.Int("soak.webhooks", 2000, "webhooks of the two-process soak")
+
+// soak is two real towpath processes on one database, a simulated shop and a
+// simulated Xero, all over loopback.
+type soak struct {
+	env    map[string]string
+	pool   *pgxpool.Pool
+	shop   *magentosim.Shop
+	xero   *xerosim.Sim
+	tenant string
+	key    string
+}
+
+func newSoak(t *testing.T) *soak {
+	t.Helper()
+	s := &soak{shop: magentosim.New(magentosim.Config{Events: []string{}}), xero: xerosim.New(xerosim.Config{OrgID: demoOrgID}),
+		tenant: uuid.NewString(), key: shopjwt.NewAPIKey()}
+	shop, xero := httptest.NewServer(s.shop), httptest.NewServer(s.xero)
+	t.Cleanup(shop.Close)
+	t.Cleanup(xero.Close)
+	s.shop.Connect(s.tenant, s.key, "http://127.0.0.1:1")
+	s.env = map[string]string{
+		"DATABASE_URL": pgtest.URL(t), "TOWPATH_SECRET_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+		"TOWPATH_ALLOW_PRIVATE_URLS": "true", "TOWPATH_LOG_LEVEL": "error",
+	}
+	var err error
+	s.pool, err = pgxpool.New(t.Context(), s.env["DATABASE_URL"])
+	require.NoError(t, err)
+	t.Cleanup(s.pool.Close)
+	s.must(t, "tenant", "create", "--name", "Soak", "--magento-url", shop.URL, "--id", s.tenant, "--api-key", s.key)
+	var binding struct{ ID string }
+	decode(t, s.must(t, "binding", "create", "--tenant", s.tenant, "--provider", "xero", "--api-url", xero.URL,
+		"--org-id", demoOrgID, "--token", "token", "--json"), &binding)
+	policy := filepath.Join(t.TempDir(), "policy.json")
+	require.NoError(t, os.WriteFile(policy, []byte(`{"default_xero_revenue_account_code":"200",
+		"tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"}}`), 0o600))
+	s.must(t, "binding", "policy", "set", binding.ID, "--file", policy)
+	return s
+}
+
+// must runs a command in this process and answers what it printed.
+func (s *soak) must(t *testing.T, args ...string) []byte {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, consoleOf(s.env, &out, &errs))
+	require.Zero(t, code, "towpath %v: %s", args, errs.String())
+	return out.Bytes()
+}
+
+// process starts a real serve process and waits until it is ready.
+func (s *soak) process(t *testing.T, binary string) (*exec.Cmd, string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	cmd := exec.Command(binary, "serve", "--listen", address)
+	for name, value := range s.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	require.Eventually(t, func() bool {
+		resp, err := http.Get("http://" + address + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, 30*time.Second, 20*time.Millisecond)
+	return cmd, "http://" + address
+}
+
+// send posts one event until it is accepted, as the shop's outbox would.
+func (s *soak) send(ctx context.Context, id int64, bases []string, dead *atomic.Bool) error {
+	body := fmt.Sprintf(`{"magento_entity_id":%d,"website_id":1,"store_id":1,"occurred_at":"2026-04-29T10:11:12Z","payload":[]}`, id)
+	for n := int(id); ctx.Err() == nil; n++ {
+		base := bases[n%len(bases)]
+		if dead.Load() {
+			base = bases[1]
+		}
+		token, err := shopjwt.MintShop(s.key, s.tenant, time.Now())
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/webhooks/magento/"+s.tenant+"/invoice.created?provider=xero", bytes.NewBufferString(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", id))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			continue // the process was killed: the shop sends again
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusAccepted {
+			return nil
+		}
+		if resp.StatusCode < 500 {
+			return fmt.Errorf("webhook %d: %d %s", id, resp.StatusCode, answer)
+		}
+	}
+	return ctx.Err()
+}
+
+func Test_Two_processes_one_killed_lose_and_double_nothing(t *testing.T) {
+	t.Parallel()
+	s := newSoak(t)
+	binary := filepath.Join(t.TempDir(), "towpath")
+	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, "%s", built)
+	victim, first := s.process(t, binary)
+	_, second := s.process(t, binary)
+
+	webhooks := *soakWebhooks
+	totals := map[string]string{}
+	for range webhooks {
+		inv := s.shop.RaiseInvoice(demoCart())
+		totals[inv.IncrementID] = inv.GrandTotal
+	}
+	// Some answers of Xero are lost after they took effect, some before.
+	for range 1 + webhooks/100 {
+		s.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", When: xerosim.After, Reset: true},
+			xerosim.Fault{Operation: "PUT /Invoices", When: xerosim.Before, Status: 503, Body: "The Xero API is temporarily unavailable"})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	sampled, stopSampling := s.sample(t)
+
+	began := time.Now()
+	var dead atomic.Bool
+	var accepted atomic.Int64
+	ids := make(chan int64)
+	errs := make(chan error, 16)
+	var senders sync.WaitGroup
+	for range 8 {
+		senders.Go(func() {
+			for id := range ids {
+				if err := s.send(ctx, id, []string{first, second}, &dead); err != nil {
+					errs <- err
+					return
+				}
+				accepted.Add(1)
+			}
+		})
+	}
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		_ = s.await(ctx, func() bool { return accepted.Load() >= int64(webhooks/2) })
+		_ = victim.Process.Kill() // SIGKILL, with jobs in hand
+		dead.Store(true)
+	}()
+	for _, inv := range s.shop.Invoices() {
+		select {
+		case ids <- inv.ID:
+		case err := <-errs:
+			require.NoError(t, err)
+		}
+	}
+	close(ids)
+	senders.Wait()
+	<-killed
+	allAccepted := time.Since(began)
+
+	require.NoError(t, s.await(ctx, func() bool {
+		var open int
+		err := s.pool.QueryRow(ctx, "SELECT count(*) FROM sync_runs WHERE shop_told IS DISTINCT FROM 'told'").Scan(&open)
+		return err == nil && open == 0
+	}), "runs are still open")
+	stopSampling()
+	t.Logf("%d webhooks accepted in %s, all told after %s; %d snapshots without a mismatch",
+		webhooks, allAccepted.Round(time.Millisecond), time.Since(began).Round(time.Millisecond), sampled.Load())
+
+	require.Positive(t, sampled.Load())
+	s.checkExactlyOnce(t, totals)
+	s.must(t, "verify")
+}
+
+// await asks often; nothing here tells of its own.
+func (s *soak) await(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// sample looks at run_queue_mismatch in repeatable-read snapshots until stopped.
+func (s *soak) sample(t *testing.T) (*atomic.Int64, func()) {
+	t.Helper()
+	var count atomic.Int64
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			var found []string
+			err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+				rows, err := tx.Query(ctx, "SELECT coalesce(run_id::text, '?') || ' ' || problem FROM run_queue_mismatch")
+				if err != nil {
+					return err
+				}
+				found, err = pgx.CollectRows(rows, pgx.RowTo[string])
+				return err
+			})
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil || len(found) > 0 {
+				t.Errorf("mismatch: %v %v", found, err)
+				return
+			}
+			count.Add(1)
+		}
+	}()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	t.Cleanup(stop)
+	return &count, stop
+}
+
+func (s *soak) checkExactlyOnce(t *testing.T, totals map[string]string) {
+	t.Helper()
+	posted := s.xero.Invoices()
+	require.Len(t, posted, len(totals), "documents")
+	for _, doc := range posted {
+		total, raised := totals[doc.Number]
+		require.True(t, raised, "%s was never raised, or stands twice", doc.Number)
+		require.Equal(t, total, doc.Total, doc.Number)
+		delete(totals, doc.Number)
+	}
+	require.Empty(t, totals, "not posted")
+	for _, inv := range s.shop.Invoices() {
+		require.Equal(t, "synced", inv.Chip.Status, inv.IncrementID)
+		for _, told := range s.shop.Told("invoice", inv.ID) {
+			require.Equal(t, inv.Chip.ProviderEntityID, told.ProviderEntityID, inv.IncrementID)
+		}
+	}
+	require.Len(t, s.xero.Contacts(), 1, "one customer, one contact")
+}
