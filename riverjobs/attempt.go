@@ -124,8 +124,14 @@ func (p *pipeline) end(ctx context.Context, w work, complete func(func(context.C
 		return err
 	}
 	p.Metrics.Failure(why.Code)
-	p.Metrics.Run(w.Binding.Provider, w.SyncRun.Event, syncrun.Failed, p.Now().Sub(w.SyncRun.ReceivedAt))
+	p.ended(w, syncrun.Failed)
 	return nil
+}
+
+// ended counts a run's end.
+func (p *pipeline) ended(w work, outcome string) {
+	p.Metrics.Run(w.Binding.Provider, w.SyncRun.Event, outcome, p.Now().Sub(w.SyncRun.ReceivedAt))
+	p.Metrics.TenantRun(w.Tenant.ID.String(), outcome)
 }
 
 // remember keeps what a failure says of more than its own run: a connection

@@ -106,7 +106,7 @@ func (p *pipeline) handOn(ctx context.Context, tx pgx.Tx, run work, jobID int64,
 	}
 	if decision.Action == policy.Skip {
 		p.Metrics.Skip(decision.Reason)
-		p.Metrics.Run(run.Binding.Provider, run.SyncRun.Event, syncrun.Skipped, p.Now().Sub(run.SyncRun.ReceivedAt))
+		p.ended(run, syncrun.Skipped)
 	}
 	return nil
 }

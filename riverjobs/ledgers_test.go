@@ -63,6 +63,9 @@ func (s xeroSim) calls(name string) int { return s.Calls(s.operation(name)) }
 
 func (s xeroSim) inject(name string, how fault) {
 	f := xerosim.Fault{Operation: s.operation(name), When: xerosim.After}
+	if how == failed || how == tookReset {
+		f.Times = 2 // net/http itself repeats a request with an idempotency key once
+	}
 	switch how {
 	case failed:
 		f.When, f.Reset = xerosim.Before, true

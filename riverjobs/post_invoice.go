@@ -159,7 +159,8 @@ func (w *postInvoice) finish(ctx context.Context, job *river.Job[PostInvoiceArgs
 	if err != nil {
 		return fmt.Errorf("encode document: %w", err)
 	}
-	difference, err := json.Marshal(variance(doc, posted))
+	found := variance(doc, posted)
+	difference, err := json.Marshal(found)
 	if err != nil {
 		return fmt.Errorf("encode variance: %w", err)
 	}
@@ -178,7 +179,10 @@ func (w *postInvoice) finish(ctx context.Context, job *river.Job[PostInvoiceArgs
 	if err != nil {
 		return err
 	}
-	w.Metrics.Run(run.Binding.Provider, run.SyncRun.Event, syncrun.Succeeded, w.Now().Sub(run.SyncRun.ReceivedAt))
+	if found != nil {
+		w.Metrics.Variance(run.Binding.Provider)
+	}
+	w.ended(run, syncrun.Succeeded)
 	return nil
 }
 

@@ -33,8 +33,12 @@ func (w *pushSyncState) Work(ctx context.Context, job *river.Job[PushSyncStateAr
 		if err := w.recovered(ctx, run); err != nil {
 			return err
 		}
-		return inCompletion(ctx, w.pipeline, job, func(ctx context.Context, tx pgx.Tx) error {
+		err = inCompletion(ctx, w.pipeline, job, func(ctx context.Context, tx pgx.Tx) error {
 			return syncrun.Tell(ctx, tx, w.who, job.Attempt, []syncrun.Step{{RunID: run.SyncRun.ID, JobID: job.ID}})
 		})
+		if err == nil && run.SyncRun.Status == syncrun.Cancelled {
+			w.ended(run, syncrun.Cancelled) // ended by an operator's hand, where nobody counts
+		}
+		return err
 	})
 }

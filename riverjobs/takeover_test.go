@@ -8,6 +8,7 @@ import (
 
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/syncrun"
+	"towpath/riverjobs"
 )
 
 // Test_Process_lost stops a process at each of a run's crash points, takes its
@@ -26,7 +27,7 @@ func Test_Process_lost(t *testing.T) {
 		t.Run("Other_finishes_and_the_lost_one_commits_nothing_"+name, func(t *testing.T) {
 			t.Parallel()
 			b, g := setup(t), newGate(place)
-			lost := b.work(t, watch(g.at))
+			lost := b.work(t, watch(g.at), oneAtATime)
 			t.Cleanup(g.release)
 			inv, id := b.raise(t, "plain_vat")
 			arrived(t, g.arrived)
@@ -44,7 +45,7 @@ func Test_Process_lost(t *testing.T) {
 	t.Run("Other_at_the_same_call_is_not_completed_by_the_lost_one", func(t *testing.T) {
 		t.Parallel()
 		b, first, second := setup(t), newGate("after invoice"), newGate("before invoice")
-		lost := b.work(t, watch(first.at))
+		lost := b.work(t, watch(first.at), oneAtATime)
 		t.Cleanup(first.release)
 		inv, id := b.raise(t, "plain_vat")
 		arrived(t, first.arrived)
@@ -65,7 +66,7 @@ func Test_Process_lost(t *testing.T) {
 		t.Parallel()
 		b, g := setup(t), magentosim.NewGate()
 		b.shop.Inject(magentosim.RouteSyncState, magentosim.Waits(g))
-		lost := b.work(t)
+		lost := b.work(t, oneAtATime)
 		t.Cleanup(g.Release)
 		inv, id := b.raise(t, "plain_vat")
 		arrived(t, g.Arrived())
@@ -111,6 +112,10 @@ func Test_Process_lost(t *testing.T) {
 		require.Equal(t, 1, b.job(t, "post_invoice", id).Attempt)
 	})
 }
+
+// oneAtATime keeps a process whose job waits at a gate from taking another of
+// the kind, as a dead one would not either.
+func oneAtATime(cfg *riverjobs.Config) { cfg.Workers = 1 }
 
 // whoEnded names the processes that ended the run, by its history.
 func (b *bundle) whoEnded(t *testing.T, id uuid.UUID) (names []string) {

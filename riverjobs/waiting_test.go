@@ -1,6 +1,7 @@
 package riverjobs_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider/xero/xerosim"
 )
 
 // run reads a run.
@@ -137,4 +139,40 @@ func (b *bundle) onceTold(t *testing.T, id uuid.UUID, status string) dbsqlc.Sync
 	}
 	b.noMismatch(t)
 	return run
+}
+
+const hour = time.Hour
+
+// toldAs makes a condition of an end that the shop knows.
+func toldAs(status string) func(dbsqlc.SyncRun) bool {
+	return func(run dbsqlc.SyncRun) bool { return run.Status == status && told(run) }
+}
+
+// steps is the run's history as "step from to who".
+func (b *bundle) steps(t *testing.T, id uuid.UUID) (list []string) {
+	t.Helper()
+	for _, e := range b.history(t, id) {
+		list = append(list, e.Step+" "+text(e.FromStatus)+" "+e.ToStatus+" "+text(e.Who))
+	}
+	return list
+}
+
+// live counts a run's jobs that are still to end.
+func (b *bundle) live(t *testing.T, id uuid.UUID) (n int) {
+	t.Helper()
+	require.NoError(t, b.pool.QueryRow(t.Context(),
+		"SELECT count(*) FROM river.river_job WHERE finalized_at IS NULL AND args ->> 'run_id' = $1", id.String()).Scan(&n))
+	return n
+}
+
+func (b *bundle) exec(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), statement, args...)
+	require.NoError(t, err)
+}
+
+// refuse makes Xero refuse the next document by validation.
+func (b *bundle) refuse() {
+	b.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: http.StatusBadRequest, Body: `{"ErrorNumber":10,"Type":"ValidationException",` +
+		`"Message":"A validation exception occurred","Elements":[{"ValidationErrors":[{"Message":"The description is too long"}]}]}`})
 }

@@ -232,7 +232,7 @@ type IngressTileCountsRow struct {
 	Failed  int64
 }
 
-// What the shop's tile counts. Two subqueries: each has its own partial index.
+// What the shop's tile counts. Two subqueries: one with an OR would read every run.
 func (q *Queries) IngressTileCounts(ctx context.Context, db DBTX, arg IngressTileCountsParams) (IngressTileCountsRow, error) {
 	row := db.QueryRow(ctx, ingressTileCounts, arg.TenantID, arg.Provider, arg.Since)
 	var i IngressTileCountsRow

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/pgdb"
+	"towpath/pkg/syncrun"
 )
 
 // BenchmarkWebhook takes new events in over HTTP, all of one tenant, each with
@@ -31,7 +33,6 @@ func BenchmarkWebhook(b *testing.B) {
 			var id atomic.Int64
 			b.SetParallelism(max(1, senders/runtime.GOMAXPROCS(0)))
 			b.ResetTimer()
-			start := time.Now()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					n := fmt.Sprint(id.Add(1))
@@ -46,9 +47,33 @@ func BenchmarkWebhook(b *testing.B) {
 					_ = response.Body.Close()
 				}
 			})
-			b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "webhooks/s")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "webhooks/s")
 		})
 	}
+}
+
+// BenchmarkAccept is T1 alone, to set beside it.
+func BenchmarkAccept(b *testing.B) {
+	d := setup(b, nil)
+	var binding uuid.UUID
+	require.NoError(b, d.db.QueryRow(b.Context(), `SELECT id FROM bindings`).Scan(&binding))
+	var id atomic.Int64
+	b.SetParallelism(8 / runtime.GOMAXPROCS(0))
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			n := id.Add(1)
+			_, err := d.in.accept(b.Context(), syncrun.Event{
+				TenantID: d.tenant, BindingID: binding, PolicyVersion: 1, Name: event, EntityID: n, OccurredAt: time.Now(),
+				IdempotencyKey: fmt.Sprint(event, ":", n), Body: []byte(goodBody), JTI: uuid.NewString(), JTIExpiresAt: time.Now(),
+			})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepts/s")
 }
 
 func BenchmarkDecodeEnvelope(b *testing.B) {

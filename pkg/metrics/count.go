@@ -56,6 +56,12 @@ func (m *Metrics) Failure(code string) {
 	m.failures.WithLabelValues(m.labels.errorCode.value(code)).Inc()
 }
 
+// Variance counts a posted document whose totals the ledger sees otherwise than
+// they were predicted.
+func (m *Metrics) Variance(provider string) {
+	m.variances.WithLabelValues(m.labels.provider.value(provider)).Inc()
+}
+
 // Stage notes how long one job of a stage worked, whatever came of it.
 func (m *Metrics) Stage(stage string, d time.Duration) {
 	m.stageDuration.WithLabelValues(m.labels.stage.value(stage)).Observe(d.Seconds())

@@ -50,6 +50,7 @@ type Metrics struct {
 	runDuration     *prometheus.HistogramVec // event
 	skips           *prometheus.CounterVec   // reason
 	failures        *prometheus.CounterVec   // error_code
+	variances       *prometheus.CounterVec   // provider
 	stageDuration   *prometheus.HistogramVec // stage
 	providerTotal   *prometheus.CounterVec   // provider, operation, code
 	providerSeconds *prometheus.HistogramVec // provider, operation
@@ -124,6 +125,7 @@ func (m *Metrics) makeRuns(f maker) {
 		[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 172800, 604800}, "event")
 	m.skips = f.counter("run_skips_total", "Runs that policy left out.", "reason")
 	m.failures = f.counter("run_failures_total", "Runs that failed, by the code told to the shop.", "error_code")
+	m.variances = f.counter("run_variances_total", "Posted documents whose totals the ledger sees otherwise than predicted.", "provider")
 	m.stageDuration = f.histogram("run_stage_duration_seconds", "Time that one job of a stage worked.",
 		[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "stage")
 	if m.perTenant {
@@ -155,6 +157,7 @@ func (m *Metrics) zero(o Options) {
 	each(observe(m.runDuration), Events())
 	each(count(m.skips), SkipReasons())
 	each(count(m.failures), ErrorCodes())
+	each(count(m.variances), Providers())
 	each(observe(m.stageDuration), Stages())
 	each(count(m.providerTotal), Providers(), o.ProviderOperations, usual)
 	each(observe(m.providerSeconds), Providers(), o.ProviderOperations)

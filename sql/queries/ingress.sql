@@ -30,7 +30,7 @@ WHERE tenant_id = @tenant_id
 ORDER BY status = 'revoked', created_at DESC, id
 LIMIT 1;
 
--- What the shop's tile counts. Two subqueries: each has its own partial index.
+-- What the shop's tile counts. Two subqueries: one with an OR would read every run.
 -- name: IngressTileCounts :one
 SELECT (
         SELECT count(*)

@@ -19,7 +19,7 @@ import (
 func Test_Date_is_the_day_of_the_organisation(t *testing.T) {
 	t.Parallel()
 	for timezone, want := range map[string][2]string{
-		"GMTSTANDARDTIME":        {"2026-03-31", "2026-04-14"}, // 23:30 UTC is 00:30 BST on 1 April: see below
+		"GMTSTANDARDTIME":        {"2026-03-31", "2026-04-14"},
 		"AUSEASTERNSTANDARDTIME": {"2026-04-01", "2026-04-15"},
 		"NEWZEALANDSTANDARDTIME": {"2026-04-01", "2026-04-15"},
 		"EASTERNSTANDARDTIME":    {"2026-03-31", "2026-04-14"},

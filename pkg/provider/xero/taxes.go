@@ -58,7 +58,7 @@ func taxTableOf(pol policy.Policy, ref provider.Reference) taxTable {
 // is too low where a discount was taken before tax. On small amounts several
 // rates may explain the same tax. Then one that is off by no more than one
 // rounding goes first, then one that other lines of this invoice prove, then
-// the nearest.
+// one on the net amount, then the nearest.
 func (t taxTable) chooseAll(sales []sale) ([]mappedRate, error) {
 	found := make([][]candidate, len(sales))
 	proven := map[string]bool{}
@@ -77,6 +77,7 @@ func (t taxTable) chooseAll(sales []sale) ([]mappedRate, error) {
 			return cmp.Or(
 				first(a.tight, b.tight),
 				first(proven[a.rate.taxType], proven[b.rate.taxType]),
+				first(a.onNet, b.onNet),
 				a.off.Cmp(b.off),
 			)
 		}).rate
@@ -101,6 +102,7 @@ type candidate struct {
 	rate  mappedRate
 	off   decimal.Decimal
 	tight bool
+	onNet bool // of the amount after discount
 }
 
 func (t taxTable) candidates(s sale) []candidate {
@@ -179,7 +181,7 @@ func explains(rate mappedRate, s sale) (candidate, bool) {
 		return candidate{}, false
 	}
 	best, found := candidate{}, false
-	for _, base := range []decimal.Decimal{s.net(), s.gross} {
+	for i, base := range []decimal.Decimal{s.net(), s.gross} {
 		off := base.Mul(rate.percent.Decimal).Shift(-2).Sub(s.tax).Abs()
 		units := one
 		if s.roundedByUnit() {
@@ -189,7 +191,7 @@ func explains(rate mappedRate, s sale) (candidate, bool) {
 			continue
 		}
 		if !found || off.LessThan(best.off) {
-			best, found = candidate{rate: rate, off: off, tight: off.LessThanOrEqual(units.Mul(halfPenny))}, true
+			best, found = candidate{rate: rate, off: off, tight: off.LessThanOrEqual(units.Mul(halfPenny)), onNet: i == 0}, true
 		}
 	}
 	return best, found

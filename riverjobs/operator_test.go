@@ -1,0 +1,201 @@
+package riverjobs_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/syncrun"
+	"towpath/riverjobs"
+)
+
+func Test_Retry(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Failed_run_starts_over_under_its_own_id", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.refuse()
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		b.onceTold(t, id, syncrun.Failed)
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.noMismatch(t)
+		run := b.until(t, id, toldAs(syncrun.Succeeded))
+		require.Nil(t, run.ErrorCode)
+		require.Equal(t, "synced", b.shop.Chip("invoice", inv.ID).Status)
+		b.oneOfEach(t, inv)
+		require.Contains(t, b.steps(t, id), "retry failed queued test")
+	})
+
+	t.Run("Cancelled_run_starts_over", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		inv, id := b.raise(t, "plain_vat")
+		require.NoError(t, b.op.Cancel(t.Context(), id))
+		b.work(t)
+		b.onceTold(t, id, syncrun.Cancelled)
+		require.Equal(t, "failed", b.shop.Chip("invoice", inv.ID).Status)
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		b.oneOfEach(t, inv)
+		b.noMismatch(t)
+	})
+
+	t.Run("Skipped_run_starts_over_under_the_settings_as_they_are", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		none := samplePolicy()
+		none.WebsiteFilter = []int64{999}
+		b.setPolicy(t, 2, none)
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		b.onceTold(t, id, syncrun.Skipped)
+		b.setPolicy(t, 3, samplePolicy())
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		run := b.until(t, id, toldAs(syncrun.Succeeded))
+		require.EqualValues(t, 3, run.PolicyVersion)
+		require.Nil(t, run.SkipReason)
+		b.oneOfEach(t, inv)
+	})
+
+	t.Run("Queued_run_goes_on_now", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.shop.Inject(magentosim.RouteInvoice, magentosim.Maintenance(503))
+		b.work(t, firstDelay(hour))
+		inv, id := b.raise(t, "plain_vat")
+		b.until(t, id, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Queued && r.Attempt == 1 })
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.onceTold(t, id, syncrun.Succeeded)
+		b.oneOfEach(t, inv)
+		require.Equal(t, 1, b.jobs(t, "fetch_canonical", id))
+	})
+
+	t.Run("Succeeded_or_running_run_leaves_nothing_to_do", func(t *testing.T) {
+		t.Parallel()
+		b, g := setup(t), newGate("before invoice")
+		b.work(t, watch(g.at))
+		t.Cleanup(g.release)
+		_, id := b.raise(t, "plain_vat")
+		arrived(t, g.arrived)
+		require.ErrorIs(t, b.op.Retry(t.Context(), id), riverjobs.ErrNothingToDo)
+		g.release()
+		b.onceTold(t, id, syncrun.Succeeded)
+		require.ErrorIs(t, b.op.Retry(t.Context(), id), riverjobs.ErrNothingToDo)
+		require.ErrorIs(t, b.op.Cancel(t.Context(), id), riverjobs.ErrNothingToDo)
+	})
+
+	t.Run("While_the_shop_is_still_to_be_told_only_the_new_end_is_told", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.refuse()
+		b.shop.Inject(magentosim.RouteSyncState, magentosim.Maintenance(503))
+		b.work(t, firstDelay(hour))
+		inv, id := b.raise(t, "plain_vat")
+		b.until(t, id, is(syncrun.Failed))
+		eventually(t, func() bool { return b.shop.Calls(magentosim.RouteSyncState) == 1 }, "the shop is called")
+		eventually(t, func() bool { return b.job(t, "push_sync_state", id).State != "running" }, "the push waits")
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.noMismatch(t)
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		require.Len(t, b.shop.Told("invoice", inv.ID), 1)
+		require.Equal(t, 1, b.jobs(t, "push_sync_state", id), "the job of the old end is gone")
+	})
+
+	t.Run("While_the_shop_is_being_told_the_new_end_is_the_last_word", func(t *testing.T) {
+		t.Parallel()
+		b, g := setup(t), magentosim.NewGate()
+		b.refuse()
+		b.shop.Inject(magentosim.RouteSyncState, magentosim.Waits(g))
+		b.work(t)
+		t.Cleanup(g.Release)
+		inv, id := b.raise(t, "plain_vat")
+		arrived(t, g.Arrived())
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		g.Release()
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		require.Equal(t, "synced", b.shop.Chip("invoice", inv.ID).Status)
+		eventually(t, func() bool { return b.live(t, id) == 0 }, "no job is left")
+		b.oneOfEach(t, inv)
+		b.noMismatch(t)
+	})
+
+	t.Run("Two_operators_at_once_make_one_new_job", func(t *testing.T) {
+		t.Parallel()
+		for _, told := range []bool{false, true} { // with a job to tell the shop, and with none
+			b := setup(t)
+			_, id := b.raise(t, "plain_vat")
+			require.NoError(t, b.op.Cancel(t.Context(), id))
+			if told {
+				w := b.work(t)
+				b.onceTold(t, id, syncrun.Cancelled)
+				w.stop()
+			}
+			var all sync.WaitGroup
+			errs := make([]error, 8)
+			for i := range errs {
+				all.Go(func() { errs[i] = b.op.Retry(t.Context(), id) })
+			}
+			all.Wait()
+			for _, err := range errs {
+				if err != nil {
+					require.ErrorIs(t, err, riverjobs.ErrNothingToDo)
+				}
+			}
+			require.Contains(t, errs, error(nil))
+			require.Equal(t, 1, b.live(t, id))
+			require.Equal(t, syncrun.Queued, b.run(t, id).Status)
+			b.noMismatch(t)
+		}
+	})
+}
+
+func Test_Cancel(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Held_run_ends_and_the_shop_is_told", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.work(t)
+		id := b.accept(t, "creditmemo.created", 7)
+		b.until(t, id, is(syncrun.Held))
+		require.NoError(t, b.op.Cancel(t.Context(), id))
+		b.noMismatch(t)
+		run := b.until(t, id, toldAs(syncrun.Cancelled))
+		require.Nil(t, run.HoldReason)
+		require.Equal(t, "failed", b.shop.Chip("creditmemo", 7).Status)
+	})
+
+	t.Run("Running_run_ends_when_the_worker_lets_go", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.ledger.inject("invoice", tookHang)
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		eventually(t, func() bool { return b.made("invoice") == 1 }, "the document is written")
+		require.NoError(t, b.op.Cancel(t.Context(), id))
+		b.onceTold(t, id, syncrun.Cancelled)
+		require.Equal(t, "failed", b.shop.Chip("invoice", inv.ID).Status)
+		// The document exists all the same; a retry finds it.
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		b.oneOfEach(t, inv)
+	})
+
+	t.Run("Result_that_is_there_already_wins", func(t *testing.T) {
+		t.Parallel()
+		b, g := setup(t), newGate("after invoice")
+		b.work(t, watch(g.at))
+		t.Cleanup(g.release)
+		inv, id := b.raise(t, "plain_vat")
+		arrived(t, g.arrived)
+		require.NoError(t, b.op.Cancel(t.Context(), id))
+		g.release()
+		b.onceTold(t, id, syncrun.Succeeded)
+		b.oneOfEach(t, inv)
+	})
+}
