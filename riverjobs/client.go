@@ -26,7 +26,12 @@ type Client = river.Client[pgx.Tx]
 // NewInserter makes a client that inserts and changes jobs and works none: it
 // never leads, so it may know no workers.
 func NewInserter(pool *pgxpool.Pool, logger *slog.Logger) (*Client, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: Schema, Logger: quiet(logger), SkipUnknownJobCheck: true})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema: Schema, Logger: quiet(logger), SkipUnknownJobCheck: true,
+		// River notifies at most once in a cooldown, counted from the insert and not
+		// from the commit: a longer one leaves the second of two webhooks to the poll.
+		FetchCooldown: time.Millisecond,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("make river client: %w", err)
 	}
@@ -57,8 +62,8 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		RetryPolicy:          retryPolicy{now: cfg.Now, first: orDefault(cfg.FirstDelay, time.Second)},
 		RescueStuckJobsAfter: rescueAfter,
 		SoftStopTimeout:      cfg.SoftStop,
-		FetchCooldown:        10 * time.Millisecond,
-		FetchPollInterval:    time.Second,
+		FetchCooldown:        5 * time.Millisecond,
+		FetchPollInterval:    500 * time.Millisecond,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make river client: %w", err)

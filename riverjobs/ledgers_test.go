@@ -41,6 +41,7 @@ type ledgerSim interface {
 	contacts() int
 	calls(operation string) int         // creations of "contact" or "invoice", refused ones too
 	inject(operation string, how fault) // at the next creation
+	forbid(operation string)            // answers 403 to it
 }
 
 type xeroSim struct{ *xerosim.Sim }
@@ -85,6 +86,10 @@ func (s xeroSim) inject(name string, how fault) {
 	s.Inject(f)
 }
 
+func (s xeroSim) forbid(name string) {
+	s.Inject(xerosim.Fault{Operation: s.operation(name), Status: http.StatusForbidden})
+}
+
 type v2Sim struct{ *ledgerv2sim.Server }
 
 func (s v2Sim) documents() []document {
@@ -116,6 +121,10 @@ func (s v2Sim) inject(name string, how fault) {
 		f.Hang = make(chan struct{})
 	}
 	s.Inject(f)
+}
+
+func (s v2Sim) forbid(name string) {
+	s.Inject(ledgerv2sim.Fault{Operation: s.operation(name), Status: http.StatusForbidden})
 }
 
 // made counts what exists in the ledger.

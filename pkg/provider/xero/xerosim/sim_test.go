@@ -317,7 +317,9 @@ func Test_Lists_filter_page_and_hide_lines(t *testing.T) {
 		body := invoiceWith(contact, func(i, _ map[string]any) { i["InvoiceNumber"], i["Reference"] = n, "ref "+n })
 		require.Equal(t, 200, b.call(t, "PUT", put, "", body).status)
 	}
-	count := func(query string) int { return len(b.call(t, "GET", "/Invoices?"+query, "", "").json["Invoices"].([]any)) }
+	count := func(query string) int {
+		return len(b.call(t, "GET", "/Invoices?"+query, "", "").json["Invoices"].([]any))
+	}
 	require.Equal(t, 3, count(""))
 	require.Equal(t, 2, count("InvoiceNumbers=A,c"))
 	require.Equal(t, 1, count("where=Reference%3D%3D%22ref%20B%22%20AND%20Type%3D%3D%22ACCREC%22"))
