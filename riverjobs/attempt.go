@@ -40,7 +40,9 @@ func attempt[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A
 		return nil
 	}
 	w := work{SyncRunWorkRow: row, stage: stage}
-	err = recovering(ctx, w, do)
+	if err = w.connected(); err == nil {
+		err = recovering(ctx, w, do)
+	}
 	p.Metrics.Stage(stage, p.Now().Sub(started))
 	if err != nil {
 		err = settle(ctx, p, job, w, err)

@@ -20,7 +20,6 @@ type demoJourney struct {
 	Chip    demoChip   `json:"chip"`
 	RunURL  string     `json:"run_url"`
 	Summary string     `json:"summary"`
-	Ended   bool       `json:"ended"`
 	Steps   []demoStep `json:"steps"`
 }
 
@@ -40,7 +39,6 @@ const demoSteps = 60
 
 func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) (*demoJourney, error) {
 	j := &demoJourney{ID: invoice.ID, Number: invoice.IncrementID, Chip: demoChipOf(invoice, run), Steps: shopSteps(invoice, p.cfg.Shop.Told("invoice", invoice.ID))}
-	j.Ended = invoice.Chip.Status != "pending"
 	if run != nil {
 		j.RunURL = p.cfg.DashboardURL + "/dashboard/sync/" + run.ID.String()
 		steps, err := p.runSteps(ctx, run.ID)
@@ -53,7 +51,7 @@ func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run 
 	for i := range j.Steps {
 		j.Steps[i].After = "+" + plainTime(j.Steps[i].at.Sub(j.Steps[0].at))
 	}
-	j.Summary = demoSummary(invoice)
+	j.Summary = demoSummary(invoice, p.cfg.Now())
 	return j, nil
 }
 
@@ -103,22 +101,15 @@ func demoTone(status string) string {
 	return ""
 }
 
-// runSteps are those of the run's history, with the intents among them.
+// runSteps are those of the run's history.
 func (p *demoPage) runSteps(ctx context.Context, id uuid.UUID) ([]demoStep, error) {
 	events, err := p.queries.DashboardEventList(ctx, p.cfg.Pool, dbsqlc.DashboardEventListParams{RunID: id, MaxRows: demoSteps})
 	if err != nil {
 		return nil, fmt.Errorf("read history of run %s: %w", id, err)
 	}
-	intents, err := p.queries.DashboardIntentList(ctx, p.cfg.Pool, id)
-	if err != nil {
-		return nil, fmt.Errorf("read intents of run %s: %w", id, err)
-	}
 	steps := []demoStep{}
 	for _, e := range slices.Backward(events) {
 		steps = append(steps, demoStepOf(e))
-	}
-	for _, i := range intents {
-		steps = append(steps, demoStep{at: i.MadeAt, Where: "towpath", What: "Intent: " + i.Operation, More: i.ObjectKey + " may exist from now on; on record before the call"})
 	}
 	return steps, nil
 }
@@ -141,6 +132,8 @@ func demoStepOf(e dbsqlc.SyncRunEvent) demoStep {
 		s.What, s.More = "Decided: post", "fetched, the policy asked; decision and next job in one commit"
 	case e.Step == "fetch" && e.ToStatus == "skipped_by_policy":
 		s.What, s.Tone = "Decided: skip", "skip"
+	case e.Step == "intend":
+		s.What, s.More = "Intent on record", e.Why
 	case e.Step == "post" && e.ToStatus == "succeeded":
 		s.Where, s.What, s.Tone = "xero", "Posted", "good"
 	case e.Step == "push":
@@ -154,11 +147,14 @@ func demoStepOf(e dbsqlc.SyncRunEvent) demoStep {
 }
 
 // demoSummary is how long it took, with the wait for the shop's cron apart.
-func demoSummary(invoice magentosim.Invoice) string {
-	if invoice.Chip.Status == "pending" || len(invoice.Outbox) == 0 || invoice.Outbox[0].DoneAt.IsZero() {
+func demoSummary(invoice magentosim.Invoice, now time.Time) string {
+	if len(invoice.Outbox) == 0 {
 		return ""
 	}
 	row := invoice.Outbox[0]
+	if invoice.Chip.Status == "pending" || row.DoneAt.IsZero() {
+		return fmt.Sprintf("Pending for %d s", max(0, int(now.Sub(row.CreatedAt).Seconds())))
+	}
 	return fmt.Sprintf("%s after %s: %s until the 202, which is the shop's cron, and %s from there", demoEnds(invoice.Chip.Status),
 		plainTime(invoice.Chip.ChangedAt.Sub(row.CreatedAt)), plainTime(row.DoneAt.Sub(row.CreatedAt)), plainTime(invoice.Chip.ChangedAt.Sub(row.DoneAt)))
 }

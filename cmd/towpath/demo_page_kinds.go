@@ -32,9 +32,9 @@ func demoKinds() []demoKind {
 		{Name: "plain", Label: "Submit Invoice", Hint: "An ordinary order: synced.", cart: demoOrders},
 		{Name: "free", Label: "A free order", Hint: "It comes to zero, and the policy leaves such invoices out: skipped.", cart: demoFree},
 		{
-			Name: "lost", Label: "Xero's answer is lost", Hint: "Xero creates the document, then the line drops. The retry finds it by number and adopts it: one document.",
+			Name: "lost", Label: "Xero's answer is lost", Hint: "Xero creates the document, then the line drops in the middle of its answer. The retry finds it by number and adopts it: one document.",
 			cart: demoOrders, faults: func() []xerosim.Fault {
-				return []xerosim.Fault{{Operation: demoWrite, When: xerosim.After, Reset: true}}
+				return []xerosim.Fault{{Operation: demoWrite, When: xerosim.After, Half: true}}
 			},
 		},
 		{

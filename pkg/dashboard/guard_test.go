@@ -174,13 +174,15 @@ func Test_Retry_button_only_where_there_is_something_to_retry(t *testing.T) {
 	t.Parallel()
 	b := setup(t, retry(func(context.Context, uuid.UUID) error { return nil }))
 	for status, want := range map[string]string{
-		"queued": ">Retry now<", "held": ">Retry now<", "failed": ">Retry<", "cancelled": ">Retry<",
+		"queued": "", "held": ">Retry now<", "failed": ">Retry<", "cancelled": ">Retry<",
 		"skipped_by_policy": ">Retry under today's settings<", "running": "", "succeeded": "",
 	} {
 		body := unescape(b.get("/dashboard/sync/" + b.add(status, nil).String()).body)
 		require.Equal(t, want != "", strings.Contains(body, `method="post"`), status)
 		require.Contains(t, body, want, status)
 	}
+	waiting := b.add("queued", columns{"next_attempt_at": now.Add(time.Hour)})
+	require.Contains(t, b.get("/dashboard/sync/"+waiting.String()).body, ">Retry now<")
 	none := setup(t)
 	require.NotContains(t, none.get("/dashboard/sync/"+none.add("failed", nil).String()).body, `method="post"`)
 }

@@ -106,9 +106,10 @@ func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncR
 		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Variance: pretty(run.Variance),
 	}
 	page.frame = frame{Title: page.Heading, Now: d.cfg.Now(), Refresh: d.cfg.Refresh}
-	page.Sentence = factsOf(page.Now, row).sentence()
+	words := factsOf(page.Now, row)
+	page.Sentence = words.sentence()
 	if d.cfg.Retry != nil {
-		page.Retry = retryLabel(run.Status)
+		page.Retry = words.retryLabel()
 	}
 	if run.ToldAt != nil {
 		page.Took = took(run.ToldAt.Sub(run.ReceivedAt))

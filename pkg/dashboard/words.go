@@ -231,6 +231,8 @@ func stepName(step string) string {
 		return "Accepted"
 	case "fetch":
 		return "Read from shop"
+	case "intend":
+		return "Intent on record"
 	case "post":
 		return "Write to ledger"
 	case "push":
@@ -246,14 +248,18 @@ func stepName(step string) string {
 }
 
 // retryLabel is what the button says; empty where there is nothing to retry.
-func retryLabel(status string) string {
-	switch status {
+func (f facts) retryLabel() string {
+	switch f.Status {
 	case syncrun.Failed, syncrun.Cancelled:
 		return "Retry"
 	case syncrun.Skipped:
 		return "Retry under today's settings"
-	case syncrun.Held, syncrun.Queued:
+	case syncrun.Held:
 		return "Retry now"
+	case syncrun.Queued:
+		if f.waits() {
+			return "Retry now"
+		}
 	}
 	return ""
 }
