@@ -122,6 +122,8 @@ CREATE INDEX sync_runs_lane ON sync_runs (binding_id, lane, occurred_at, receive
 CREATE INDEX sync_runs_key ON sync_runs (binding_id, idempotency_key);
 CREATE INDEX sync_runs_entity ON sync_runs (tenant_id, entity_type, magento_entity_id, received_at);
 CREATE INDEX sync_runs_recent ON sync_runs (received_at, id);
+CREATE INDEX sync_runs_tenant ON sync_runs (tenant_id, received_at);
+CREATE INDEX sync_runs_failed ON sync_runs (binding_id, finished_at) WHERE status = 'failed';
 CREATE INDEX sync_runs_held ON sync_runs (hold_reason) WHERE status = 'held';
 
 -- Every step and every change of a run: what its page shows. from_status and

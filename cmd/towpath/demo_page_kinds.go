@@ -38,9 +38,9 @@ func demoKinds() []demoKind {
 			},
 		},
 		{
-			Name: "offline", Label: "Xero is offline for two calls", Hint: "Tried again after about one and two seconds, then synced.",
+			Name: "offline", Label: "Xero is offline for a moment", Hint: "Tried again with growing waits until it answers, then synced.",
 			cart: demoOrders, faults: func() []xerosim.Fault {
-				return []xerosim.Fault{{Operation: demoWrite, Status: http.StatusServiceUnavailable, Body: "The Xero API is temporarily unavailable", Times: 2}}
+				return []xerosim.Fault{{Operation: demoWrite, Status: http.StatusServiceUnavailable, Body: "The Xero API is temporarily unavailable", Times: 4}}
 			},
 		},
 		{Name: "twice", Label: "The webhook arrives twice", Hint: "Same token, same key: one run, one document.", cart: demoOrders, sending: magentosim.SendTwice},

@@ -86,6 +86,10 @@ func queueSnapshot(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, 
 	}
 }
 
+// tokenKeep is how much longer than needed a spent token is remembered: another
+// process's clock may run behind this one's.
+const tokenKeep = 10 * time.Minute
+
 // sweep removes what no one needs any more: expired tokens, processes long gone.
 // If a round is lost, the next one does its work.
 func sweep(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
@@ -98,7 +102,7 @@ func sweep(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
 			return
 		case <-ticker.C:
 		}
-		if _, err := queries.SpentJTIDeleteExpired(ctx, pool, time.Now()); err != nil {
+		if _, err := queries.SpentJTIDeleteExpired(ctx, pool, time.Now().Add(-tokenKeep)); err != nil {
 			logger.WarnContext(ctx, "sweep spent tokens", "error", err)
 		}
 		if _, err := queries.WorkerProcessDeleteDead(ctx, pool); err != nil {

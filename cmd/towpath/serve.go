@@ -73,8 +73,9 @@ type server struct {
 	alive func() error
 }
 
-// pools of one process: the ingress and pages, River's own, and the workers'.
-type pools struct{ web, river, work *pgxpool.Pool }
+// pools of one process: the ingress's, the pages' and checks' (which must not
+// keep webhooks waiting), River's own, and the workers'.
+type pools struct{ web, pages, river, work *pgxpool.Pool }
 
 func startServer(ctx context.Context, cfg serverConfig) (s *server, err error) {
 	s = &server{cfg: cfg, failed: make(chan error, 1)}
@@ -93,8 +94,8 @@ func startServer(ctx context.Context, cfg serverConfig) (s *server, err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.metrics = metrics.New(registry, metrics.Options{PerTenant: cfg.PerTenant, ShopOperations: magento.Operations()})
-	s.metrics.WatchPools(map[string]*pgxpool.Pool{"web": db.web, "river": db.river, "work": db.work})
-	s.metrics.WatchQueue(queueSnapshot(db.web))
+	s.metrics.WatchPools(map[string]*pgxpool.Pool{"web": db.web, "pages": db.pages, "river": db.river, "work": db.work})
+	s.metrics.WatchQueue(queueSnapshot(db.pages))
 	if cfg.Roles.Worker {
 		if err := s.startWorkers(ctx, db); err != nil {
 			return nil, err
@@ -125,6 +126,7 @@ func (s *server) openPools(ctx context.Context) (pools, error) {
 		cfg  pgdb.Config
 	}{
 		{&db.web, pgdb.Config{MaxConns: 12}},
+		{&db.pages, pgdb.Config{MaxConns: 4}},
 		{&db.river, pgdb.Config{MaxConns: 8}},
 		{&db.work, pgdb.Config{MaxConns: 12, GenericPlans: true}},
 	} {
@@ -181,7 +183,7 @@ func (s *server) startWorkers(ctx context.Context, db pools) error {
 			s.cfg.Logger.Error("stop workers", "error", err)
 		}
 	})
-	s.background(func(ctx context.Context) { sweep(ctx, db.web, s.cfg.Logger) })
+	s.background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
 	return nil
 }
 
@@ -226,15 +228,15 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 		s.onStop(door.Drain)
 	}
 	if s.cfg.Roles.Dashboard {
-		op := &riverjobs.Operator{Pool: db.web, Client: inserter, Who: "dashboard"}
+		op := &riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}
 		pages := dashboard.New(dashboard.Config{
-			Pool: db.web, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
+			Pool: db.pages, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
 		})
 		pages.Register(router)
 	}
 	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	router.HandlerFunc(http.MethodGet, "/livez", livez)
-	router.Handler(http.MethodGet, "/readyz", readyz{pool: db.web, workers: s.alive})
+	router.Handler(http.MethodGet, "/readyz", readyz{pool: db.pages, workers: s.alive})
 	return nil
 }
 

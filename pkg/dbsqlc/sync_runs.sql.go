@@ -14,20 +14,32 @@ import (
 )
 
 const runQueueMismatchList = `-- name: RunQueueMismatchList :many
-SELECT run_id, job_id, status, stage, kind, job_state, problem
+SELECT coalesce(run_id::text, '')::text AS run_id, coalesce(job_id, 0)::bigint AS job_id, coalesce(status, '')::text AS status,
+    coalesce(stage, '')::text AS stage, coalesce(kind, '')::text AS kind, coalesce(job_state, '')::text AS job_state, problem::text AS problem
 FROM run_queue_mismatch
 LIMIT 100
 `
 
-func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueueMismatch, error) {
+type RunQueueMismatchListRow struct {
+	RunID    string
+	JobID    int64
+	Status   string
+	Stage    string
+	Kind     string
+	JobState string
+	Problem  string
+}
+
+// Either side may be missing: then its columns are empty, or 0.
+func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueueMismatchListRow, error) {
 	rows, err := db.Query(ctx, runQueueMismatchList)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []RunQueueMismatch{}
+	items := []RunQueueMismatchListRow{}
 	for rows.Next() {
-		var i RunQueueMismatch
+		var i RunQueueMismatchListRow
 		if err := rows.Scan(
 			&i.RunID,
 			&i.JobID,

@@ -243,7 +243,9 @@ FROM river.river_job AS job
 WHERE job.id = @job_id
 FOR UPDATE;
 
+-- Either side may be missing: then its columns are empty, or 0.
 -- name: RunQueueMismatchList :many
-SELECT *
+SELECT coalesce(run_id::text, '')::text AS run_id, coalesce(job_id, 0)::bigint AS job_id, coalesce(status, '')::text AS status,
+    coalesce(stage, '')::text AS stage, coalesce(kind, '')::text AS kind, coalesce(job_state, '')::text AS job_state, problem::text AS problem
 FROM run_queue_mismatch
 LIMIT 100;

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
+	"towpath/pkg/provider/xero/xerosim"
+)
+
+// demoUp starts the whole demo and ends it with the test.
+func demoUp(t *testing.T) *demo {
+	t.Helper()
+	d := &demo{io: console{out: &bytes.Buffer{}, err: io.Discard, lookup: os.LookupEnv, readFile: os.ReadFile}}
+	t.Cleanup(d.stop)
+	require.NoError(t, d.start(t.Context(), demoCommand{Listen: "127.0.0.1:0"}))
+	return d
+}
+
+func post(t *testing.T, address string, form url.Values, header map[string]string) (int, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	return do(t, req)
+}
+
+func get(t *testing.T, address string) (int, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	require.NoError(t, err)
+	return do(t, req)
+}
+
+func do(t *testing.T, req *http.Request) (int, []byte) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, body
+}
+
+func stateOf(t *testing.T, page string, invoice string) demoState {
+	t.Helper()
+	code, raw := get(t, page+"/state?invoice="+invoice)
+	require.Equal(t, http.StatusOK, code, string(raw))
+	var state demoState
+	require.NoError(t, json.Unmarshal(raw, &state))
+	return state
+}
+
+// Each kind of the menu is raised on the page and ends as its hint says; the
+// way there has its steps in order.
+func Test_Demo_page_shows_how_each_kind_ends(t *testing.T) {
+	t.Parallel()
+	d := demoUp(t)
+	for _, c := range []struct {
+		kind, status string
+		documents    int // made in the simulated Xero
+		steps        []string
+	}{
+		{"plain", "synced", 1, []string{"Raised", "Outbox row", "Accepted", "Fetching", "Decided: post", "Intent on record", "Posted", "Chip synced"}},
+		{"lost", "synced", 1, []string{"Raised", "Intent on record", "Waits", "Taken up again", "Intent on record", "Posted", "Chip synced"}},
+		{"offline", "synced", 1, []string{"Raised", "Waits", "Taken up again", "Posted", "Chip synced"}},
+		{"twice", "synced", 1, []string{"Raised", "Accepted", "Posted", "Chip synced"}},
+		{"free", "skipped", 0, []string{"Raised", "Decided: skip", "Chip skipped"}},
+		{"refused", "failed", 0, []string{"Raised", "Intent on record", "Failed", "Chip failed"}},
+		{"francs", "pending", 0, []string{"Raised", "Decided: post", "Held"}},
+	} {
+		before := len(d.xero.Invoices())
+		code, raw := post(t, d.page+"/raise", url.Values{"kind": {c.kind}}, nil)
+		require.Equal(t, http.StatusOK, code, string(raw))
+		var raised struct {
+			ID json.Number `json:"id"`
+		}
+		require.NoError(t, json.Unmarshal(raw, &raised))
+		require.Equal(t, "pending", stateOf(t, d.page, raised.ID.String()).Selected.Chip.Status, "%s: at once", c.kind)
+
+		state := settledState(t, d, raised.ID.String(), c.status)
+		require.Equal(t, c.status, state.Invoices[0].Chip.Status, c.kind)
+		require.Len(t, d.xero.Invoices(), before+c.documents, c.kind)
+		rest := state.Selected.Steps
+		for _, want := range c.steps {
+			for len(rest) > 0 && rest[0].What != want {
+				rest = rest[1:]
+			}
+			require.NotEmpty(t, rest, "%s: %q comes not, or not in order: %+v", c.kind, want, state.Selected.Steps)
+			rest = rest[1:]
+		}
+		if c.status == "synced" {
+			code, page := get(t, d.page+state.Selected.Chip.Link)
+			require.Equal(t, http.StatusOK, code)
+			require.Contains(t, string(page), state.Selected.Chip.Reference)
+		}
+		code, page := get(t, state.Selected.RunURL)
+		require.Equal(t, http.StatusOK, code, "the run's page in the dashboard")
+		require.Contains(t, string(page), state.Selected.Number)
+	}
+	require.Contains(t, reasons(stateOf(t, d.page, "0")), "Email address must be valid", "Xero's own words")
+}
+
+// settledState waits until the chip has the status; for one that stays pending,
+// until the run is held.
+func settledState(t *testing.T, d *demo, invoice, status string) demoState {
+	t.Helper()
+	var state demoState
+	err := d.shop.Wait(t.Context(), func(*magentosim.Shop) bool {
+		state = stateOf(t, d.page, invoice)
+		return status == "pending" || state.Selected.Chip.Status != "pending"
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		state = stateOf(t, d.page, invoice)
+		return status != "pending" || state.Selected.Chip.Reason != ""
+	}, 10*time.Second, 20*time.Millisecond)
+	return state
+}
+
+func reasons(state demoState) string {
+	all := ""
+	for _, row := range state.Invoices {
+		all += row.Chip.Reason + "\n"
+	}
+	return all
+}
+
+// demoPageAlone is the page without anything that would carry an invoice.
+func demoPageAlone(t *testing.T) (*httptest.Server, *magentosim.Shop, *pgxpool.Pool) {
+	t.Helper()
+	pool, shop := pgtest.New(t), magentosim.New(magentosim.Config{})
+	shop.Connect("5d0bd1a2-0000-4000-8000-000000000001", "key", "http://127.0.0.1:1")
+	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xerosim.New(xerosim.Config{}), Pool: pool}))
+	t.Cleanup(server.Close)
+	return server, shop, pool
+}
+
+func Test_Demo_page_refuses(t *testing.T) {
+	t.Parallel()
+	server, shop, pool := demoPageAlone(t)
+	code, _ := post(t, server.URL+"/raise", url.Values{"kind": {"bogus"}}, nil)
+	require.Equal(t, http.StatusBadRequest, code)
+	code, _ = post(t, server.URL+"/raise", url.Values{"kind": {"plain"}}, map[string]string{"Sec-Fetch-Site": "cross-site"})
+	require.Equal(t, http.StatusForbidden, code)
+	code, _ = get(t, server.URL+"/raise?kind=plain")
+	require.Equal(t, http.StatusMethodNotAllowed, code)
+	require.Empty(t, shop.Invoices())
+	code, _ = get(t, server.URL+"/xero/nothing")
+	require.Equal(t, http.StatusNotFound, code)
+	pool.Close()
+	code, _ = get(t, server.URL+"/state")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+}
+
+func Test_Demo_page_shows_an_invoice_before_anything_happens_to_it(t *testing.T) {
+	t.Parallel()
+	server, shop, _ := demoPageAlone(t)
+	require.Nil(t, stateOf(t, server.URL, "7").Selected)
+	cart := demoCart()
+	evil := "<script>alert(1)</script>"
+	cart.Customer.Company = &evil
+	shop.RaiseInvoice(cart)
+	code, raw := get(t, server.URL+"/state?invoice=1")
+	require.Equal(t, http.StatusOK, code)
+	require.NotContains(t, string(raw), "<script>")
+	state := stateOf(t, server.URL, "1")
+	require.Equal(t, 1, state.Total)
+	require.Equal(t, demoChip{Status: "pending"}, state.Invoices[0].Chip)
+	require.Equal(t, evil, state.Invoices[0].BillTo)
+	require.Equal(t, []string{"Raised", "Outbox row"}, []string{state.Selected.Steps[0].What, state.Selected.Steps[1].What})
+	require.Empty(t, state.Selected.RunURL)
+}
+
+func Test_Demo_page_has_nothing_inline(t *testing.T) {
+	t.Parallel()
+	server, _, _ := demoPageAlone(t)
+	for _, path := range []string{"/", "/demo_page.css", "/demo_page.js"} {
+		resp, err := http.Get(server.URL + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.NotContains(t, resp.Header.Get("Content-Security-Policy"), "unsafe")
+		if path == "/" {
+			require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+="|<script>`, string(body))
+			for _, kind := range demoKinds() {
+				require.Contains(t, string(body), `data-raise="`+kind.Name+`"`)
+			}
+		}
+	}
+}
+
+// A free order comes to nothing whatever else is in the cart; the others do not.
+func Test_Demo_carts(t *testing.T) {
+	t.Parallel()
+	for _, kind := range demoKinds() {
+		for n := range 5 {
+			total := kind.cart(n).Invoice(1, time.Unix(0, 0)).GrandTotal
+			require.Equal(t, kind.Name == "free", total.Equal(decimal.Zero), "%s %d: %s", kind.Name, n, total)
+		}
+	}
+}
