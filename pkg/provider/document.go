@@ -11,15 +11,18 @@ import (
 // Document is an invoice in a ledger's terms, ready to be sent: the exact body
 // and the totals that the ledger will compute from it.
 type Document struct {
-	Number    string          `json:"number"`     // InvoiceNumber, or reference on wire v2
-	ContactID string          `json:"contact_id"` // ContactID, or contact URL on wire v2
-	Currency  string          `json:"currency"`
-	Body      json.RawMessage `json:"body"`
-	SubTotal  decimal.Decimal `json:"sub_total"`
-	TotalTax  decimal.Decimal `json:"total_tax"`
-	Total     decimal.Decimal `json:"total"`    // equals the shop's grand_total
-	Rounding  decimal.Decimal `json:"rounding"` // the rounding line; zero where there is none
-	Notes     []string        `json:"notes"`    // how each line came to be, for explain
+	Number    string `json:"number"`     // InvoiceNumber, or reference on wire v2
+	ContactID string `json:"contact_id"` // ContactID, or contact URL on wire v2
+	Currency  string `json:"currency"`
+	// Status is what the document is to reach: in the body where the wire takes it
+	// there, by a second call where it does not.
+	Status   string          `json:"status"`
+	Body     json.RawMessage `json:"body"`
+	SubTotal decimal.Decimal `json:"sub_total"`
+	TotalTax decimal.Decimal `json:"total_tax"`
+	Total    decimal.Decimal `json:"total"`    // equals the shop's grand_total
+	Rounding decimal.Decimal `json:"rounding"` // the rounding line; zero where there is none
+	Notes    []string        `json:"notes"`    // how each line came to be, for explain
 }
 
 // Hash is the SHA-256 of the body in hex: what the intent records, and with the

@@ -47,16 +47,13 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 		Comments:     comments(inv),
 		Items:        lines.bodies(category),
 	}
-	if pol.V2InvoiceStatus == statusSent {
-		body.Status = statusSent
-	}
 	raw, err := encode(invoiceEnvelope{Invoice: body})
 	if err != nil {
 		return provider.Document{}, fmt.Errorf("document %q: %w", number, err)
 	}
 	net, tax := lines.totals()
 	return provider.Document{
-		Number: number, ContactID: contactID, Currency: inv.Currency, Body: raw,
+		Number: number, ContactID: contactID, Currency: inv.Currency, Status: pol.V2InvoiceStatus, Body: raw,
 		SubTotal: net, TotalTax: tax, Total: net.Add(tax), Rounding: lines.rounding, Notes: lines.notes,
 	}, nil
 }

@@ -94,11 +94,7 @@ func (c *Client) adopt(ctx context.Context, doc provider.Document, ours invoiceA
 // A Draft whose total the ledger computed otherwise than predicted stays one:
 // the caller sees the difference in Posted, and nobody else sees the document.
 func (c *Client) send(ctx context.Context, doc provider.Document, draft provider.Posted) (provider.Posted, error) {
-	var wanted invoiceEnvelope
-	if err := json.Unmarshal(doc.Body, &wanted); err != nil {
-		return provider.Posted{}, fmt.Errorf("read body of %q: %w", doc.Number, err)
-	}
-	if wanted.Invoice.Status != statusSent || draft.Total.Valid && !draft.Total.Decimal.Equal(doc.Total) {
+	if doc.Status != statusSent || draft.Total.Valid && !draft.Total.Decimal.Equal(doc.Total) {
 		return draft, nil
 	}
 	a, err := c.must(ctx, call{

@@ -26,9 +26,6 @@ type invoiceBody struct {
 	Currency     string `json:"currency"`
 	ExchangeRate string `json:"exchange_rate,omitempty"`
 	Comments     string `json:"comments,omitempty"`
-	// Status "Sent" asks for mark_as_sent after the create. The server ignores
-	// it (a new invoice is always a Draft); EnsureInvoice reads it.
-	Status string     `json:"status,omitempty"`
 	Items  []itemBody `json:"invoice_items"`
 }
 

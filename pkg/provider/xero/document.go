@@ -86,13 +86,14 @@ func Build(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contact
 	if rounding != nil {
 		lines, residue = append(lines, *rounding), rounding.unit
 	}
-	body, err := json.Marshal(invoicesBody{Invoices: []invoiceBody{b.header(number, contactID, runURL, lines)}})
+	header := b.header(number, contactID, runURL, lines)
+	body, err := json.Marshal(invoicesBody{Invoices: []invoiceBody{header}})
 	if err != nil {
 		return provider.Document{}, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode document", Err: err}
 	}
 	total := sum(lines)
 	return provider.Document{
-		Number: number, ContactID: contactID, Currency: inv.Currency, Body: body,
+		Number: number, ContactID: contactID, Currency: inv.Currency, Status: header.Status, Body: body,
 		SubTotal: total.sub, TotalTax: total.tax, Total: total.total(), Rounding: residue, Notes: b.notes(lines),
 	}, nil
 }
