@@ -76,12 +76,9 @@ func (w *postInvoice) write(ctx context.Context, job *river.Job[PostInvoiceArgs]
 	if err != nil {
 		return provider.Document{}, provider.Posted{}, err
 	}
-	ref, err := w.reference(ctx, run, ledger)
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, err
-	}
 	// A document that may not be posted must not leave a contact behind.
-	if _, err := ledger.Document(inv, pol, ref, "", w.runURL(run.SyncRun.ID)); err != nil {
+	ref, err := w.allowed(ctx, run, ledger, inv, pol)
+	if err != nil {
 		return provider.Document{}, provider.Posted{}, err
 	}
 	contactID, err := w.contact(ctx, job, run, ledger, policy.BuyerOf(inv, pol))
@@ -103,6 +100,23 @@ func (w *postInvoice) write(ctx context.Context, job *river.Job[PostInvoiceArgs]
 	}
 	// And here: it does exist, and the next attempt will find it.
 	return doc, posted, w.recovered(ctx, run)
+}
+
+// allowed answers the reference data under which the document may be posted. If
+// it may not, as far as is known, what is known is read anew first: the currency
+// may have been enabled, the account restored.
+func (w *postInvoice) allowed(ctx context.Context, run work, ledger Ledger, inv canon.Invoice, pol policy.Policy) (provider.Reference, error) {
+	var held error
+	for _, age := range []time.Duration{referenceAge, referenceRecheck} {
+		ref, err := w.reference(ctx, run, ledger, age)
+		if err != nil {
+			return provider.Reference{}, err
+		}
+		if _, held = ledger.Document(inv, pol, ref, "", w.runURL(run.SyncRun.ID)); held == nil {
+			return ref, nil
+		}
+	}
+	return provider.Reference{}, held
 }
 
 // contact answers the ledger's id of the buyer: remembered, or made sure of

@@ -13,18 +13,47 @@ import (
 // referenceAge is how long what the provider said of itself is believed.
 const referenceAge = 24 * time.Hour
 
+// referenceRecheck is how old it may be to hold a document for what it says.
+const referenceRecheck = time.Minute
+
 // reference answers the binding's reference data from the database, read anew
-// when it is a day old. If the provider cannot be read now, a stale one serves.
-func (p *pipeline) reference(ctx context.Context, run work, ledger Ledger) (provider.Reference, error) {
+// when it is older than most. One worker reads it, since each read is several
+// calls of a scarce budget: the others go on with what there is, or wait for it.
+// If the provider cannot be read now, a stale one serves. If the process stops
+// in between, another reads it half a minute later.
+func (p *pipeline) reference(ctx context.Context, run work, ledger Ledger, most time.Duration) (provider.Reference, error) {
 	stored, age, err := storedReference(run.Binding, p.Now())
-	if err == nil && age < referenceAge {
+	if err == nil && age < most {
 		return stored, nil
 	}
-	fresh, fetchErr := RefreshReference(ctx, p.queries, p.Pool, run.Binding, ledger, p.Now())
-	if fetchErr != nil && err == nil && run.Binding.Reference != nil {
+	usable := err == nil && run.Binding.Reference != nil
+	mine, err := p.queries.BindingTakeReference(ctx, p.Pool, run.Binding.ID)
+	if err != nil {
+		return provider.Reference{}, fmt.Errorf("take reference of binding %s: %w", run.Binding.ID, err)
+	}
+	if mine == 0 {
+		return p.othersReference(ctx, run)
+	}
+	fresh, err := RefreshReference(ctx, p.queries, p.Pool, run.Binding, ledger, p.Now())
+	if err != nil && usable {
 		return stored, nil
 	}
-	return fresh, fetchErr
+	return fresh, err
+}
+
+// othersReference answers what another worker has read meanwhile; where that is
+// not there yet, the run comes again in a moment.
+func (p *pipeline) othersReference(ctx context.Context, run work) (provider.Reference, error) {
+	binding, err := p.queries.BindingGet(ctx, p.Pool, run.Binding.ID)
+	if err != nil {
+		return provider.Reference{}, fmt.Errorf("read binding %s: %w", run.Binding.ID, err)
+	}
+	if binding.Reference == nil {
+		return provider.Reference{}, &provider.Failure{Kind: provider.RateLimited, Code: provider.CodeRateLimited,
+			RetryAfter: busyWait, Message: "another worker is reading the provider's accounts and tax rates"}
+	}
+	ref, _, err := storedReference(binding, p.Now())
+	return ref, err
 }
 
 func storedReference(binding dbsqlc.Binding, now time.Time) (provider.Reference, time.Duration, error) {

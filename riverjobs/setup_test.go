@@ -77,10 +77,12 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-// setupV2 binds it to wire v2.
+// setupV2 binds it to wire v2, on a ledger that refuses neither a second contact
+// with one e-mail nor a second document with one number: there only our own care
+// keeps them from being.
 func setupV2(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{v2: ledgerv2sim.New(ledgerv2sim.Config{})}
+	b := &bundle{v2: ledgerv2sim.New(ledgerv2sim.RealFreeAgent(ledgerv2sim.Config{DuplicateReferences: true}))}
 	b.ledger = v2Sim{b.v2}
 	url := serve(t, b.v2)
 	p, category := samplePolicy(), url+"/v2/categories/001"

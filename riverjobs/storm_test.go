@@ -93,7 +93,10 @@ type act struct {
 
 func statement(text string) func(context.Context, *bundle, *rivertype.JobRow, uuid.UUID) error {
 	return func(ctx context.Context, b *bundle, job *rivertype.JobRow, _ uuid.UUID) error {
-		_, err := b.pool.Exec(ctx, text, job.ID)
+		done, err := b.pool.Exec(ctx, text, job.ID)
+		if err == nil && done.RowsAffected() == 0 {
+			return riverjobs.ErrNothingToDo // it ended meanwhile
+		}
 		return err
 	}
 }

@@ -24,22 +24,24 @@ func Test_Process_lost(t *testing.T) {
 		"after_T3_before_the_call_for_the_invoice":   "before invoice",
 		"after_the_call_for_the_invoice_before_T4":   "after invoice",
 	} {
-		t.Run("Other_finishes_and_the_lost_one_commits_nothing_"+name, func(t *testing.T) {
-			t.Parallel()
-			b, g := setup(t), newGate(place)
-			lost := b.work(t, watch(g.at), oneAtATime)
-			t.Cleanup(g.release)
-			inv, id := b.raise(t, "plain_vat")
-			arrived(t, g.arrived)
-			lost.unlock()
-			other := b.work(t)
-			b.onceTold(t, id, syncrun.Succeeded)
-			g.release()
-			lost.stop() // waits until its attempt has come to an end
-			b.onceTold(t, id, syncrun.Succeeded)
-			b.oneOfEach(t, inv)
-			require.Equal(t, []string{other.id}, b.whoEnded(t, id))
-		})
+		for wire, setup := range map[string]func(*testing.T) *bundle{"accounting": setup, "v2": setupV2} {
+			t.Run("Other_finishes_and_the_lost_one_commits_nothing_"+name+"_on_"+wire, func(t *testing.T) {
+				t.Parallel()
+				b, g := setup(t), newGate(place)
+				lost := b.work(t, watch(g.at), oneAtATime)
+				t.Cleanup(g.release)
+				inv, id := b.raise(t, "plain_vat")
+				arrived(t, g.arrived)
+				lost.unlock()
+				other := b.work(t)
+				b.onceTold(t, id, syncrun.Succeeded)
+				g.release()
+				lost.stop() // waits until its attempt has come to an end
+				b.onceTold(t, id, syncrun.Succeeded)
+				b.oneOfEach(t, inv)
+				require.Equal(t, []string{other.id}, b.whoEnded(t, id))
+			})
+		}
 	}
 
 	t.Run("Other_at_the_same_call_is_not_completed_by_the_lost_one", func(t *testing.T) {

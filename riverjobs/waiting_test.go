@@ -131,6 +131,9 @@ func (b *bundle) onceTold(t *testing.T, id uuid.UUID, status string) dbsqlc.Sync
 		}
 	}
 	require.Equal(t, 1, ends, "it ended more than once")
+	var open int
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT count(*) FROM provider_intents WHERE run_id = $1 AND settled_at IS NULL", id).Scan(&open))
+	require.Zero(t, open, "an ended run holds an object")
 	said := b.shop.Told("invoice", run.MagentoEntityID)
 	require.NotEmpty(t, said)
 	for _, other := range said[1:] {

@@ -97,7 +97,7 @@ func (p *demoPage) runs(ctx context.Context, ids []int64) (map[int64]*dbsqlc.Das
 func demoRowOf(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) demoRow {
 	return demoRow{
 		ID: invoice.ID, Number: invoice.IncrementID, Order: invoice.OrderIncrementID, BillTo: invoice.Customer,
-		Date: invoice.CreatedAt.Format("Jan 2, 2006 3:04:05 PM"), State: demoInvoiceState(invoice.State),
+		Date: invoice.CreatedAt.Format("Jan\u00a02,\u00a02006 3:04:05\u00a0PM"), State: demoInvoiceState(invoice.State),
 		Total: demoMoney(invoice.Currency, invoice.GrandTotal), Chip: demoChipOf(invoice, run),
 	}
 }

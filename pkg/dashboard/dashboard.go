@@ -63,6 +63,7 @@ type Dashboard struct {
 	queries *dbsqlc.Queries
 	pages   pages
 	static  static
+	counts  counter
 }
 
 // New makes a dashboard; it touches neither network nor database.

@@ -73,7 +73,6 @@ func Test_Without_password_only_this_machine(t *testing.T) {
 	t.Parallel()
 	type request struct {
 		peer, host, proto, header string
-		minor                     int
 	}
 	for name, c := range map[string]struct {
 		request

@@ -116,25 +116,14 @@ func (f filter) params(before cursor, rows int32) dbsqlc.DashboardRunListParams 
 	return params
 }
 
-// countTimeout is what counting may take: it reads every run under the filter,
-// and on a very large table the numbers are left out rather than the page.
-const countTimeout = 2 * time.Second
-
 func (d *Dashboard) tabs(ctx context.Context, f filter, params dbsqlc.DashboardRunListParams) []tab {
-	ctx, cancel := context.WithTimeout(ctx, countTimeout)
-	defer cancel()
-	rows, err := d.queries.DashboardRunCount(ctx, d.cfg.Pool, dbsqlc.DashboardRunCountParams{
+	counts, counted := d.count(ctx, dbsqlc.DashboardRunCountParams{
 		Event: params.Event, TenantID: params.TenantID, TenantName: params.TenantName, ErrorCode: params.ErrorCode,
-	})
-	if err != nil {
-		d.cfg.Logger.WarnContext(ctx, "count runs for the dashboard", "error", err)
+	}, f.withStatus(""))
+	all := int64(0)
+	for _, n := range counts {
+		all += n
 	}
-	counts, all := map[string]int64{}, int64(0)
-	for _, row := range rows {
-		counts[row.Status] = row.Runs
-		all += row.Runs
-	}
-	counted := err == nil
 	tabs := []tab{{Name: "All", Address: f.withStatus(""), Count: all, Counted: counted, Current: f.Status == ""}}
 	for _, status := range syncrun.Statuses() {
 		tabs = append(tabs, tab{

@@ -5,11 +5,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dashboard"
 )
 
 // runsOn are the ids of the runs on a page, in order.
@@ -181,4 +184,23 @@ func Test_Numbers_of_documents_come_from_the_webhook(t *testing.T) {
 		b.add("queued", columns{"body": body})
 		require.Contains(t, b.get("/dashboard/sync").body, want)
 	}
+}
+
+// A clock that goes on by a second at each look makes every count take a while,
+// so the next pages are served the same numbers.
+func Test_Counts_that_took_long_are_kept_for_a_while(t *testing.T) {
+	t.Parallel()
+	var clock atomic.Int64
+	b := setup(t, func(c *dashboard.Config) {
+		c.Now = func() time.Time { return now.Add(time.Duration(clock.Add(1)) * time.Second) }
+	})
+	b.add("queued", nil)
+	require.Regexp(t, `All <span class="count">1</span>`, b.get("/dashboard/sync").body)
+	b.add("queued", nil)
+	a := b.get("/dashboard/sync")
+	require.Regexp(t, `All <span class="count">1</span>`, a.body)
+	require.Len(t, runsOn(a.body), 2, "the runs themselves are never old")
+	require.Regexp(t, `All <span class="count">2</span>`, b.get("/dashboard/sync?event=invoice.created").body, "another filter is counted for itself")
+	clock.Add(300)
+	require.Regexp(t, `All <span class="count">2</span>`, b.get("/dashboard/sync").body)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const bindingGet = `-- name: BindingGet :one
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 WHERE id = $1
 `
@@ -35,6 +35,7 @@ func (q *Queries) BindingGet(ctx context.Context, db DBTX, id uuid.UUID) (Bindin
 		&i.PausedUntil,
 		&i.Reference,
 		&i.ReferenceAt,
+		&i.ReferenceTriedAt,
 		&i.CreatedAt,
 		&i.RevokedAt,
 	)
@@ -70,7 +71,7 @@ func (q *Queries) BindingInsert(ctx context.Context, db DBTX, arg BindingInsertP
 }
 
 const bindingList = `-- name: BindingList :many
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 ORDER BY created_at, id
 `
@@ -97,6 +98,7 @@ func (q *Queries) BindingList(ctx context.Context, db DBTX) ([]Binding, error) {
 			&i.PausedUntil,
 			&i.Reference,
 			&i.ReferenceAt,
+			&i.ReferenceTriedAt,
 			&i.CreatedAt,
 			&i.RevokedAt,
 		); err != nil {
@@ -152,7 +154,7 @@ func (q *Queries) BindingLiveByTenant(ctx context.Context, db DBTX, tenantID uui
 }
 
 const bindingLock = `-- name: BindingLock :one
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 WHERE id = $1
 FOR UPDATE
@@ -175,6 +177,7 @@ func (q *Queries) BindingLock(ctx context.Context, db DBTX, id uuid.UUID) (Bindi
 		&i.PausedUntil,
 		&i.Reference,
 		&i.ReferenceAt,
+		&i.ReferenceTriedAt,
 		&i.CreatedAt,
 		&i.RevokedAt,
 	)
@@ -281,6 +284,22 @@ type BindingSetTokenParams struct {
 // A new token makes a binding that was refused active again.
 func (q *Queries) BindingSetToken(ctx context.Context, db DBTX, arg BindingSetTokenParams) (int64, error) {
 	result, err := db.Exec(ctx, bindingSetToken, arg.TokenSealed, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const bindingTakeReference = `-- name: BindingTakeReference :execrows
+UPDATE bindings
+SET reference_tried_at = clock_timestamp()
+WHERE id = $1
+    AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - interval '30 seconds')
+`
+
+// The right to read the reference data: one worker in half a minute has it.
+func (q *Queries) BindingTakeReference(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
+	result, err := db.Exec(ctx, bindingTakeReference, id)
 	if err != nil {
 		return 0, err
 	}

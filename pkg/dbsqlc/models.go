@@ -62,20 +62,21 @@ func (ns NullRiverRiverJobState) Value() (driver.Value, error) {
 }
 
 type Binding struct {
-	ID            uuid.UUID
-	TenantID      uuid.UUID
-	Provider      string
-	Wire          string
-	Status        string
-	ApiUrl        string
-	OrgID         string
-	TokenSealed   []byte
-	PolicyVersion int32
-	PausedUntil   *time.Time
-	Reference     json.RawMessage
-	ReferenceAt   *time.Time
-	CreatedAt     time.Time
-	RevokedAt     *time.Time
+	ID               uuid.UUID
+	TenantID         uuid.UUID
+	Provider         string
+	Wire             string
+	Status           string
+	ApiUrl           string
+	OrgID            string
+	TokenSealed      []byte
+	PolicyVersion    int32
+	PausedUntil      *time.Time
+	Reference        json.RawMessage
+	ReferenceAt      *time.Time
+	ReferenceTriedAt *time.Time
+	CreatedAt        time.Time
+	RevokedAt        *time.Time
 }
 
 type EntityXref struct {
@@ -89,6 +90,29 @@ type EntityXref struct {
 	ProviderUrl       *string
 	RunID             uuid.UUID
 	CreatedAt         time.Time
+}
+
+// sealed columns: pkg/secret envelopes, bound to the binding's id
+type OauthGrant struct {
+	BindingID          uuid.UUID
+	Kind               string
+	ClientID           string
+	ClientSecretSealed []byte
+	IdentityUrl        string
+	TokensSealed       []byte
+	IssuedAt           *time.Time
+	RefreshAt          *time.Time
+	ExpiresAt          *time.Time
+	Refused            *string
+	RefusedAt          *time.Time
+}
+
+type OauthState struct {
+	StateHash      []byte
+	BindingID      uuid.UUID
+	RedirectUri    string
+	VerifierSealed []byte
+	ExpiresAt      time.Time
 }
 
 type Policy struct {

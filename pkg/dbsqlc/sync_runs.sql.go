@@ -829,7 +829,7 @@ func (q *Queries) SyncRunTellMany(ctx context.Context, db DBTX, arg SyncRunTellM
 }
 
 const syncRunWork = `-- name: SyncRunWork :one
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.created_at, binding.revoked_at, policy.policy
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -903,6 +903,7 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.Binding.PausedUntil,
 		&i.Binding.Reference,
 		&i.Binding.ReferenceAt,
+		&i.Binding.ReferenceTriedAt,
 		&i.Binding.CreatedAt,
 		&i.Binding.RevokedAt,
 		&i.Policy,

@@ -28,6 +28,8 @@ CREATE TABLE bindings (
     -- What a policy may refer to, as the provider told it; null before the first read.
     reference jsonb,
     reference_at timestamptz,
+    -- The last time a worker set out to read it: one at a time, and not for ever.
+    reference_tried_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz,
     CHECK ((status = 'revoked') = (revoked_at IS NOT NULL))
@@ -42,6 +44,57 @@ CREATE TABLE policies (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (binding_id, version)
 );
+
+-- What Towpath holds to renew a binding's access token by itself: the app that
+-- asks, and the tokens it has. A binding with a fixed token has none. Times are
+-- the database's, so that processes whose clocks differ agree.
+CREATE TABLE oauth_grants (
+    binding_id uuid PRIMARY KEY REFERENCES bindings (id),
+    kind text NOT NULL CHECK (kind IN ('client_credentials', 'authorization_code')),
+    client_id text NOT NULL CHECK (client_id <> ''),
+    -- Null for an app without one: its consent carries a PKCE challenge.
+    client_secret_sealed bytea,
+    -- Another identity server than the provider's own; empty: the provider's own.
+    identity_url text NOT NULL DEFAULT '' CHECK (identity_url ~ '^(https?://.+)?$'),
+    -- Access token, refresh token and the refresh token before it in one
+    -- envelope, since they change together; null before the first consent.
+    tokens_sealed bytea,
+    issued_at timestamptz,
+    refresh_at timestamptz,
+    expires_at timestamptz,
+    -- The identity server said no: its code, and when it did last.
+    refused text,
+    refused_at timestamptz,
+    CHECK (kind = 'authorization_code' OR client_secret_sealed IS NOT NULL),
+    CHECK (num_nulls(tokens_sealed, issued_at, refresh_at, expires_at) IN (0, 4)),
+    CHECK (num_nulls(refused, refused_at) IN (0, 2))
+);
+COMMENT ON TABLE oauth_grants IS 'sealed columns: pkg/secret envelopes, bound to the binding''s id';
+
+-- Consents under way. The state itself is in a browser's address only; whoever
+-- brings it back uses it up.
+CREATE TABLE oauth_states (
+    state_hash bytea PRIMARY KEY,
+    binding_id uuid NOT NULL REFERENCES bindings (id),
+    redirect_uri text NOT NULL,
+    verifier_sealed bytea,
+    expires_at timestamptz NOT NULL
+);
+
+-- A revoked binding keeps no secret, whoever revokes it.
+CREATE FUNCTION binding_forget_grant() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    DELETE FROM oauth_states WHERE binding_id = NEW.id;
+    DELETE FROM oauth_grants WHERE binding_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER bindings_forget_grant
+AFTER UPDATE OF status ON bindings
+FOR EACH ROW
+WHEN (NEW.status = 'revoked')
+EXECUTE FUNCTION binding_forget_grant();
 
 -- Tokens that were used, until they could not be used anyway. The request that
 -- used one is kept beside it: the same request again is a repeat, not a replay.

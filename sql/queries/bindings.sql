@@ -61,3 +61,10 @@ UPDATE bindings
 SET token_sealed = @token_sealed, status = 'active'
 WHERE id = @id
     AND status <> 'revoked';
+
+-- The right to read the reference data: one worker in half a minute has it.
+-- name: BindingTakeReference :execrows
+UPDATE bindings
+SET reference_tried_at = clock_timestamp()
+WHERE id = @id
+    AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - interval '30 seconds');

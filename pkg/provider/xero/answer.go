@@ -37,7 +37,8 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// amount is a decimal that may come as a string; empty and null are absent.
+// amount is a decimal that may come as a string; empty, null and what is no
+// amount of money are absent.
 type amount struct{ decimal.NullDecimal }
 
 func (a *amount) UnmarshalJSON(raw []byte) error {
@@ -46,9 +47,14 @@ func (a *amount) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	d, err := decimal.NewFromString(string(t))
-	a.Decimal, a.Valid = d, err == nil
+	if err == nil && d.Exponent() >= -maxExponent && d.Exponent() <= maxExponent && len(t) <= 4*maxExponent {
+		a.Decimal, a.Valid = d, true
+	}
 	return nil
 }
+
+// maxExponent keeps 1e999999999 from being written out in a comparison.
+const maxExponent = 20
 
 // flag is a boolean that may come as "true".
 type flag bool

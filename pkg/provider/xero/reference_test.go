@@ -23,7 +23,7 @@ func Test_Reference_reads_every_part(t *testing.T) {
 		require.Len(t, ref.Themes, 2)
 		require.Equal(t, "Region", ref.Tracking[0].Name)
 		require.Contains(t, ref.Tracking[0].Options, "North")
-		require.Equal(t, b.clock.now, ref.FetchedAt)
+		require.Equal(t, b.clock.Now(), ref.FetchedAt)
 		rates := map[string]string{}
 		for _, r := range ref.TaxRates {
 			if r.CanApplyToRevenue {

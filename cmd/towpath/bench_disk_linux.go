@@ -1,0 +1,9 @@
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// syncData is what Postgres does at a commit.
+func syncData(file *os.File) error { return syscall.Fdatasync(int(file.Fd())) }
