@@ -25,19 +25,52 @@ type Operator struct {
 // ErrNothingToDo means that the run's state leaves nothing to retry or cancel.
 var ErrNothingToDo = errors.New("nothing to do")
 
-// Retry starts an ended run over (failed, cancelled, skipped), or lets a
-// waiting one go on now. The run keeps its id and history, and takes the
-// settings as they are now.
+// Retry starts an ended run over (failed, cancelled, skipped), lets a waiting
+// one go on now, or tells the shop again where that was given up. The run keeps
+// its id and history, and takes the settings as they are now. A run whose job is
+// lost (deleted with the triggers off, say) starts over too.
 func (o *Operator) Retry(ctx context.Context, runID uuid.UUID) error {
 	return o.withJob(ctx, runID, func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error {
+		lost := run.RiverJobID != nil && (job == nil || finished(job.State))
 		switch run.Status {
-		case syncrun.Queued, syncrun.Held:
-			return o.goOn(ctx, tx, run, []int64{job.ID})
+		case syncrun.Queued, syncrun.Held, syncrun.Running:
+			if lost {
+				return o.startOver(ctx, tx, run, nil, lost)
+			}
+			if run.Status != syncrun.Running {
+				return o.goOn(ctx, tx, run, []int64{job.ID})
+			}
 		case syncrun.Failed, syncrun.Cancelled, syncrun.Skipped:
-			return o.startOver(ctx, tx, run, job)
+			return o.startOver(ctx, tx, run, job, lost)
+		case syncrun.Succeeded:
+			return o.tellAgain(ctx, tx, run, lost)
 		}
 		return fmt.Errorf("retry run %s: %w: it is %s", runID, ErrNothingToDo, run.Status)
 	})
+}
+
+func finished(state string) bool {
+	switch rivertype.JobState(state) {
+	case rivertype.JobStateCancelled, rivertype.JobStateCompleted, rivertype.JobStateDiscarded:
+		return true
+	}
+	return false
+}
+
+// tellAgain gives a run that succeeded a new job to tell the shop.
+func (o *Operator) tellAgain(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, lost bool) error {
+	inserted, err := o.Client.InsertTx(ctx, tx, PushSyncStateArgs{RunID: run.ID}, nil)
+	if err != nil {
+		return fmt.Errorf("insert job: %w", err)
+	}
+	_, err = dbsqlc.New().SyncRunTellAgain(ctx, tx, dbsqlc.SyncRunTellAgainParams{ID: run.ID, NextJobID: inserted.Job.ID, JobLost: lost, Who: o.Who})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("retry run %s: %w: it succeeded", run.ID, ErrNothingToDo)
+	}
+	if err != nil {
+		return fmt.Errorf("tell the shop of run %s again: %w", run.ID, err)
+	}
+	return nil
 }
 
 // goOn makes waiting jobs due now; the trigger moves their runs.
@@ -62,22 +95,22 @@ func (o *Operator) release(ctx context.Context, tx pgx.Tx, policyVersion int32, 
 	return nil
 }
 
-// startOver gives an ended run a new first job. A job that still had to tell
+// startOver gives a run a new first job. A job that still had to tell
 // the shop of the old end goes; if it is at it right now, it will find that the
 // run no longer waits for it.
-func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, old *dbsqlc.SyncRunLockJobRow) error {
+func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, old *dbsqlc.SyncRunLockJobRow, lost bool) error {
 	inserted, err := o.Client.InsertTx(ctx, tx, FetchCanonicalArgs{RunID: run.ID}, nil)
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
-	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, Who: o.Who})
+	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, JobLost: lost, Who: o.Who})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("retry run %s: %w: it was just retried", run.ID, ErrNothingToDo)
 	}
 	if err != nil {
 		return fmt.Errorf("requeue run %s: %w", run.ID, err)
 	}
-	if old == nil || old.State == string(rivertype.JobStateRunning) {
+	if old == nil || lost || old.State == string(rivertype.JobStateRunning) {
 		return nil
 	}
 	if _, err := o.Client.JobDeleteTx(ctx, tx, old.ID); err != nil {
@@ -139,7 +172,7 @@ func (o *Operator) withJob(ctx context.Context, runID uuid.UUID, do func(tx pgx.
 			case again.RiverJobID == nil || *again.RiverJobID != *run.RiverJobID:
 				// It went on meanwhile.
 			case job.ID == 0:
-				return fmt.Errorf("lock job %d of run %s: it does not exist", *run.RiverJobID, runID)
+				return do(tx, again, nil) // the job is lost
 			default:
 				return do(tx, again, &job)
 			}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
@@ -124,9 +125,9 @@ func Test_Retry(t *testing.T) {
 		b.noMismatch(t)
 	})
 
-	t.Run("Two_operators_at_once_make_one_new_job", func(t *testing.T) {
-		t.Parallel()
-		for _, told := range []bool{false, true} { // with a job to tell the shop, and with none
+	for name, told := range map[string]bool{"while_the_shop_is_to_be_told": false, "after_the_shop_was_told": true} {
+		t.Run("Operators_at_once_"+name+"_make_one_new_job", func(t *testing.T) {
+			t.Parallel()
 			b := setup(t)
 			_, id := b.raise(t, "plain_vat")
 			require.NoError(t, b.op.Cancel(t.Context(), id))
@@ -135,12 +136,7 @@ func Test_Retry(t *testing.T) {
 				b.onceTold(t, id, syncrun.Cancelled)
 				w.stop()
 			}
-			var all sync.WaitGroup
-			errs := make([]error, 8)
-			for i := range errs {
-				all.Go(func() { errs[i] = b.op.Retry(t.Context(), id) })
-			}
-			all.Wait()
+			errs := b.retryAtOnce(t, id, 4)
 			for _, err := range errs {
 				if err != nil {
 					require.ErrorIs(t, err, riverjobs.ErrNothingToDo)
@@ -150,8 +146,32 @@ func Test_Retry(t *testing.T) {
 			require.Equal(t, 1, b.live(t, id))
 			require.Equal(t, syncrun.Queued, b.run(t, id).Status)
 			b.noMismatch(t)
-		}
-	})
+		})
+	}
+}
+
+// retryAtOnce lets operators meet at the row that each of them must lock.
+func (b *bundle) retryAtOnce(t *testing.T, id uuid.UUID, operators int) []error {
+	t.Helper()
+	tx := b.begin(t)
+	_, err := tx.Exec(t.Context(), "SELECT 1 FROM river.river_job WHERE id = (SELECT river_job_id FROM sync_runs WHERE id = $1) FOR UPDATE", id)
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT 1 FROM sync_runs WHERE id = $1 FOR UPDATE", id)
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	errs := make([]error, operators)
+	for i := range errs {
+		all.Go(func() { errs[i] = b.op.Retry(t.Context(), id) })
+	}
+	eventually(t, func() bool {
+		var waiting int
+		require.NoError(t, b.pool.QueryRow(t.Context(),
+			"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waiting))
+		return waiting == operators
+	}, "all of them wait")
+	require.NoError(t, tx.Rollback(t.Context()))
+	all.Wait()
+	return errs
 }
 
 func Test_Cancel(t *testing.T) {

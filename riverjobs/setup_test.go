@@ -82,7 +82,20 @@ func setup(t *testing.T) *bundle {
 // keeps them from being.
 func setupV2(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{v2: ledgerv2sim.New(ledgerv2sim.RealFreeAgent(ledgerv2sim.Config{DuplicateReferences: true}))}
+	return setupV2On(t, ledgerv2sim.RealFreeAgent(ledgerv2sim.Config{DuplicateReferences: true}))
+}
+
+// setupV2Unique binds it to wire v2 on a ledger that refuses both. Only such a
+// one, like Xero, can stop a process that is given up for dead, hangs between
+// T3 and its call, and makes the call after all.
+func setupV2Unique(t *testing.T) *bundle {
+	t.Helper()
+	return setupV2On(t, ledgerv2sim.Config{})
+}
+
+func setupV2On(t *testing.T, cfg ledgerv2sim.Config) *bundle {
+	t.Helper()
+	b := &bundle{v2: ledgerv2sim.New(cfg)}
 	b.ledger = v2Sim{b.v2}
 	url := serve(t, b.v2)
 	p, category := samplePolicy(), url+"/v2/categories/001"
@@ -160,7 +173,7 @@ func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
 		Logger:  slog.New(slog.DiscardHandler),
 		Now:     time.Now,
 		BaseURL: "https://towpath.example",
-		Workers: 8, SoftStop: time.Second,
+		Workers: 8, SoftStop: 20 * time.Second,
 		Shops: func(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
 			return magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(tenant.ApiKeySealed), HTTP: client})
 		},
@@ -177,6 +190,7 @@ func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
 type worker struct {
 	id     string
 	stop   func() // gives running jobs back, then leaves
+	drain  func() // waits for running jobs, then leaves
 	unlock func() // lets go of the process's lock: to the others it is dead
 }
 
@@ -201,12 +215,15 @@ func (b *bundle) work(t *testing.T, change ...func(*riverjobs.Config)) worker {
 		cancel()
 		<-done
 	}}
-	w.stop = sync.OnceFunc(func() {
-		stopping, stop := context.WithTimeout(context.Background(), 20*time.Second)
-		defer stop()
-		_ = client.StopAndCancel(stopping)
-		w.unlock()
-	})
+	leave := func(leave func(context.Context) error) func() {
+		return sync.OnceFunc(func() {
+			stopping, stop := context.WithTimeout(context.Background(), 30*time.Second)
+			defer stop()
+			_ = leave(stopping)
+			w.unlock()
+		})
+	}
+	w.stop, w.drain = leave(client.StopAndCancel), leave(client.Stop)
 	t.Cleanup(w.stop)
 	require.NoError(t, client.Start(context.Background()))
 	return w

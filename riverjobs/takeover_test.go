@@ -1,12 +1,14 @@
 package riverjobs_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
@@ -24,7 +26,7 @@ func Test_Process_lost(t *testing.T) {
 		"after_T3_before_the_call_for_the_invoice":   "before invoice",
 		"after_the_call_for_the_invoice_before_T4":   "after invoice",
 	} {
-		for wire, setup := range map[string]func(*testing.T) *bundle{"accounting": setup, "v2": setupV2} {
+		for wire, setup := range map[string]func(*testing.T) *bundle{"accounting": setup, "v2": setupV2Unique} {
 			t.Run("Other_finishes_and_the_lost_one_commits_nothing_"+name+"_on_"+wire, func(t *testing.T) {
 				t.Parallel()
 				b, g := setup(t), newGate(place)
@@ -36,7 +38,7 @@ func Test_Process_lost(t *testing.T) {
 				other := b.work(t)
 				b.onceTold(t, id, syncrun.Succeeded)
 				g.release()
-				lost.stop() // waits until its attempt has come to an end
+				lost.drain() // its attempt comes to its end
 				b.onceTold(t, id, syncrun.Succeeded)
 				b.oneOfEach(t, inv)
 				require.Equal(t, []string{other.id}, b.whoEnded(t, id))
@@ -56,12 +58,44 @@ func Test_Process_lost(t *testing.T) {
 		t.Cleanup(second.release)
 		arrived(t, second.arrived) // attempt 2 is at its call; the document exists
 		first.release()
-		lost.stop()
+		lost.drain()
 		require.NotEqual(t, syncrun.Succeeded, b.run(t, id).Status)
 		second.release()
 		b.onceTold(t, id, syncrun.Succeeded)
 		b.oneOfEach(t, inv)
 		require.Equal(t, []string{other.id}, b.whoEnded(t, id))
+	})
+
+	t.Run("What_the_lost_one_says_is_not_believed_of_the_others_attempt", func(t *testing.T) {
+		t.Parallel()
+		b, first, second := setup(t), newGate("after invoice"), newGate("before invoice")
+		lost := b.work(t, oneAtATime, watch(func(ctx context.Context, place string) error {
+			_ = first.at(ctx, place)
+			if place == first.place {
+				return &provider.Failure{Kind: provider.Held, Reason: "hearsay", Message: "what the lost one saw"}
+			}
+			return nil
+		}))
+		t.Cleanup(first.release)
+		inv, id := b.raise(t, "plain_vat")
+		arrived(t, first.arrived)
+		lost.unlock()
+		b.work(t, watch(second.at))
+		t.Cleanup(second.release)
+		arrived(t, second.arrived)
+		first.release()
+		lost.drain()
+		run := b.run(t, id)
+		require.NotEqual(t, syncrun.Held, run.Status)
+		require.Nil(t, run.HoldReason)
+		b.noMismatch(t)
+		second.release()
+		eventually(t, func() bool { // River's own row has taken the lost one's word; a hand makes it due
+			_ = b.op.Retry(t.Context(), id)
+			return b.run(t, id).Status == syncrun.Succeeded
+		}, "it goes on")
+		b.onceTold(t, id, syncrun.Succeeded)
+		b.oneOfEach(t, inv)
 	})
 
 	t.Run("After_T4_the_shop_is_told_the_same_again", func(t *testing.T) {
@@ -77,7 +111,7 @@ func Test_Process_lost(t *testing.T) {
 		run := b.onceTold(t, id, syncrun.Succeeded)
 		g.Release()
 		eventually(t, func() bool { return len(b.shop.Told("invoice", inv.ID)) == 2 }, "the lost one's call arrives")
-		lost.stop()
+		lost.drain()
 		b.onceTold(t, id, syncrun.Succeeded)
 		b.oneOfEach(t, inv)
 		require.Equal(t, run.ToldAt, b.run(t, id).ToldAt)

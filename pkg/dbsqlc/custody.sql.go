@@ -13,7 +13,7 @@ import (
 
 const oAuthBindingConnect = `-- name: OAuthBindingConnect :one
 UPDATE bindings
-SET status = 'active', org_id = $1, token_sealed = NULL
+SET status = 'active', org_id = CASE WHEN org_id = '' THEN $1 ELSE org_id END, token_sealed = NULL
 WHERE id = $2
     AND status <> 'revoked'
     AND (org_id = '' OR lower(org_id) = lower($1))
@@ -25,7 +25,8 @@ type OAuthBindingConnectParams struct {
 	ID    uuid.UUID
 }
 
-// A binding is pinned to the organisation of its first consent, for good.
+// A binding is pinned to the organisation of its first consent, for good. The
+// pin is kept letter by letter: what was posted is found by it.
 func (q *Queries) OAuthBindingConnect(ctx context.Context, db DBTX, arg OAuthBindingConnectParams) (int32, error) {
 	row := db.QueryRow(ctx, oAuthBindingConnect, arg.OrgID, arg.ID)
 	var policy_version int32
@@ -44,6 +45,26 @@ WHERE id = $1
 // Not if a consent came meanwhile.
 func (q *Queries) OAuthBindingNeedsConsent(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
 	result, err := db.Exec(ctx, oAuthBindingNeedsConsent, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const oAuthBindingPin = `-- name: OAuthBindingPin :execrows
+UPDATE bindings
+SET org_id = $1
+WHERE id = $2
+    AND org_id = ''
+`
+
+type OAuthBindingPinParams struct {
+	OrgID string
+	ID    uuid.UUID
+}
+
+func (q *Queries) OAuthBindingPin(ctx context.Context, db DBTX, arg OAuthBindingPinParams) (int64, error) {
+	result, err := db.Exec(ctx, oAuthBindingPin, arg.OrgID, arg.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -745,16 +745,16 @@ const syncRunRequeue = `-- name: SyncRunRequeue :one
 WITH updated AS (
     UPDATE sync_runs AS run
     SET status = 'queued', stage = 'fetch', river_job_id = $1::bigint, shop_told = NULL, told_at = NULL,
-        attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL,
+        attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL, hold_reason = NULL,
         policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
         error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
-    FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = $2 FOR UPDATE) AS before
+    FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = $3 FOR UPDATE) AS before
     WHERE run.id = before.id
-        AND before.status IN ('failed', 'cancelled', 'skipped_by_policy')
+        AND (before.status IN ('failed', 'cancelled', 'skipped_by_policy') OR $2::boolean)
     RETURNING run.id, before.status AS from_status
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
-    SELECT updated.id, 'retry', updated.from_status, 'queued', $3::text, 'retried by an operator'
+    SELECT updated.id, 'retry', updated.from_status, 'queued', $4::text, 'retried by an operator'
     FROM updated
 )
 SELECT updated.id
@@ -763,13 +763,57 @@ FROM updated
 
 type SyncRunRequeueParams struct {
 	NextJobID int64
+	JobLost   bool
 	ID        uuid.UUID
 	Who       string
 }
 
-// An operator's retry of an ended run; its new job is there already.
+// An operator's retry of an ended run, or of one whose job is lost; its new job
+// is there already.
 func (q *Queries) SyncRunRequeue(ctx context.Context, db DBTX, arg SyncRunRequeueParams) (uuid.UUID, error) {
-	row := db.QueryRow(ctx, syncRunRequeue, arg.NextJobID, arg.ID, arg.Who)
+	row := db.QueryRow(ctx, syncRunRequeue,
+		arg.NextJobID,
+		arg.JobLost,
+		arg.ID,
+		arg.Who,
+	)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const syncRunTellAgain = `-- name: SyncRunTellAgain :one
+WITH updated AS (
+    UPDATE sync_runs AS run
+    SET stage = 'push', shop_told = 'pending', river_job_id = $1::bigint, updated_at = clock_timestamp()
+    WHERE run.id = $2
+        AND run.status = 'succeeded'
+        AND (run.shop_told = 'given_up' OR $3::boolean)
+    RETURNING run.id, run.status
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
+    SELECT updated.id, 'retry', updated.status, updated.status, $4::text, 'the shop is told again'
+    FROM updated
+)
+SELECT updated.id
+FROM updated
+`
+
+type SyncRunTellAgainParams struct {
+	NextJobID int64
+	ID        uuid.UUID
+	JobLost   bool
+	Who       string
+}
+
+// The shop is told once more: it was given up, or the job that had to was lost.
+func (q *Queries) SyncRunTellAgain(ctx context.Context, db DBTX, arg SyncRunTellAgainParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, syncRunTellAgain,
+		arg.NextJobID,
+		arg.ID,
+		arg.JobLost,
+		arg.Who,
+	)
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err

@@ -70,14 +70,21 @@ WHERE id = @id
     AND status = 'active'
     AND EXISTS (SELECT 1 FROM oauth_grants WHERE binding_id = bindings.id AND refused IS NOT NULL);
 
--- A binding is pinned to the organisation of its first consent, for good.
+-- A binding is pinned to the organisation of its first consent, for good. The
+-- pin is kept letter by letter: what was posted is found by it.
 -- name: OAuthBindingConnect :one
 UPDATE bindings
-SET status = 'active', org_id = @org_id, token_sealed = NULL
+SET status = 'active', org_id = CASE WHEN org_id = '' THEN @org_id ELSE org_id END, token_sealed = NULL
 WHERE id = @id
     AND status <> 'revoked'
     AND (org_id = '' OR lower(org_id) = lower(@org_id))
 RETURNING policy_version;
+
+-- name: OAuthBindingPin :execrows
+UPDATE bindings
+SET org_id = @org_id
+WHERE id = @id
+    AND org_id = '';
 
 -- name: OAuthStateInsert :exec
 INSERT INTO oauth_states (state_hash, binding_id, redirect_uri, verifier_sealed, expires_at)

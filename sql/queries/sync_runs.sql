@@ -167,21 +167,39 @@ WITH told AS (
 SELECT updated.id
 FROM updated;
 
--- An operator's retry of an ended run; its new job is there already.
+-- An operator's retry of an ended run, or of one whose job is lost; its new job
+-- is there already.
 -- name: SyncRunRequeue :one
 WITH updated AS (
     UPDATE sync_runs AS run
     SET status = 'queued', stage = 'fetch', river_job_id = @next_job_id::bigint, shop_told = NULL, told_at = NULL,
-        attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL,
+        attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL, hold_reason = NULL,
         policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
         error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
     FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = @id FOR UPDATE) AS before
     WHERE run.id = before.id
-        AND before.status IN ('failed', 'cancelled', 'skipped_by_policy')
+        AND (before.status IN ('failed', 'cancelled', 'skipped_by_policy') OR @job_lost::boolean)
     RETURNING run.id, before.status AS from_status
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
     SELECT updated.id, 'retry', updated.from_status, 'queued', @who::text, 'retried by an operator'
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- The shop is told once more: it was given up, or the job that had to was lost.
+-- name: SyncRunTellAgain :one
+WITH updated AS (
+    UPDATE sync_runs AS run
+    SET stage = 'push', shop_told = 'pending', river_job_id = @next_job_id::bigint, updated_at = clock_timestamp()
+    WHERE run.id = @id
+        AND run.status = 'succeeded'
+        AND (run.shop_told = 'given_up' OR @job_lost::boolean)
+    RETURNING run.id, run.status
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
+    SELECT updated.id, 'retry', updated.status, updated.status, @who::text, 'the shop is told again'
     FROM updated
 )
 SELECT updated.id
