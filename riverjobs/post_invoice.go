@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
@@ -81,7 +82,8 @@ func (w *postInvoice) write(ctx context.Context, job *river.Job[PostInvoiceArgs]
 	if err != nil {
 		return provider.Document{}, provider.Posted{}, err
 	}
-	contactID, err := w.contact(ctx, job, run, ledger, policy.BuyerOf(inv, pol))
+	buyer := policy.BuyerOf(inv, pol)
+	contactID, err := w.contact(ctx, job, run, ledger, buyer)
 	if err != nil {
 		return provider.Document{}, provider.Posted{}, err
 	}
@@ -96,7 +98,7 @@ func (w *postInvoice) write(ctx context.Context, job *river.Job[PostInvoiceArgs]
 	// If the process stops here, the intent says that the document may exist.
 	posted, err := ledger.EnsureInvoice(ctx, doc, provider.Try{Key: taken.Key(), Uncertain: taken.Uncertain})
 	if err != nil {
-		return provider.Document{}, provider.Posted{}, w.answered(ctx, taken, err)
+		return provider.Document{}, provider.Posted{}, errors.Join(w.forgotten(ctx, run, buyer, err), w.answered(ctx, taken, err))
 	}
 	// And here: it does exist, and the next attempt will find it.
 	return doc, posted, w.recovered(ctx, run)
@@ -142,6 +144,29 @@ func (w *postInvoice) contact(ctx context.Context, job *river.Job[PostInvoiceArg
 	xref.ProviderID = id
 	err = pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) error { return syncrun.FoundContact(ctx, tx, taken, xref) })
 	return id, err
+}
+
+// forgotten answers ErrBusy where the document was held for a contact that an
+// earlier run remembered: it is forgotten and made sure of anew, which follows
+// a merge. A contact that this very run made sure of is left: then a person must
+// act.
+func (w *postInvoice) forgotten(ctx context.Context, run work, buyer policy.Buyer, cause error) error {
+	switch provider.AsFailure(cause).Reason {
+	case "contact_not_found", "contact_archived":
+	default:
+		return nil
+	}
+	x := w.xref(run, "contact", buyer.Key)
+	n, err := w.queries.EntityXrefForget(ctx, w.Pool, dbsqlc.EntityXrefForgetParams{
+		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID, RunID: run.SyncRun.ID,
+	})
+	if err != nil {
+		return fmt.Errorf("forget contact %q: %w", buyer.Key, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	return syncrun.ErrBusy
 }
 
 // intend is T3, a transaction of its own.

@@ -11,32 +11,39 @@ import (
 	"github.com/google/uuid"
 )
 
-const entityXrefDelete = `-- name: EntityXrefDelete :exec
+const entityXrefForget = `-- name: EntityXrefForget :execrows
 DELETE FROM entity_xref
 WHERE tenant_id = $1
     AND provider = $2
     AND org_id = $3
     AND entity_type = $4
     AND shop_id = $5
+    AND run_id <> $6
 `
 
-type EntityXrefDeleteParams struct {
+type EntityXrefForgetParams struct {
 	TenantID   uuid.UUID
 	Provider   string
 	OrgID      string
 	EntityType string
 	ShopID     string
+	RunID      uuid.UUID
 }
 
-func (q *Queries) EntityXrefDelete(ctx context.Context, db DBTX, arg EntityXrefDeleteParams) error {
-	_, err := db.Exec(ctx, entityXrefDelete,
+// Forgets what another run remembered; what this run has just made sure of stays.
+func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefForgetParams) (int64, error) {
+	result, err := db.Exec(ctx, entityXrefForget,
 		arg.TenantID,
 		arg.Provider,
 		arg.OrgID,
 		arg.EntityType,
 		arg.ShopID,
+		arg.RunID,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const entityXrefGet = `-- name: EntityXrefGet :one

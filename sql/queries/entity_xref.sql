@@ -15,10 +15,12 @@ VALUES (@tenant_id, @provider, @org_id, @entity_type, @shop_id, @provider_id,
     sqlc.narg('provider_reference'), sqlc.narg('provider_url'), @run_id)
 ON CONFLICT (tenant_id, provider, org_id, entity_type, shop_id) DO NOTHING;
 
--- name: EntityXrefDelete :exec
+-- Forgets what another run remembered; what this run has just made sure of stays.
+-- name: EntityXrefForget :execrows
 DELETE FROM entity_xref
 WHERE tenant_id = @tenant_id
     AND provider = @provider
     AND org_id = @org_id
     AND entity_type = @entity_type
-    AND shop_id = @shop_id;
+    AND shop_id = @shop_id
+    AND run_id <> @run_id;

@@ -119,7 +119,11 @@ func decode(r request, body []byte, into any) error {
 }
 
 func transportFailure(r request, left bool, err error) *provider.Failure {
-	f := uncertain(r.writes() && left, "Xero could not be reached; the call is repeated")
+	message := "Xero could not be reached; the call is repeated"
+	if r.writes() && left {
+		message = "Xero's answer was lost; it will be looked up before anything is written again"
+	}
+	f := uncertain(r.writes() && left, message)
 	f.Err = withoutURL(err)
 	return f
 }

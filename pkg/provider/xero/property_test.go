@@ -1,6 +1,7 @@
 package xero_test
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
@@ -117,17 +118,16 @@ func requireRatesExplain(t require.TestingT, posted xerosim.Invoice) {
 	}
 }
 
+var counted = flag.Int("invoices", 500, "how many random invoices to count")
+
 // Of drawn invoices most need no rounding line. The figures are printed: `go
-// test -run Ten_thousand -v`.
-func Test_Ten_thousand_random_invoices_are_counted(t *testing.T) {
+// test -run are_counted -v -invoices 10000`.
+func Test_Random_invoices_are_counted(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("counts 10,000 invoices")
-	}
 	draw := rapid.Custom(canontest.DrawInvoice)
 	counts := map[string]int{}
 	var l *lab
-	const n = 10_000
+	n := *counted
 	for i := range n {
 		if i%500 == 0 {
 			l = newLab(t) // the simulated Xero looks numbers up one by one

@@ -1,0 +1,49 @@
+package riverjobs_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/syncrun"
+)
+
+func Test_A_remembered_contact(t *testing.T) {
+	t.Parallel()
+
+	t.Run("That_was_merged_is_followed_to_the_one_that_is_left", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.work(t)
+		_, first := b.raise(t, "plain_vat")
+		b.until(t, first, told)
+		into := b.xero.AddContact("", "Analytical Engines and Sons")
+		b.xero.MergeContact(b.xero.Contacts()[0].ID, into)
+		inv, second := b.raise(t, "plain_vat")
+		require.Equal(t, syncrun.Succeeded, b.until(t, second, told).Status)
+		for _, doc := range b.xero.Invoices() {
+			if doc.Number == inv.IncrementID {
+				require.Equal(t, into, doc.ContactID)
+			}
+		}
+		require.Len(t, b.xero.Contacts(), 2)
+	})
+
+	t.Run("That_is_archived_holds_the_run_until_it_is_restored", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.work(t)
+		_, first := b.raise(t, "plain_vat")
+		b.until(t, first, told)
+		contact := b.xero.Contacts()[0].ID
+		b.xero.ArchiveContact(contact)
+		_, second := b.raise(t, "plain_vat")
+		run := b.until(t, second, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Held })
+		require.Equal(t, "contact_archived", *run.HoldReason)
+		b.xero.RestoreContact(contact)
+		require.NoError(t, b.op.Retry(t.Context(), second))
+		require.Equal(t, syncrun.Succeeded, b.until(t, second, told).Status)
+		require.Len(t, b.xero.Contacts(), 1)
+	})
+}
