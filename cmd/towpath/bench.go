@@ -54,10 +54,20 @@ func (c benchCommand) Run(ctx context.Context, io console) error {
 	if err := b.measure(ctx); err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(io.out, b.report)
+	if err := c.print(io, b.report); err != nil {
+		return err
 	}
-	return b.report.print(io.out)
+	if b.report.Drain.Mismatches > 0 {
+		return fmt.Errorf("run_queue_mismatch had %d rows, where it never has one", b.report.Drain.Mismatches)
+	}
+	return nil
+}
+
+func (c benchCommand) print(io console, report benchReport) error {
+	if c.JSON {
+		return printJSON(io.out, report)
+	}
+	return report.print(io.out)
 }
 
 // measure goes from the machine to whole runs. The limit and what is held

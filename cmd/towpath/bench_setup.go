@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -145,6 +147,13 @@ func (b *bench) newSite(ctx context.Context, name string, play roles) (*site, er
 	return s, s.serve(ctx, play)
 }
 
+// newBox seals with a key that nobody keeps.
+func newBox() (*secret.Box, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return secret.ParseKeys(base64.StdEncoding.EncodeToString(key))
+}
+
 // connect stores a tenant and its binding to a simulated Xero.
 func (s *site) connect(ctx context.Context) error {
 	shopURL, err := s.host(s.shop)
@@ -164,7 +173,7 @@ func (s *site) connect(ctx context.Context) error {
 		return fmt.Errorf("store tenant: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: s.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: xeroURL, OrgID: demoOrgID, PolicyVersion: 1,
+		ID: uuid.New(), TenantID: s.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: xeroURL, OrgID: demoOrgID,
 	}
 	row.TokenSealed = s.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {

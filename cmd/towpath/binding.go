@@ -35,8 +35,8 @@ type bindingCreate struct {
 	database
 	printed
 	Tenant   string `required:"" placeholder:"UUID" help:"The tenant's id."`
-	Provider string `required:"" enum:"xero,freeagent" help:"xero or freeagent."`
-	Wire     string `enum:",accounting,v2" default:"" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
+	Provider string `required:"" enum:"xero,freeagent" placeholder:"NAME" help:"xero or freeagent."`
+	Wire     string `placeholder:"WIRE" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
 	APIURL   string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
 	OrgID    string `name:"org-id" placeholder:"UUID" help:"The organisation: Xero's tenant id."`
 	tokenFlags
@@ -108,8 +108,12 @@ func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, string, erro
 	if row.TenantID, err = uuid.Parse(c.Tenant); err != nil {
 		return row, "", wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
 	}
-	if row.Wire == "" {
+	switch row.Wire {
+	case wireAccounting, wireV2:
+	case "":
 		row.Wire = map[string]string{"xero": wireAccounting, "freeagent": wireV2}[c.Provider]
+	default:
+		return row, "", wrongUse("--wire is %q; use accounting or v2", c.Wire)
 	}
 	if c.Provider == "freeagent" && row.Wire != wireV2 {
 		return row, "", wrongUse("--wire is %q; freeagent speaks v2", c.Wire)
@@ -153,13 +157,19 @@ type tokenFlags struct {
 }
 
 func (c tokenFlags) token(io console) (string, error) {
-	if (c.Token == "") == (c.TokenFile == "") {
-		return "", wrongUse("give the access token by --token-file (or --token)")
-	}
-	if c.Token != "" {
+	switch {
+	case c.Token == "" && c.TokenFile == "":
+		return "", wrongUse("no access token: give it by --token-file (or --token)")
+	case c.Token != "" && c.TokenFile != "":
+		return "", wrongUse("--token and --token-file are both set; give one of them")
+	case c.Token != "":
 		return c.Token, nil
 	}
-	return io.secretFile(c.TokenFile)
+	token, err := io.secretFile(c.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	return token, nil
 }
 
 // insertBinding stores a binding and version 1 of its policy together.

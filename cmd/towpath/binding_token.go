@@ -52,7 +52,7 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 		if c.JSON {
 			return printJSON(io.out, saved)
 		}
-		fmt.Fprintf(io.out, "binding %s has a new token; %d held runs look again\n", binding.ID, saved.Released)
+		fmt.Fprintf(io.out, "binding %s has a new token; held runs that look again: %d\n", binding.ID, saved.Released)
 		return nil
 	})
 }

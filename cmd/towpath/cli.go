@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Exit codes of every command.
@@ -36,6 +38,7 @@ type commands struct {
 	Runs    runsCommand    `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Explain explainCommand `cmd:"" help:"What would be posted for a canonical invoice, and why. Posts nothing."`
 	Verify  verifyCommand  `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
+	Bench   benchCommand   `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 
 // usageError is a wrong use of the command line or a missing setting.
@@ -94,7 +97,25 @@ func exitCode(err error, out io.Writer) int {
 		return exitUsage
 	}
 	fmt.Fprintln(out, "towpath:", err)
+	if isOldSchema(err) {
+		fmt.Fprintln(out, "The database's schema is not this program's: run \"towpath migrate up\" first.")
+	}
 	return exitFailed
+}
+
+// isOldSchema tells the errors of a database that was not migrated: a table, a
+// column, a function or a schema is missing.
+func isOldSchema(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains([]string{"42P01", "42703", "42883", "3F000"}, pg.Code)
+}
+
+// counted is "1 run", "2 runs".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // commandOf is the command that a parse error is about, with a blank behind it.

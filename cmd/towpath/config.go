@@ -36,12 +36,17 @@ func (c console) setting(name string) (string, error) {
 }
 
 // secretFile reads a file that holds one value; the line's end does not count.
+// An empty file is a mistake, not an empty value.
 func (c console) secretFile(path string) (string, error) {
 	raw, err := c.readFile(path)
 	if err != nil {
 		return "", wrongUse("%w", err)
 	}
-	return strings.TrimSpace(string(raw)), nil
+	v := strings.TrimSpace(string(raw))
+	if v == "" {
+		return "", wrongUse("%s is empty", path)
+	}
+	return v, nil
 }
 
 func (c console) settingOr(flag, name, otherwise string) (string, error) {
@@ -213,15 +218,15 @@ func (s serveCommand) config(io console) (serverConfig, error) {
 
 // baseURL is where people reach this Towpath, without a trailing slash.
 func baseURL(set, listen string) (string, error) {
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return "", wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port", listen)
+	}
 	if set == "" {
-		if _, _, err := net.SplitHostPort(listen); err != nil {
-			return "", wrongUse("TOWPATH_LISTEN is %q; use host:port", listen)
-		}
 		return "http://" + listen, nil
 	}
 	u, err := url.Parse(set)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", wrongUse("TOWPATH_BASE_URL is %q; use https://host", set)
+		return "", wrongUse("--base-url (TOWPATH_BASE_URL) is %q; use https://host", set)
 	}
 	return strings.TrimRight(set, "/"), nil
 }

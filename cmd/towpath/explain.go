@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -24,10 +26,24 @@ type explainCommand struct {
 
 // explanation is what explain prints.
 type explanation struct {
-	Decision policy.Decision    `json:"decision"`
-	Buyer    policy.Buyer       `json:"buyer"`
-	Document *provider.Document `json:"document"`
-	Held     *heldView          `json:"held"`
+	Decision    policy.Decision    `json:"decision"`
+	Buyer       buyerView          `json:"buyer"`
+	Document    *provider.Document `json:"document"` // null where nothing would be posted
+	Held        *heldView          `json:"held"`
+	ReferenceAt *time.Time         `json:"reference_at"` // null: what the provider has is not known
+}
+
+// buyerView is a policy.Buyer with its fields as they are named elsewhere.
+type buyerView struct {
+	Key       string          `json:"key"`
+	Shared    bool            `json:"shared"`
+	Name      string          `json:"name"`
+	Company   string          `json:"company"`
+	FirstName string          `json:"first_name"`
+	LastName  string          `json:"last_name"`
+	Email     string          `json:"email"`
+	Phone     string          `json:"phone"`
+	Addresses []canon.Address `json:"addresses"`
 }
 
 type heldView struct {
@@ -49,10 +65,6 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return wrongUse("--file: %w", err)
 	}
-	box, err := io.box()
-	if err != nil {
-		return err
-	}
 	return withBinding(ctx, io, c.database, c.Binding, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
 		row, err := dbsqlc.New().PolicyGet(ctx, pool, dbsqlc.PolicyGetParams{BindingID: binding.ID, Version: binding.PolicyVersion})
 		if err != nil {
@@ -62,7 +74,8 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return fmt.Errorf("read policy: %w", err)
 		}
-		ledger, err := newConnections(box, true, nil).ledger(binding)
+		// No key is needed to open a token that is not used.
+		ledger, err := newConnections(nil, true, nil).ledger(binding)
 		if err != nil {
 			return err
 		}
@@ -84,7 +97,10 @@ func explain(ledger riverjobs.Ledger, binding dbsqlc.Binding, pol policy.Policy,
 			return explanation{}, fmt.Errorf("read reference data: %w", err)
 		}
 	}
-	e := explanation{Decision: policy.Decide(inv, pol), Buyer: policy.BuyerOf(inv, pol)}
+	e := explanation{Decision: policy.Decide(inv, pol), Buyer: buyerView(policy.BuyerOf(inv, pol)), ReferenceAt: binding.ReferenceAt}
+	if e.Decision.Action != policy.Post {
+		return e, nil
+	}
 	doc, err := ledger.Document(inv, pol, ref, contactStandIn, "")
 	var f *provider.Failure
 	switch {
@@ -99,7 +115,8 @@ func explain(ledger riverjobs.Ledger, binding dbsqlc.Binding, pol policy.Policy,
 }
 
 func printExplanation(io console, e explanation, inv canon.Invoice) error {
-	fmt.Fprintf(io.out, "invoice %s: %s %s\n\npolicy\n", inv.IncrementID, e.Decision.Action, e.Decision.Reason)
+	fmt.Fprintf(io.out, "invoice %s: %s\n\npolicy: a rule that hits keeps the invoice out\n", inv.IncrementID,
+		strings.TrimSpace(fmt.Sprint(e.Decision.Action, " ", e.Decision.Reason)))
 	for _, rule := range e.Decision.Rules {
 		mark := "miss"
 		if rule.Hit {
@@ -111,6 +128,13 @@ func printExplanation(io console, e explanation, inv canon.Invoice) error {
 	if e.Held != nil {
 		fmt.Fprintf(io.out, "\nheld: %s\n  %s\n", e.Held.Reason, e.Held.Message)
 		return nil
+	}
+	if e.Document == nil {
+		fmt.Fprintln(io.out, "\nnothing would be posted")
+		return nil
+	}
+	if e.ReferenceAt == nil {
+		fmt.Fprintln(io.out, "\nThe provider's accounts and tax rates are not known yet: nothing was checked against them.")
 	}
 	fmt.Fprintln(io.out, "\ndocument")
 	for _, note := range e.Document.Notes {

@@ -10,7 +10,7 @@ import (
 
 type migrateCommand struct {
 	Up     migrateUp     `cmd:"" help:"Apply what is pending; may be repeated."`
-	Status migrateStatus `cmd:"" help:"What is applied and what is pending."`
+	Status migrateStatus `cmd:"" help:"What is applied and what is pending; exit code 1 if anything is pending."`
 }
 
 type migrateUp struct {
@@ -60,6 +60,14 @@ func (c migrateStatus) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	err = c.print(io, status)
+	if err == nil && len(status.Pending()) > 0 {
+		return errSilent
+	}
+	return err
+}
+
+func (c migrateStatus) print(io console, status pgdb.Status) error {
 	if c.JSON {
 		return printJSON(io.out, status.Migrations)
 	}

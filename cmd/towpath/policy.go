@@ -55,7 +55,7 @@ type policySet struct {
 // policySaved is the answer to policy set.
 type policySaved struct {
 	ID       string              `json:"id"`
-	Version  int32               `json:"policy_version"`
+	Version  int32               `json:"policy_version"` // the one in force now
 	Released int                 `json:"held_runs_released"`
 	Errors   []policy.FieldError `json:"errors,omitempty"`
 }
@@ -78,7 +78,7 @@ func (c policySet) Run(ctx context.Context, console console) error {
 	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
 		faults = append(faults, checkReference(binding, parsed)...)
 		if len(faults) > 0 {
-			return c.refuse(console, faults)
+			return c.refuse(console, binding, faults)
 		}
 		client, err := riverjobs.NewInserter(pool, logger)
 		if err != nil {
@@ -92,7 +92,7 @@ func (c policySet) Run(ctx context.Context, console console) error {
 		if c.JSON {
 			return printJSON(console.out, saved)
 		}
-		fmt.Fprintf(console.out, "policy version %d saved; %d held runs look again\n", saved.Version, saved.Released)
+		fmt.Fprintf(console.out, "policy version %d saved; held runs that look again: %d\n", saved.Version, saved.Released)
 		return nil
 	})
 }
@@ -104,9 +104,9 @@ func (c policySet) read(console console) ([]byte, error) {
 	return console.readFile(c.File)
 }
 
-func (c policySet) refuse(console console, faults []policy.FieldError) error {
+func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []policy.FieldError) error {
 	if c.JSON {
-		if err := printJSON(console.out, policySaved{ID: c.ID, Errors: faults}); err != nil {
+		if err := printJSON(console.out, policySaved{ID: c.ID, Version: binding.PolicyVersion, Errors: faults}); err != nil {
 			return err
 		}
 		return errSilent
@@ -114,7 +114,7 @@ func (c policySet) refuse(console console, faults []policy.FieldError) error {
 	for _, f := range faults {
 		fmt.Fprintf(console.err, "%s: %s: %s\n", f.Field, f.Code, f.Message)
 	}
-	fmt.Fprintln(console.err, "nothing was saved")
+	fmt.Fprintf(console.err, "nothing was saved; policy version %d stays in force\n", binding.PolicyVersion)
 	return errSilent
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/metrics"
+	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
 
@@ -25,8 +29,8 @@ type runsCommand struct {
 
 // runFilter narrows a list of runs.
 type runFilter struct {
-	Status string `enum:",queued,running,held,succeeded,skipped_by_policy,failed,cancelled" default:"" help:"Only runs in this status."`
-	Event  string `help:"Only runs of this event, e.g. invoice.created."`
+	Status string `placeholder:"STATUS" help:"Only runs in this status: queued, running, held, succeeded, skipped_by_policy, failed, cancelled."`
+	Event  string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created."`
 	Tenant string `placeholder:"UUID" help:"Only runs of this tenant."`
 	Error  string `placeholder:"CODE" help:"Only runs with this error_code, e.g. validation."`
 	Since  string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 24h."`
@@ -37,8 +41,21 @@ func (f runFilter) empty() bool {
 	return f.Status == "" && f.Event == "" && f.Tenant == "" && f.Error == "" && f.Since == ""
 }
 
+// sayIfCut warns where more runs may fit than were taken.
+func (f runFilter) sayIfCut(io console, found int) {
+	if found >= int(f.Limit) {
+		fmt.Fprintf(io.err, "towpath: only the newest %d are taken; --limit takes more\n", f.Limit)
+	}
+}
+
 func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
 	params := dbsqlc.SyncRunListParams{Status: optional(f.Status), Event: optional(f.Event), ErrorCode: optional(f.Error), MaxRows: f.Limit}
+	if statuses := syncrun.Statuses(); f.Status != "" && !slices.Contains(statuses, f.Status) {
+		return params, wrongUse("--status is %q; use %s", f.Status, strings.Join(statuses, ", "))
+	}
+	if f.Event != "" && !syncrun.KnownEvent(f.Event) {
+		return params, wrongUse("--event is %q; use %s", f.Event, strings.Join(metrics.Events(), ", "))
+	}
 	if f.Limit < 1 {
 		return params, wrongUse("--limit is %d; use 1 or more", f.Limit)
 	}
@@ -142,6 +159,7 @@ func (c runsList) print(io console, list []dbsqlc.SyncRunListRow) error {
 	if c.JSON {
 		return printJSON(io.out, views)
 	}
+	c.sayIfCut(io, len(list))
 	return printTable(io.out, []string{"id", "received_at", "tenant", "event", "entity", "status", "reason", "reference"}, rows)
 }
 
@@ -289,7 +307,7 @@ func (c runsRetry) Run(ctx context.Context, io console) error {
 		return wrongUse("name one run, or filters such as --status failed")
 	}
 	return eachRun(ctx, io, c.database, c.JSON, func(pool *pgxpool.Pool) ([]uuid.UUID, error) {
-		return c.chosen(ctx, pool)
+		return c.chosen(ctx, io, pool)
 	}, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
 		if c.DryRun {
 			return "would be retried", nil
@@ -298,7 +316,7 @@ func (c runsRetry) Run(ctx context.Context, io console) error {
 	})
 }
 
-func (c runsRetry) chosen(ctx context.Context, pool *pgxpool.Pool) ([]uuid.UUID, error) {
+func (c runsRetry) chosen(ctx context.Context, io console, pool *pgxpool.Pool) ([]uuid.UUID, error) {
 	if c.ID != "" {
 		id, err := uuid.Parse(c.ID)
 		if err != nil {
@@ -314,6 +332,7 @@ func (c runsRetry) chosen(ctx context.Context, pool *pgxpool.Pool) ([]uuid.UUID,
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)
 	}
+	c.sayIfCut(io, len(list))
 	var ids []uuid.UUID
 	for _, r := range list {
 		if r.Status != "succeeded" && r.Status != "running" {
@@ -347,6 +366,13 @@ type runDone struct {
 	Error   string    `json:"error,omitempty"`
 }
 
+func (d runDone) String() string {
+	if d.Error != "" {
+		return fmt.Sprintf("%s %s: %s", d.ID, d.Outcome, d.Error)
+	}
+	return fmt.Sprintf("%s %s", d.ID, d.Outcome)
+}
+
 // eachRun lets an operator act on the chosen runs, one transaction each, and
 // prints what became of them; one that cannot be done does not stop the others.
 func eachRun(ctx context.Context, io console, db database, asJSON bool,
@@ -376,9 +402,9 @@ func eachRun(ctx context.Context, io console, db database, asJSON bool,
 		outcome, err := act(op, id)
 		d := runDone{ID: id, Outcome: outcome}
 		if err != nil {
-			d.Outcome, d.Error, failed = "failed", err.Error(), true
+			d.Outcome, d.Error, failed = "error", err.Error(), true
 			if errors.Is(err, pgx.ErrNoRows) {
-				d.Error = "there is no such run"
+				d.Error = "there is no such run (see: towpath runs list)"
 			}
 		}
 		done = append(done, d)
@@ -393,9 +419,9 @@ func printDone(io console, asJSON bool, done []runDone, failed bool) error {
 		}
 	} else {
 		for _, d := range done {
-			fmt.Fprintln(io.out, d.ID, d.Outcome, d.Error)
+			fmt.Fprintln(io.out, d)
 		}
-		fmt.Fprintf(io.out, "%d runs\n", len(done))
+		fmt.Fprintln(io.out, counted(len(done), "run"))
 	}
 	if failed {
 		return errSilent

@@ -28,7 +28,7 @@ type serveCommand struct {
 	database
 	Listen           string   `placeholder:"HOST:PORT" help:"Where to listen ($$TOWPATH_LISTEN, default 127.0.0.1:8080)."`
 	BaseURL          string   `name:"base-url" placeholder:"URL" help:"Where people and shops reach this Towpath ($$TOWPATH_BASE_URL, default the listen address)."`
-	Roles            []string `default:"ingress,worker,dashboard" help:"The parts this process plays."`
+	Roles            []string `default:"ingress,worker,dashboard" placeholder:"ROLE,..." help:"The parts this process plays: ingress, worker, dashboard (default all)."`
 	Migrate          bool     `help:"Bring the schema up first."`
 	Workers          int      `default:"20" help:"Jobs of each kind at once."`
 	MetricsPerTenant bool     `name:"metrics-per-tenant" help:"Also count by tenant: one series each."`
@@ -69,6 +69,8 @@ type server struct {
 	failed  chan error
 	stops   []func()
 	once    sync.Once
+	// drain makes the front door turn new requests away; nil without that role.
+	drain func()
 	// alive reports whether the workers take jobs; nil without that role.
 	alive func() error
 }
@@ -77,35 +79,38 @@ type server struct {
 // keep webhooks waiting), River's own, and the workers'.
 type pools struct{ web, pages, river, work *pgxpool.Pool }
 
-func startServer(ctx context.Context, cfg serverConfig) (s *server, err error) {
-	s = &server{cfg: cfg, failed: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			s.stop()
-		}
-	}()
-	db, err := s.openPools(ctx)
-	if err != nil {
+func startServer(ctx context.Context, cfg serverConfig) (*server, error) {
+	s := &server{cfg: cfg, failed: make(chan error, 1)}
+	if err := s.start(ctx); err != nil {
+		s.stop()
 		return nil, err
 	}
+	return s, nil
+}
+
+func (s *server) start(ctx context.Context) error {
+	db, err := s.openPools(ctx)
+	if err != nil {
+		return err
+	}
 	if err := s.schema(ctx, db.web); err != nil {
-		return nil, err
+		return err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.metrics = metrics.New(registry, metrics.Options{PerTenant: cfg.PerTenant, ShopOperations: magento.Operations()})
+	s.metrics = metrics.New(registry, metrics.Options{PerTenant: s.cfg.PerTenant, ShopOperations: magento.Operations()})
 	s.metrics.WatchPools(map[string]*pgxpool.Pool{"web": db.web, "pages": db.pages, "river": db.river, "work": db.work})
 	s.metrics.WatchQueue(queueSnapshot(db.pages))
-	if cfg.Roles.Worker {
+	if s.cfg.Roles.Worker {
 		if err := s.startWorkers(ctx, db); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	router := httprouter.New()
 	if err := s.route(router, db, registry); err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.listen(router)
+	return s.listen(router)
 }
 
 // onStop notes what undoes a step; stop does them in reverse.
@@ -150,8 +155,12 @@ func (s *server) schema(ctx context.Context, pool *pgxpool.Pool) error {
 		}
 		return err
 	}
-	if err := pgdb.Ready(ctx, pool); err != nil {
-		return fmt.Errorf("%w; run \"towpath migrate up\", or serve with --migrate", err)
+	status, err := pgdb.ReadStatus(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if n := len(status.Pending()); n > 0 {
+		return fmt.Errorf("%d migrations are pending: run \"towpath migrate up\", or serve with --migrate", n)
 	}
 	return nil
 }
@@ -225,7 +234,7 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 		}
 		door.Register(router)
 		router.NotFound, router.MethodNotAllowed = http.HandlerFunc(door.NotFound), http.HandlerFunc(door.MethodNotAllowed)
-		s.onStop(door.Drain)
+		s.drain = door.Drain
 	}
 	if s.cfg.Roles.Dashboard {
 		op := &riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}
@@ -260,9 +269,12 @@ func (s *server) listen(handler http.Handler) error {
 			s.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()
-	// Registered last, so done first, but for the ingress's own Drain, which
-	// must come before it: requests on open connections are told to come again.
+	// Registered last, so done first: what comes on open connections is told to
+	// come again, what is under way ends as it would.
 	s.onStop(func() {
+		if s.drain != nil {
+			s.drain()
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 		defer cancel()
 		if err := web.Shutdown(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,9 @@ type tenantView struct {
 
 // Run checks everything before it stores anything.
 func (c tenantCreate) Run(ctx context.Context, io console) error {
+	if strings.TrimSpace(c.Name) == "" {
+		return wrongUse("--name is empty; give the name that people know the shop by")
+	}
 	id, err := c.id()
 	if err != nil {
 		return err
@@ -100,7 +104,7 @@ func (c tenantCreate) id() (uuid.UUID, error) {
 	}
 	id, err := uuid.Parse(c.ID)
 	if err != nil {
-		return id, wrongUse("--id is %q; use a UUID", c.ID)
+		return id, wrongUse("--id is %q; use a UUID, or leave it out to have one made", c.ID)
 	}
 	return id, nil
 }
@@ -110,7 +114,7 @@ func (c tenantCreate) key() (key string, made bool, err error) {
 		return shopjwt.NewAPIKey(), true, nil
 	}
 	if !apiKeyForm.MatchString(c.APIKey) {
-		return "", false, wrongUse("--api-key must be 64 lower-case hex characters, 256 random bits")
+		return "", false, wrongUse("--api-key must be 64 lower-case hex characters (256 random bits); leave it out to have one made")
 	}
 	return c.APIKey, false, nil
 }

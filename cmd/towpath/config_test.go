@@ -1,0 +1,104 @@
+package main
+
+import (
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// serveWith reads serve's configuration out of an environment.
+func serveWith(env map[string]string, flags serveCommand) (serverConfig, error) {
+	full := map[string]string{"DATABASE_URL": "postgres://a@b/c", "TOWPATH_SECRET_KEY": testKey}
+	for name, value := range env {
+		full[name] = value
+	}
+	if flags.Workers == 0 {
+		flags.Workers, flags.Roles = 20, []string{"ingress"}
+	}
+	return flags.config(consoleOf(full, io.Discard, io.Discard))
+}
+
+func Test_Settings_have_their_defaults(t *testing.T) {
+	t.Parallel()
+	cfg, err := serveWith(nil, serveCommand{})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8080", cfg.Listen)
+	require.Equal(t, "http://127.0.0.1:8080", cfg.BaseURL)
+	require.False(t, cfg.AllowPrivate)
+	require.Empty(t, cfg.AdminPassword.Reveal())
+}
+
+func Test_Every_setting_may_come_from_a_file(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		value string
+		read  func(serverConfig) string
+	}{
+		"DATABASE_URL":           {"postgres://x@y/z", func(c serverConfig) string { return c.DatabaseURL }},
+		"TOWPATH_ADMIN_PASSWORD": {"correct horse", func(c serverConfig) string { return c.AdminPassword.Reveal() }},
+		"TOWPATH_LISTEN":         {"127.0.0.1:9999", func(c serverConfig) string { return c.Listen }},
+		"TOWPATH_BASE_URL":       {"https://towpath.example", func(c serverConfig) string { return c.BaseURL }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := serveWith(map[string]string{name: "", name + "_FILE": file(t, "value", c.value+"\n")}, serveCommand{})
+			require.NoError(t, err)
+			require.Equal(t, c.value, c.read(cfg), "without the line's end")
+		})
+	}
+	t.Run("TOWPATH_SECRET_KEY", func(t *testing.T) {
+		t.Parallel()
+		const other = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+		cfg, err := serveWith(map[string]string{"TOWPATH_SECRET_KEY": "", "TOWPATH_SECRET_KEY_FILE": file(t, "key", other+"\n")}, serveCommand{})
+		require.NoError(t, err)
+		same, err := serveWith(map[string]string{"TOWPATH_SECRET_KEY": other}, serveCommand{})
+		require.NoError(t, err)
+		opened, err := same.Box.Open(cfg.Box.Seal([]byte("sealed"), "place"), "place")
+		require.NoError(t, err)
+		require.Equal(t, "sealed", string(opened))
+	})
+	t.Run("TOWPATH_ALLOW_PRIVATE_URLS", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := serveWith(map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS_FILE": file(t, "on", "true\n")}, serveCommand{})
+		require.NoError(t, err)
+		require.True(t, cfg.AllowPrivate)
+	})
+}
+
+func Test_A_flag_wins_over_the_variable_and_that_over_its_file(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{
+		"DATABASE_URL": "postgres://variable@host/db", "DATABASE_URL_FILE": file(t, "url", "postgres://file@host/db"),
+		"TOWPATH_LISTEN": "127.0.0.1:1111", "TOWPATH_BASE_URL": "https://variable.example",
+	}
+	cfg, err := serveWith(env, serveCommand{})
+	require.NoError(t, err)
+	require.Equal(t, "postgres://variable@host/db", cfg.DatabaseURL)
+	cfg, err = serveWith(env, serveCommand{
+		database: database{DatabaseURL: "postgres://flag@host/db"}, Listen: "127.0.0.1:2222", BaseURL: "https://flag.example/",
+		Workers: 7, Roles: []string{"worker"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, "postgres://flag@host/db", cfg.DatabaseURL)
+	require.Equal(t, "127.0.0.1:2222", cfg.Listen)
+	require.Equal(t, "https://flag.example", cfg.BaseURL)
+	require.Equal(t, 7, cfg.Workers)
+	require.Equal(t, roles{Worker: true}, cfg.Roles)
+}
+
+func Test_Flags_and_files_reach_the_commands(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	url := d.env["DATABASE_URL"]
+	away := d.with(map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/none"})
+	require.Equal(t, exitFailed, away.run(t, "tenant", "list").code)
+	away.must(t, "tenant", "list", "--database-url", url)
+	d.with(map[string]string{"DATABASE_URL": "", "DATABASE_URL_FILE": file(t, "url", url+"\n")}).must(t, "tenant", "list")
+}
+
+func Test_Who_acts_is_named_in_the_history(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "cli:ada", consoleOf(map[string]string{"USER": "ada"}, io.Discard, io.Discard).who())
+	require.Regexp(t, `^cli:\d+$`, consoleOf(nil, io.Discard, io.Discard).who())
+}

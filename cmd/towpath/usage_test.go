@@ -1,0 +1,206 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/pgdb/pgtest"
+)
+
+// flagsOf are the commands and what each must offer beside --help.
+func flagsOf() map[string][]string {
+	db, list := []string{"--database-url"}, []string{"--database-url", "--json"}
+	filters := []string{"--status", "--event", "--tenant", "--error", "--since", "--limit"}
+	more := func(flags []string, others ...string) []string { return slices.Concat(flags, others) }
+	return map[string][]string{
+		"demo":           {"--once", "--listen", "--pg-bin"},
+		"serve":          more(db, "--listen", "--base-url", "--roles", "--migrate", "--workers", "--metrics-per-tenant"),
+		"migrate up":     list,
+		"migrate status": list,
+		"tenant create":  more(list, "--name", "--magento-url", "--id", "--api-key"),
+		"tenant list":    list,
+		"binding create": more(list, "--tenant", "--provider", "--wire", "--api-url", "--org-id", "--token", "--token-file"),
+		"binding list":   list, "binding revoke": list,
+		"binding token":      more(list, "--token", "--token-file"),
+		"binding policy get": list,
+		"binding policy set": more(list, "--file"),
+		"runs list":          more(list, filters...),
+		"runs show":          list,
+		"runs retry":         more(list, append(filters, "--dry-run")...),
+		"runs cancel":        list,
+		"explain":            more(list, "--binding", "--file"),
+		"verify":             list,
+		"bench":              {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
+	}
+}
+
+func Test_Help_of_every_command_names_its_flags(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(&commands{})
+	require.NoError(t, err)
+	table := flagsOf()
+	for _, leaf := range parser.Model.Leaves(true) {
+		path := strings.Split(leaf.Path(), " <")[0]
+		path = strings.Split(path, " [")[0]
+		require.Contains(t, table, path, "a command that the table does not have")
+	}
+	d := &desk{}
+	for path, flags := range table {
+		t.Run(strings.ReplaceAll(path, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			s := d.run(t, append(strings.Fields(path), "--help")...)
+			require.Zero(t, s.code)
+			require.Empty(t, s.err)
+			require.Contains(t, s.out, "Usage: towpath "+path)
+			for _, flag := range flags {
+				require.Regexp(t, `(?m)^\s+`+flag+`\b`, s.out)
+			}
+		})
+	}
+}
+
+func Test_Help_lists_the_commands(t *testing.T) {
+	t.Parallel()
+	s := (&desk{}).run(t, "--help")
+	require.Zero(t, s.code)
+	for path := range flagsOf() {
+		require.Regexp(t, `(?m)^  `+path+`\b`, s.out)
+	}
+}
+
+// Nothing here reaches a database: what is wrong is told before.
+func Test_Wrong_use_exits_2_and_says_what_to_do(t *testing.T) {
+	t.Parallel()
+	const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+	d := &desk{env: map[string]string{
+		"DATABASE_URL": "postgres://towpath:open-sesame@127.0.0.1:1/none?connect_timeout=1", "TOWPATH_SECRET_KEY": testKey,
+	}}
+	create := []string{"tenant", "create", "--name", "A", "--magento-url", "https://shop.example"}
+	bind := []string{"binding", "create", "--tenant", id, "--provider", "xero"}
+	private := map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": "true"}
+	missing := file(t, "gone", "x") + ".not"
+	empty := file(t, "empty", "\n")
+	for name, c := range map[string]struct {
+		args []string
+		env  map[string]string
+		want []string
+	}{
+		"no_command":              {nil, nil, []string{"demo", "serve", "towpath --help"}},
+		"unknown_command":         {[]string{"sync"}, nil, []string{"sync", "towpath --help"}},
+		"half_a_command":          {[]string{"runs"}, nil, []string{`"list"`, `"show"`, "towpath runs --help"}},
+		"unknown_flag":            {[]string{"runs", "list", "--stat", "failed"}, nil, []string{"--stat", "towpath runs list --help"}},
+		"missing_flags":           {[]string{"tenant", "create"}, nil, []string{"--name", "--magento-url", "towpath tenant create --help"}},
+		"missing_argument":        {[]string{"runs", "show"}, nil, []string{"<id>", "towpath runs show --help"}},
+		"no_database":             {[]string{"tenant", "list"}, map[string]string{"DATABASE_URL": ""}, []string{"DATABASE_URL", "--database-url", "postgres://"}},
+		"no_secret_key":           {create, map[string]string{"TOWPATH_SECRET_KEY": ""}, []string{"TOWPATH_SECRET_KEY", "openssl rand -base64 32"}},
+		"bad_secret_key":          {create, map[string]string{"TOWPATH_SECRET_KEY": "hunter2hunter2"}, []string{"TOWPATH_SECRET_KEY", "openssl rand -base64 32"}},
+		"unreadable_file":         {create, map[string]string{"TOWPATH_SECRET_KEY": "", "TOWPATH_SECRET_KEY_FILE": missing}, []string{"TOWPATH_SECRET_KEY_FILE", missing, "no such file"}},
+		"empty_file":              {create, map[string]string{"TOWPATH_SECRET_KEY": "", "TOWPATH_SECRET_KEY_FILE": empty}, []string{"TOWPATH_SECRET_KEY_FILE", empty, "is empty"}},
+		"bad_switch":              {create, map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": "maybe"}, []string{"TOWPATH_ALLOW_PRIVATE_URLS", "maybe", "true or false"}},
+		"empty_name":              {[]string{"tenant", "create", "--name", " ", "--magento-url", "https://shop.example"}, nil, []string{"--name"}},
+		"plain_http":              {[]string{"tenant", "create", "--name", "A", "--magento-url", "http://shop.example"}, nil, []string{"--magento-url", "https://", "TOWPATH_ALLOW_PRIVATE_URLS"}},
+		"private_shop":            {[]string{"tenant", "create", "--name", "A", "--magento-url", "https://10.0.0.1"}, nil, []string{"--magento-url", "10.0.0.1", "TOWPATH_ALLOW_PRIVATE_URLS"}},
+		"metadata_shop":           {[]string{"tenant", "create", "--name", "A", "--magento-url", "http://169.254.169.254"}, private, []string{"--magento-url", "169.254.169.254"}},
+		"password_in_url":         {[]string{"tenant", "create", "--name", "A", "--magento-url", "https://u:hunter2hunter2@shop.example"}, nil, []string{"--magento-url", "user name or password"}},
+		"bad_tenant_id":           {append(slices.Clone(create), "--id", "7"), nil, []string{"--id", `"7"`, "UUID"}},
+		"bad_api_key":             {append(slices.Clone(create), "--api-key", "hunter2hunter2"), nil, []string{"--api-key", "64"}},
+		"bad_tenant":              {[]string{"binding", "create", "--tenant", "7", "--provider", "xero", "--token", "t"}, nil, []string{"--tenant", `"7"`, "towpath tenant list"}},
+		"bad_provider":            {[]string{"binding", "create", "--tenant", id, "--provider", "sage", "--token", "t"}, nil, []string{"--provider", "xero", "freeagent"}},
+		"bad_wire":                {append(slices.Clone(bind), "--wire", "v3", "--token", "t"), nil, []string{"--wire", "accounting or v2"}},
+		"bad_org_id":              {append(slices.Clone(bind), "--org-id", "7", "--token", "t"), nil, []string{"--org-id", "UUID"}},
+		"private_provider":        {append(slices.Clone(bind), "--api-url", "https://127.0.0.1:9", "--token", "t"), nil, []string{"--api-url", "TOWPATH_ALLOW_PRIVATE_URLS"}},
+		"v2_of_xero_nowhere":      {append(slices.Clone(bind), "--wire", "v2", "--token", "t"), nil, []string{"--api-url"}},
+		"no_token":                {bind, nil, []string{"--token-file"}},
+		"two_tokens":              {append(slices.Clone(bind), "--token", "hunter2hunter2", "--token-file", "f"), nil, []string{"--token and --token-file"}},
+		"unreadable_token":        {append(slices.Clone(bind), "--token-file", missing), nil, []string{"--token-file", missing}},
+		"empty_token":             {append(slices.Clone(bind), "--token-file", empty), nil, []string{"--token-file", "is empty"}},
+		"two_new_tokens":          {[]string{"binding", "token", id, "--token", "hunter2hunter2", "--token-file", "f"}, nil, []string{"--token and --token-file"}},
+		"bad_binding_to_revoke":   {[]string{"binding", "revoke", "7"}, nil, []string{`"7"`, "towpath binding list"}},
+		"bad_binding_to_read":     {[]string{"binding", "policy", "get", "7"}, nil, []string{`"7"`, "towpath binding list"}},
+		"unreadable_policy":       {[]string{"binding", "policy", "set", id, "--file", missing}, nil, []string{"--file", missing}},
+		"policy_is_no_json":       {[]string{"binding", "policy", "set", id, "--file", file(t, "p", "[")}, nil, []string{"--file"}},
+		"bad_status":              {[]string{"runs", "list", "--status", "done"}, nil, []string{"--status", "queued", "skipped_by_policy"}},
+		"bad_event":               {[]string{"runs", "list", "--event", "order.created"}, nil, []string{"--event", "invoice.created"}},
+		"bad_tenant_of_runs":      {[]string{"runs", "list", "--tenant", "7"}, nil, []string{"--tenant", "towpath tenant list"}},
+		"bad_since":               {[]string{"runs", "list", "--since", "yesterday"}, nil, []string{"--since", "24h"}},
+		"bad_limit":               {[]string{"runs", "list", "--limit", "0"}, nil, []string{"--limit"}},
+		"bad_run_to_show":         {[]string{"runs", "show", "7"}, nil, []string{`"7"`, "towpath runs list"}},
+		"bad_run_to_cancel":       {[]string{"runs", "cancel", "7"}, nil, []string{`"7"`, "towpath runs list"}},
+		"bad_run_to_retry":        {[]string{"runs", "retry", "7"}, nil, []string{`"7"`, "towpath runs list"}},
+		"retry_what":              {[]string{"runs", "retry"}, nil, []string{"--status failed"}},
+		"retry_what_dry":          {[]string{"runs", "retry", "--dry-run"}, nil, []string{"--status failed"}},
+		"retry_both":              {[]string{"runs", "retry", id, "--status", "failed"}, nil, []string{"one run, or filters"}},
+		"unreadable_invoice":      {[]string{"explain", "--binding", id, "--file", missing}, nil, []string{"--file", missing}},
+		"invoice_is_none":         {[]string{"explain", "--binding", id, "--file", file(t, "i", "{}")}, nil, []string{"--file", "magento_id"}},
+		"bad_role":                {[]string{"serve", "--roles", "ingress,cron"}, nil, []string{"--roles", "cron", "ingress, worker, dashboard"}},
+		"no_workers":              {[]string{"serve", "--workers", "0"}, nil, []string{"--workers"}},
+		"bad_listen":              {[]string{"serve", "--listen", "8080"}, nil, []string{"--listen", "TOWPATH_LISTEN", "host:port"}},
+		"bad_base_url":            {[]string{"serve"}, map[string]string{"TOWPATH_BASE_URL": "towpath.example"}, []string{"TOWPATH_BASE_URL", "https://"}},
+		"bad_log_level":           {[]string{"serve"}, map[string]string{"TOWPATH_LOG_LEVEL": "loud"}, []string{"TOWPATH_LOG_LEVEL", "loud", "debug, info, warn or error"}},
+		"bad_log_format":          {[]string{"serve"}, map[string]string{"TOWPATH_LOG_FORMAT": "xml"}, []string{"TOWPATH_LOG_FORMAT", "text or json"}},
+		"serve_without_key":       {[]string{"serve"}, map[string]string{"TOWPATH_SECRET_KEY": ""}, []string{"TOWPATH_SECRET_KEY"}},
+		"bench_without_time":      {[]string{"bench", "--seconds", "0"}, nil, []string{"--seconds is 0; use 1 to 600"}},
+		"bench_with_half_clients": {[]string{"bench", "--clients", "a"}, nil, []string{"--clients", "towpath bench --help"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := d.with(c.env).run(t, c.args...)
+			require.Equal(t, exitUsage, s.code, s.err)
+			require.Empty(t, s.out)
+			for _, text := range c.want {
+				require.Contains(t, s.err, text)
+			}
+			require.NotContains(t, s.err, "hunter2", "a secret")
+			require.NotContains(t, s.err, testKey)
+		})
+	}
+}
+
+func Test_Failures_exit_1_and_tell_no_password(t *testing.T) {
+	t.Parallel()
+	const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+	d := newDesk(t)
+	away := map[string]string{"DATABASE_URL": "postgres://towpath:open-sesame@127.0.0.1:1/none?connect_timeout=1"}
+	bad := map[string]string{"DATABASE_URL": "postgres://towpath:open/sesame@127.0.0.1:1/none"}
+	empty := map[string]string{"DATABASE_URL": pgtest.EmptyURL(t)}
+	canonical := file(t, "invoice.json", string(sample(t, "plain_vat")))
+	for name, c := range map[string]struct {
+		args []string
+		env  map[string]string
+		want string
+	}{
+		"unknown_tenant":           {[]string{"binding", "create", "--tenant", id, "--provider", "xero", "--token", "t"}, nil, "there is no tenant " + id},
+		"unknown_binding":          {[]string{"binding", "revoke", id}, nil, "there is no binding " + id},
+		"unknown_binding_policy":   {[]string{"binding", "policy", "get", id}, nil, "there is no binding " + id},
+		"unknown_binding_explain":  {[]string{"explain", "--binding", id, "--file", canonical}, nil, "there is no binding " + id},
+		"unknown_run":              {[]string{"runs", "show", id}, nil, "there is no run " + id},
+		"database_away":            {[]string{"tenant", "list"}, away, "connection refused"},
+		"database_away_for_serve":  {[]string{"serve"}, away, "connection refused"},
+		"database_away_for_verify": {[]string{"verify"}, away, "connection refused"},
+		"unreadable_address":       {[]string{"tenant", "list"}, bad, "not a Postgres address"},
+		"not_migrated":             {[]string{"tenant", "list"}, empty, "towpath migrate up"},
+		"not_migrated_for_verify":  {[]string{"verify"}, empty, "towpath migrate up"},
+		"not_migrated_for_serve":   {[]string{"serve"}, empty, "towpath migrate up"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := d.with(c.env).run(t, c.args...)
+			require.Equal(t, exitFailed, s.code, s.err)
+			require.Contains(t, s.err, c.want)
+			require.NotContains(t, s.out+s.err, "sesame")
+			require.NotContains(t, s.err, "panic")
+		})
+	}
+	for _, word := range []string{"retry", "cancel"} {
+		t.Run("unknown_run_to_"+word, func(t *testing.T) {
+			t.Parallel()
+			s := d.run(t, "runs", word, id)
+			require.Equal(t, exitFailed, s.code)
+			require.Contains(t, s.out, id+" error: there is no such run")
+		})
+	}
+}
