@@ -1,6 +1,8 @@
 package custody_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,18 +15,28 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/outbound"
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/xero"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
-// ledger is the real client of Xero's API on the binding's source.
-func (b *bundle) ledger(t *testing.T) *xero.Client {
-	t.Helper()
+// organisation reads the organisation as a ledger's client does: with the
+// source's token, and its client. The status is 0 where there was no answer.
+func (b *bundle) organisation(ctx context.Context) (status int, err error) {
 	source := b.keeper.Source(b.binding)
-	client, err := xero.New(xero.Config{BaseURL: b.xero.URL, OrgID: orgUK, Token: source.Token,
-		HTTP: source.Client(outbound.New(outbound.Config{AllowPrivate: true}))})
-	require.NoError(t, err)
-	return client
+	token, err := source.Token(ctx)
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.xero.URL+"/api.xro/2.0/Organisation", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("xero-tenant-id", orgUK)
+	resp, err := source.Client(outbound.New(outbound.Config{AllowPrivate: true})).Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
 }
 
 func Test_Client(t *testing.T) {
@@ -33,14 +45,14 @@ func Test_Client(t *testing.T) {
 	t.Run("Reads_with_the_token_and_after_a_401_with_another", func(t *testing.T) {
 		t.Parallel()
 		b := connected(t)
-		ledger := b.ledger(t)
-		ref, err := ledger.Reference(t.Context())
+		status, err := b.organisation(t.Context())
 		require.NoError(t, err)
-		require.Contains(t, strings.Join(ref.Currencies, " "), "GBP")
+		require.Equal(t, http.StatusOK, status)
 		b.pass(t, minutes(2))
 		b.identity.ExpireAccess()
-		_, err = ledger.Reference(t.Context())
+		status, err = b.organisation(t.Context())
 		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, 2, b.identity.Calls(getToken))
 	})
 
@@ -50,18 +62,19 @@ func Test_Client(t *testing.T) {
 		b.pass(t, minutes(2))
 		b.identity.ExpireAccess()
 		b.identity.Inject(xerosim.Fault{Operation: getToken, Status: 503})
-		_, err := b.ledger(t).Reference(t.Context())
-		require.Equal(t, provider.Temporary, provider.AsFailure(err).Kind, err)
+		status, err := b.organisation(t.Context())
+		require.Equal(t, provider.Temporary, provider.AsFailure(err).Kind, "%d %v", status, err)
 		require.Equal(t, "active", b.status(t))
 	})
 
-	t.Run("Answers_auth_when_after_a_401_the_consent_is_gone", func(t *testing.T) {
+	t.Run("Passes_the_401_on_when_the_consent_is_gone", func(t *testing.T) {
 		t.Parallel()
 		b := connected(t)
 		b.pass(t, minutes(2))
 		b.identity.Disconnect(webApp)
-		_, err := b.ledger(t).Reference(t.Context())
-		require.Equal(t, provider.Auth, provider.AsFailure(err).Kind, err)
+		status, err := b.organisation(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, http.StatusUnauthorized, status)
 		require.Equal(t, "needs_consent", b.status(t))
 	})
 
@@ -106,12 +119,14 @@ func Test_Client(t *testing.T) {
 		t.Parallel()
 		b := connected(t)
 		b.pass(t, minutes(2))
-		ledger := b.ledger(t)
 		b.identity.ExpireAccess()
 		failed := make(chan error)
 		for range 10 {
 			go func() {
-				_, err := ledger.Reference(t.Context())
+				status, err := b.organisation(t.Context())
+				if status != http.StatusOK && err == nil {
+					err = fmt.Errorf("answered %d", status)
+				}
 				failed <- err
 			}()
 		}

@@ -86,7 +86,8 @@ func (k *Keeper) call(ctx context.Context, g grant, spent []string, do func(cont
 	took := time.Since(started)
 	k.cfg.Observe(g.Provider, opToken, resultCode(err), took)
 	if err != nil {
-		return tokens{}, 0, g.failed(err, append(spent, g.secret.Reveal()))
+		held := []string{g.secret.Reveal(), g.tokens.access.Reveal(), g.tokens.refresh.Reveal(), g.tokens.previous.Reveal()}
+		return tokens{}, 0, g.failed(err, append(held, spent...))
 	}
 	life := shortLife
 	if !got.Expiry.IsZero() {

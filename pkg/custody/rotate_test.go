@@ -11,6 +11,7 @@ import (
 
 	"towpath/pkg/custody"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/secret"
 )
 
@@ -132,7 +133,9 @@ func Test_No_secret_in_clear(t *testing.T) {
 		for _, disconnect := range []bool{false, true} {
 			b.pass(t, minutes(31))
 			if disconnect {
-				b.identity.Disconnect(app)
+				echo := strings.Join(append(b.identity.Issued(), appSecret), " ")
+				b.identity.Inject(xerosim.Fault{Operation: getToken, Times: 2, Status: 400,
+					Body: `{"error":"invalid_grant","error_description":"do not know ` + echo[max(0, len(echo)-150):] + `"}`})
 			}
 			_, err := b.keeper.Source(b.binding).Token(t.Context())
 			if err != nil {

@@ -59,21 +59,6 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 	return items, nil
 }
 
-const syncRunAcceptedEvents = `-- name: SyncRunAcceptedEvents :exec
-INSERT INTO sync_run_events (run_id, step, to_status, who)
-SELECT unnest($1::uuid[]), 'accept', 'queued', $2
-`
-
-type SyncRunAcceptedEventsParams struct {
-	ID  []uuid.UUID
-	Who *string
-}
-
-func (q *Queries) SyncRunAcceptedEvents(ctx context.Context, db DBTX, arg SyncRunAcceptedEventsParams) error {
-	_, err := db.Exec(ctx, syncRunAcceptedEvents, arg.ID, arg.Who)
-	return err
-}
-
 const syncRunByDedupeKey = `-- name: SyncRunByDedupeKey :one
 SELECT id, event, entity_type, magento_entity_id
 FROM sync_runs
@@ -422,15 +407,23 @@ func (q *Queries) SyncRunHeldJobs(ctx context.Context, db DBTX, bindingID uuid.U
 }
 
 const syncRunInsertMany = `-- name: SyncRunInsertMany :many
-INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
-    website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
-SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::int[]),
-    unnest($5::text[]), unnest($6::text[]), unnest($7::bigint[]),
-    unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::text[]),
-    unnest($11::text[]), unnest($12::text[]), unnest($13::timestamptz[]),
-    unnest($14::json[]), unnest($15::bigint[])
-ON CONFLICT (binding_id, dedupe_key) DO NOTHING
-RETURNING id
+WITH inserted AS (
+    INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
+        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
+    SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::int[]),
+        unnest($5::text[]), unnest($6::text[]), unnest($7::bigint[]),
+        unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::text[]),
+        unnest($11::text[]), unnest($12::text[]), unnest($13::timestamptz[]),
+        unnest($14::json[]), unnest($15::bigint[])
+    ON CONFLICT (binding_id, dedupe_key) DO NOTHING
+    RETURNING id
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, to_status, who)
+    SELECT inserted.id, 'accept', 'queued', $16::text
+    FROM inserted
+)
+SELECT inserted.id
+FROM inserted
 `
 
 type SyncRunInsertManyParams struct {
@@ -449,6 +442,7 @@ type SyncRunInsertManyParams struct {
 	OccurredAt      []time.Time
 	Body            [][]byte
 	RiverJobID      []int64
+	Who             string
 }
 
 // T1 for a set of events. Rows that are known already (same binding, same
@@ -470,6 +464,7 @@ func (q *Queries) SyncRunInsertMany(ctx context.Context, db DBTX, arg SyncRunIns
 		arg.OccurredAt,
 		arg.Body,
 		arg.RiverJobID,
+		arg.Who,
 	)
 	if err != nil {
 		return nil, err

@@ -165,7 +165,7 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 	if err != nil {
 		return fmt.Errorf("insert jobs: %w", err)
 	}
-	rows := dbsqlc.SyncRunInsertManyParams{ID: ids, RiverJobID: jobs}
+	rows := dbsqlc.SyncRunInsertManyParams{ID: ids, RiverJobID: jobs, Who: "shop"}
 	for _, i := range fresh {
 		e := events[i]
 		entity := EntityType(e.Name)
@@ -190,10 +190,5 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 	if len(inserted) != len(fresh) {
 		return ErrRaced
 	}
-	if err := queries.SyncRunAcceptedEvents(ctx, tx, dbsqlc.SyncRunAcceptedEventsParams{ID: ids, Who: ptr("shop")}); err != nil {
-		return fmt.Errorf("note accepted: %w", err)
-	}
 	return nil
 }
-
-func ptr[T any](v T) *T { return &v }

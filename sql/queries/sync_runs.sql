@@ -1,19 +1,23 @@
 -- T1 for a set of events. Rows that are known already (same binding, same
 -- dedupe_key) are left out of the answer.
 -- name: SyncRunInsertMany :many
-INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
-    website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
-SELECT unnest(@id::uuid[]), unnest(@tenant_id::uuid[]), unnest(@binding_id::uuid[]), unnest(@policy_version::int[]),
-    unnest(@event::text[]), unnest(@entity_type::text[]), unnest(@magento_entity_id::bigint[]),
-    unnest(@website_id::bigint[]), unnest(@store_id::bigint[]), unnest(@idempotency_key::text[]),
-    unnest(@dedupe_key::text[]), unnest(@lane::text[]), unnest(@occurred_at::timestamptz[]),
-    unnest(@body::json[]), unnest(@river_job_id::bigint[])
-ON CONFLICT (binding_id, dedupe_key) DO NOTHING
-RETURNING id;
-
--- name: SyncRunAcceptedEvents :exec
-INSERT INTO sync_run_events (run_id, step, to_status, who)
-SELECT unnest(@id::uuid[]), 'accept', 'queued', @who;
+WITH inserted AS (
+    INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
+        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
+    SELECT unnest(@id::uuid[]), unnest(@tenant_id::uuid[]), unnest(@binding_id::uuid[]), unnest(@policy_version::int[]),
+        unnest(@event::text[]), unnest(@entity_type::text[]), unnest(@magento_entity_id::bigint[]),
+        unnest(@website_id::bigint[]), unnest(@store_id::bigint[]), unnest(@idempotency_key::text[]),
+        unnest(@dedupe_key::text[]), unnest(@lane::text[]), unnest(@occurred_at::timestamptz[]),
+        unnest(@body::json[]), unnest(@river_job_id::bigint[])
+    ON CONFLICT (binding_id, dedupe_key) DO NOTHING
+    RETURNING id
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, to_status, who)
+    SELECT inserted.id, 'accept', 'queued', @who::text
+    FROM inserted
+)
+SELECT inserted.id
+FROM inserted;
 
 -- name: SyncRunByDedupeKey :one
 SELECT id, event, entity_type, magento_entity_id

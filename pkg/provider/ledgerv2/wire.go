@@ -22,11 +22,11 @@ type invoiceBody struct {
 	Reference string `json:"reference"`
 	DatedOn   string `json:"dated_on"`
 	// Terms has no omitempty: 0 must be sent, the wire refuses a missing one.
-	Terms        int    `json:"payment_terms_in_days"`
-	Currency     string `json:"currency"`
-	ExchangeRate string `json:"exchange_rate,omitempty"`
-	Comments     string `json:"comments,omitempty"`
-	Items  []itemBody `json:"invoice_items"`
+	Terms        int        `json:"payment_terms_in_days"`
+	Currency     string     `json:"currency"`
+	ExchangeRate string     `json:"exchange_rate,omitempty"`
+	Comments     string     `json:"comments,omitempty"`
+	Items        []itemBody `json:"invoice_items"`
 }
 
 type itemBody struct {
