@@ -1,0 +1,168 @@
+package syncrun_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/syncrun"
+)
+
+func Test_Accept(t *testing.T) {
+	t.Parallel()
+
+	t.Run("A_set_makes_a_run_and_a_job_each", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		accepted := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 2, "invoice.created:2"),
+			b.event("customer.upserted", 2, "customer.upserted:2"))
+		require.Len(t, accepted, 3)
+		require.Equal(t, 3, b.count(t, "SELECT count(*) FROM sync_runs JOIN river.river_job ON river_job.id = river_job_id WHERE status = 'queued'"))
+		require.Equal(t, 3, b.count(t, "SELECT count(*) FROM sync_run_events WHERE step = 'accept'"))
+		require.Zero(t, b.count(t, "SELECT count(*) FROM run_queue_mismatch"))
+	})
+
+	t.Run("A_known_event_in_a_set_is_answered_as_a_repeat", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		first := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0]
+		accepted := b.mustAccept(t, b.event("invoice.created", 2, "invoice.created:2"), b.event("invoice.created", 1, "invoice.created:1"))
+		require.False(t, accepted[0].Replayed)
+		require.Equal(t, syncrun.Accepted{RunID: first.RunID, Replayed: true}, accepted[1])
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM river.river_job"))
+	})
+
+	t.Run("Nothing_is_stored_of_a_set_that_holds_one_key_twice", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		_, err := b.accept(t, b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 1, "invoice.created:1"))
+		require.ErrorIs(t, err, syncrun.ErrRaced)
+		require.Zero(t, b.count(t, "SELECT count(*) FROM sync_runs")+b.count(t, "SELECT count(*) FROM river.river_job")+b.count(t, "SELECT count(*) FROM spent_jtis"))
+	})
+
+	t.Run("Raced_when_another_transaction_inserts_the_run_first", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		ours, err := b.pool.Begin(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = ours.Rollback(t.Context()) }()
+		_, err = syncrun.Accept(t.Context(), ours, enqueue, []syncrun.Event{b.event("invoice.created", 1, "invoice.created:1")})
+		require.NoError(t, err)
+		theirs := make(chan error, 1)
+		go func() {
+			_, err := b.accept(t, b.event("invoice.created", 1, "invoice.created:1"))
+			theirs <- err
+		}()
+		require.Eventually(t, func() bool { // it waits for our row
+			return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+		}, 10*time.Second, 5*time.Millisecond)
+		require.NoError(t, ours.Commit(t.Context()))
+		require.ErrorIs(t, <-theirs, syncrun.ErrRaced)
+		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM river.river_job"))
+	})
+
+	t.Run("Refused_when_the_token_carried_another_request", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		first, second := b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 2, "invoice.created:2")
+		second.JTI = first.JTI
+		b.mustAccept(t, first)
+		_, err := b.accept(t, second)
+		require.ErrorIs(t, err, syncrun.ErrTokenSpent)
+		require.True(t, b.mustAccept(t, first)[0].Replayed, "the same request again is a repeat")
+	})
+
+	t.Run("Refused_when_the_key_was_used_for_another_entity", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))
+		other := b.event("invoice.created", 9, "invoice.created:1")
+		_, err := b.accept(t, other)
+		require.ErrorIs(t, err, syncrun.ErrKeyReused)
+		require.Zero(t, b.count(t, "SELECT count(*) FROM spent_jtis WHERE jti = '"+other.JTI+"'"), "its token is not spent")
+	})
+
+	t.Run("An_upsert_comes_again_under_its_key_when_it_occurred_later", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		first := b.event("customer.upserted", 7, "customer.upserted:7")
+		later := first
+		later.JTI, later.OccurredAt = uuid.NewString(), first.OccurredAt.Add(time.Second)
+		again := later
+		again.JTI = uuid.NewString()
+		one := b.mustAccept(t, first)[0]
+		two := b.mustAccept(t, later)[0]
+		require.NotEqual(t, one.RunID, two.RunID)
+		require.Equal(t, syncrun.Accepted{RunID: two.RunID, Replayed: true}, b.mustAccept(t, again)[0])
+	})
+}
+
+func Test_Intend(t *testing.T) {
+	t.Parallel()
+
+	intend := func(t *testing.T, b *bundle, run uuid.UUID, job int64, attempt int, object string) (syncrun.Taken, error) {
+		t.Helper()
+		var taken syncrun.Taken
+		err := pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+			var err error
+			taken, err = syncrun.Intend(t.Context(), tx, job, attempt, syncrun.Intent{
+				RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: object, BodyHash: "hash",
+			})
+			return err
+		})
+		return taken, err
+	}
+
+	t.Run("The_first_is_certain_and_the_next_of_the_same_run_is_not", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		run := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
+		job := b.take(t, run)
+		first, err := intend(t, b, run, job, 1, "42")
+		require.NoError(t, err)
+		require.False(t, first.Uncertain)
+		second, err := intend(t, b, run, job, 1, "42")
+		require.NoError(t, err)
+		require.True(t, second.Uncertain)
+		require.Equal(t, first.Key(), second.Key(), "a lost answer: the same key")
+	})
+
+	t.Run("Busy_while_another_run_writes_the_object", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		one := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
+		two := b.mustAccept(t, b.event("invoice.created", 2, "invoice.created:2"))[0].RunID
+		_, err := intend(t, b, one, b.take(t, one), 1, "42")
+		require.NoError(t, err)
+		job := b.take(t, two)
+		_, err = intend(t, b, two, job, 1, "42")
+		require.ErrorIs(t, err, syncrun.ErrBusy)
+		_, err = intend(t, b, two, job, 1, "43")
+		require.NoError(t, err)
+	})
+
+	t.Run("Busy_while_an_earlier_run_of_the_lane_lives", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		paid := b.event("invoice.paid", 1, "invoice.paid:1")
+		paid.OccurredAt = paid.OccurredAt.Add(time.Second)
+		later := b.mustAccept(t, paid)[0].RunID // arrives first
+		earlier := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
+		_, err := intend(t, b, later, b.take(t, later), 1, "1")
+		require.ErrorIs(t, err, syncrun.ErrBusy)
+		_, err = intend(t, b, earlier, b.take(t, earlier), 1, "1")
+		require.NoError(t, err)
+	})
+
+	t.Run("Not_mine_when_the_job_is_another_attempts", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		run := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
+		job := b.take(t, run)
+		_, err := intend(t, b, run, job, 2, "42")
+		require.ErrorIs(t, err, syncrun.ErrNotMine)
+	})
+}

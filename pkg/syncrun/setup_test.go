@@ -1,0 +1,99 @@
+package syncrun_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb/pgtest"
+	"towpath/pkg/policy"
+	"towpath/pkg/syncrun"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// bundle is a database with one tenant and one binding; no River client is
+// needed to insert a job.
+type bundle struct {
+	pool            *pgxpool.Pool
+	tenant, binding uuid.UUID
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	b := &bundle{pool: pgtest.New(t), tenant: uuid.New(), binding: uuid.New()}
+	queries := dbsqlc.New()
+	require.NoError(t, queries.TenantInsert(t.Context(), b.pool, dbsqlc.TenantInsertParams{
+		ID: b.tenant, Name: "Test", MagentoUrl: "https://shop.example", ApiKeySealed: []byte("sealed"), ConnectionStatus: "active",
+	}))
+	require.NoError(t, queries.BindingInsert(t.Context(), b.pool, dbsqlc.BindingInsertParams{
+		ID: b.binding, TenantID: b.tenant, Provider: "xero", Wire: "accounting", ApiUrl: "https://xero.example",
+	}))
+	require.NoError(t, queries.PolicyInsert(t.Context(), b.pool, dbsqlc.PolicyInsertParams{
+		BindingID: b.binding, Version: 1, Policy: policy.Encode(policy.Default()),
+	}))
+	return b
+}
+
+// event is an event with a token of its own.
+func (b *bundle) event(name string, id int64, key string) syncrun.Event {
+	return syncrun.Event{
+		TenantID: b.tenant, BindingID: b.binding, PolicyVersion: 1, Name: name, EntityID: id, IdempotencyKey: key,
+		OccurredAt: time.Date(2026, 4, 29, 10, 11, 12, 0, time.UTC), Body: json.RawMessage(`{}`),
+		JTI: uuid.NewString(), JTIExpiresAt: time.Now().Add(time.Hour),
+	}
+}
+
+// enqueue inserts first jobs as River would.
+func enqueue(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
+	ids := make([]int64, len(runIDs))
+	for i, run := range runIDs {
+		err := tx.QueryRow(ctx, `INSERT INTO river.river_job (kind, args, max_attempts)
+			VALUES ('fetch_canonical', jsonb_build_object('run_id', $1::uuid), 180) RETURNING id`, run).Scan(&ids[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+func (b *bundle) accept(t *testing.T, events ...syncrun.Event) ([]syncrun.Accepted, error) {
+	t.Helper()
+	var accepted []syncrun.Accepted
+	err := pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		var err error
+		accepted, err = syncrun.Accept(t.Context(), tx, enqueue, events)
+		return err
+	})
+	return accepted, err
+}
+
+func (b *bundle) mustAccept(t *testing.T, events ...syncrun.Event) []syncrun.Accepted {
+	t.Helper()
+	accepted, err := b.accept(t, events...)
+	require.NoError(t, err)
+	return accepted
+}
+
+func (b *bundle) count(t *testing.T, query string) int {
+	t.Helper()
+	var n int
+	require.NoError(t, b.pool.QueryRow(t.Context(), query).Scan(&n))
+	return n
+}
+
+// take makes the run's job running, as River's fetch does, and answers its id.
+func (b *bundle) take(t *testing.T, run uuid.UUID) int64 {
+	t.Helper()
+	var id int64
+	require.NoError(t, b.pool.QueryRow(t.Context(), `UPDATE river.river_job SET state = 'running', attempt = attempt + 1, attempted_at = now(),
+		attempted_by = array_append(attempted_by, 'worker') WHERE id = (SELECT river_job_id FROM sync_runs WHERE id = $1) RETURNING id`, run).Scan(&id))
+	return id
+}
