@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,10 @@ const orphanGrace = 4 * time.Second
 
 const livenessInterval = time.Second
 
+// aliveFor lies below orphanGrace: a process stops trusting itself before the
+// others stop trusting it.
+const aliveFor = 3 * time.Second
+
 // Process is a worker process that the others can see alive: it holds an
 // advisory lock on a connection of its own, which Postgres drops the moment the
 // process is gone, however it went. The jobs of a process without its lock are
@@ -29,13 +34,22 @@ const livenessInterval = time.Second
 //
 // If a live process loses its lock (a broken connection), another may take its
 // jobs over while it is still at a call. That is safe: its transaction finds
-// that the job is not its own, and the other looks the document up first.
+// that the job is not its own, and the other looks the document up first. And a
+// process that has lost touch begins no call: Alive says so before each one.
 type Process struct {
-	ID     string
-	url    string
-	number int32
-	conn   *pgx.Conn
-	logger *slog.Logger
+	ID       string
+	url      string
+	number   int32
+	conn     *pgx.Conn
+	logger   *slog.Logger
+	lastBeat atomic.Pointer[time.Time]
+}
+
+// Alive reports whether the lock was seen held less than aliveFor ago, so that
+// no other process can have taken a job over yet.
+func (p *Process) Alive() bool {
+	at := p.lastBeat.Load()
+	return at != nil && time.Since(*at) < aliveFor
 }
 
 // Join registers this process and takes its lock.
@@ -50,8 +64,15 @@ func Join(ctx context.Context, url string, logger *slog.Logger) (*Process, error
 	if err != nil {
 		return nil, fmt.Errorf("register process: %w", err)
 	}
-	return p, p.lock(ctx)
+	if err := p.lock(ctx); err != nil {
+		return nil, err
+	}
+	p.seen(time.Now())
+	return p, nil
 }
+
+// seen notes that the lock was held at a time.
+func (p *Process) seen(at time.Time) { p.lastBeat.Store(&at) }
 
 func (p *Process) lock(ctx context.Context) error {
 	if _, err := p.conn.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", lockClass, p.number); err != nil {
@@ -90,6 +111,7 @@ func (p *Process) close() {
 func (p *Process) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	began := time.Now()
 	if p.conn.IsClosed() {
 		conn, err := pgx.Connect(ctx, p.url)
 		if err != nil {
@@ -105,6 +127,7 @@ func (p *Process) beat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("give back orphans: %w", err)
 	}
+	p.seen(began)
 	if len(given) > 0 {
 		p.logger.WarnContext(ctx, "gave back the jobs of a process that ended", "jobs", len(given))
 	}

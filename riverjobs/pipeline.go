@@ -52,6 +52,9 @@ type Config struct {
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
 	Now     func() time.Time
+	// Alive reports whether this process may begin a write at a ledger; see
+	// Process.Alive. Nil means always.
+	Alive func() bool
 	// BaseURL is where people reach this Towpath; documents link back to it.
 	BaseURL string
 	// Workers is how many jobs of each kind run at once in this process.

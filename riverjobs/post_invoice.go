@@ -169,7 +169,9 @@ func (w *postInvoice) forgotten(ctx context.Context, run work, buyer policy.Buye
 	return syncrun.ErrBusy
 }
 
-// intend is T3, a transaction of its own.
+// intend is T3, a transaction of its own, and the last look before the call: a
+// process that has been out of touch (cut off, suspended) may have been given up
+// for dead, and leaves the write to whoever has the job now.
 func (w *postInvoice) intend(ctx context.Context, jobID int64, attempt int, run work, operation, key, bodyHash string) (syncrun.Taken, error) {
 	var taken syncrun.Taken
 	err := pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) error {
@@ -179,6 +181,10 @@ func (w *postInvoice) intend(ctx context.Context, jobID int64, attempt int, run 
 		})
 		return err
 	})
+	if err == nil && w.Alive != nil && !w.Alive() {
+		return taken, &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
+			Message: "this process was out of touch with the database; the write is left to the next attempt"}
+	}
 	return taken, err
 }
 
