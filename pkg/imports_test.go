@@ -46,7 +46,7 @@ func rules() map[string]rule {
 		"sql":         {tests: []string{"pkg/pgdb"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
-		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}},
+		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 		"pkg/custody": {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.

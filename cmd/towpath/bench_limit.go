@@ -166,6 +166,15 @@ func (l *limit) bench(ctx context.Context, b *bench, first int64) (float64, erro
 	return strconv.ParseFloat(string(tps[1]), 64)
 }
 
+// forPgx are the statements in pgx's terms: $1 is the id, $2 the job's.
+func (l *limit) forPgx() []string {
+	statements := make([]string, len(l.statements))
+	for i, statement := range l.statements {
+		statements[i] = strings.NewReplacer(":id::", "$1::", ":job_id::", "$2::").Replace(statement)
+	}
+	return statements
+}
+
 // loop does the same where there is no pgbench: one connection a client, every
 // statement prepared once.
 func (l *limit) loop(ctx context.Context, b *bench, first int64) (float64, error) {
@@ -174,10 +183,7 @@ func (l *limit) loop(ctx context.Context, b *bench, first int64) (float64, error
 		return 0, err
 	}
 	defer pool.Close()
-	statements := make([]string, len(l.statements))
-	for i, statement := range l.statements {
-		statements[i] = strings.NewReplacer(":id::", "$1::", ":job_id::", "$2::").Replace(statement)
-	}
+	statements := l.forPgx()
 	var next, done atomic.Int64
 	next.Store(first)
 	length := time.Duration(b.cmd.Seconds) * time.Second

@@ -24,11 +24,12 @@ const (
 )
 
 type bindingCommand struct {
-	Create bindingCreate `cmd:"" help:"Bind a tenant to its account at a provider."`
-	List   bindingList   `cmd:"" help:"List the bindings."`
-	Token  bindingToken  `cmd:"" help:"Give a binding a new access token; its held runs look again at once."`
-	Revoke bindingRevoke `cmd:"" help:"End a binding; what was synced stays known."`
-	Policy policyCommand `cmd:"" help:"A binding's settings."`
+	Create  bindingCreate  `cmd:"" help:"Bind a tenant to its account at a provider."`
+	List    bindingList    `cmd:"" help:"List the bindings."`
+	Token   bindingToken   `cmd:"" help:"Give a binding a new access token; its held runs look again at once."`
+	Connect bindingConnect `cmd:"" help:"Connect a binding of an app: prints the consent URL, or connects at once where no consent is needed."`
+	Revoke  bindingRevoke  `cmd:"" help:"End a binding; what was synced stays known."`
+	Policy  policyCommand  `cmd:"" help:"A binding's settings."`
 }
 
 type bindingCreate struct {
@@ -40,6 +41,7 @@ type bindingCreate struct {
 	APIURL   string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
 	OrgID    string `name:"org-id" placeholder:"UUID" help:"The organisation: Xero's tenant id."`
 	tokenFlags
+	appFlags
 }
 
 // bindingView is a binding as the commands print it.
@@ -62,9 +64,21 @@ func viewBinding(b dbsqlc.Binding) bindingView {
 		OrgID: b.OrgID, PolicyVersion: b.PolicyVersion, ReferenceAt: b.ReferenceAt, CreatedAt: b.CreatedAt, RevokedAt: b.RevokedAt}
 }
 
+// printBinding prints it as it is now.
+func printBinding(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) error {
+	binding, err := dbsqlc.New().BindingGet(ctx, pool, id)
+	if err != nil {
+		return fmt.Errorf("read binding: %w", err)
+	}
+	return printJSON(io.out, viewBinding(binding))
+}
+
 // Run stores the binding with the default policy, then asks the provider for
 // its reference data; if that cannot be had now, the first run asks again.
 func (c bindingCreate) Run(ctx context.Context, io console) error {
+	if c.isApp() {
+		return c.createApp(ctx, io)
+	}
 	row, token, err := c.row(io)
 	if err != nil {
 		return err
@@ -94,7 +108,7 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
 	}
 	if c.JSON {
-		return printJSON(io.out, viewBinding(binding))
+		return printBinding(ctx, io, pool, binding.ID)
 	}
 	fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
 	fmt.Fprintf(io.out, "Now its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
@@ -136,6 +150,12 @@ func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, string, erro
 	if err := outbound.CheckURL(row.ApiUrl, private); err != nil {
 		return row, "", wrongUse("--api-url: %w", err)
 	}
+	if c.isApp() {
+		if c.tokenFlags != (tokenFlags{}) {
+			return row, "", wrongUse("a token and an app are both given; give one of them")
+		}
+		return row, "", nil
+	}
 	token, err := c.token(io)
 	return row, token, err
 }
@@ -172,8 +192,9 @@ func (c tokenFlags) token(io console) (string, error) {
 	return token, nil
 }
 
-// insertBinding stores a binding and version 1 of its policy together.
-func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams) error {
+// insertBinding stores a binding, version 1 of its policy and what also stores
+// together.
+func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams, also ...func(pgx.Tx) error) error {
 	queries := dbsqlc.New()
 	if _, err := queries.TenantGet(ctx, pool, row.TenantID); errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", row.TenantID)
@@ -182,7 +203,13 @@ func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingIn
 		if err := queries.BindingInsert(ctx, tx, row); err != nil {
 			return err
 		}
-		return queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(policy.Default())})
+		err := queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(policy.Default())})
+		for _, store := range also {
+			if err == nil {
+				err = store(tx)
+			}
+		}
+		return err
 	})
 	if isDuplicate(err) {
 		return fmt.Errorf("tenant %s has a live %s binding already; revoke it first (see: towpath binding list)", row.TenantID, row.Provider)
@@ -248,9 +275,8 @@ func (c bindingRevoke) Run(ctx context.Context, io console) error {
 		if n == 0 {
 			return fmt.Errorf("binding %s is revoked already", binding.ID)
 		}
-		binding.Status = "revoked"
 		if c.JSON {
-			return printJSON(io.out, viewBinding(binding))
+			return printBinding(ctx, io, pool, binding.ID)
 		}
 		fmt.Fprintf(io.out, "binding %s revoked\n", binding.ID)
 		return nil

@@ -35,6 +35,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this program."`
 	Tenant  tenantCommand  `cmd:"" help:"Paired shops."`
 	Binding bindingCommand `cmd:"" help:"A tenant's accounts at providers, and their policies."`
+	Secrets secretsCommand `cmd:"" help:"What seals the secrets in the database."`
 	Runs    runsCommand    `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Explain explainCommand `cmd:"" help:"What would be posted for a canonical invoice, and why. Posts nothing."`
 	Verify  verifyCommand  `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`

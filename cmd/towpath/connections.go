@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"towpath/pkg/custody"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
@@ -23,6 +24,7 @@ type connections struct {
 	http    *http.Client
 	now     func() time.Time
 	metrics *metrics.Metrics // may be nil: a command counts nothing
+	keeper  *custody.Keeper  // of the tokens of apps; nil where no call is made
 }
 
 func newConnections(box *secret.Box, allowPrivate bool, m *metrics.Metrics) connections {
@@ -57,12 +59,17 @@ func (c connections) ledger(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
 		}
 		return string(raw), nil
 	}
+	client := c.http
+	if binding.TokenSealed == nil && c.keeper != nil { // an app's, not a fixed one
+		source := c.keeper.Source(binding.ID)
+		token, client = source.Token, source.Client(c.http)
+	}
 	if binding.Wire == wireV2 {
 		return ledgerv2.New(ledgerv2.Config{
-			BaseURL: binding.ApiUrl, Token: token, HTTP: c.http, Now: c.now, Observe: observe,
+			BaseURL: binding.ApiUrl, Token: token, HTTP: client, Now: c.now, Observe: observe,
 			// FreeAgent itself accepts a second contact with one e-mail.
 			MatchContacts: binding.Provider == "freeagent",
 		})
 	}
-	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Token: token, HTTP: c.http, Now: c.now, Observe: observe})
+	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Token: token, HTTP: client, Now: c.now, Observe: observe})
 }

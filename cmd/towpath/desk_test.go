@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -192,7 +193,7 @@ func (d *desk) serve(t *testing.T, names ...string) *server {
 	if len(names) == 0 {
 		names = []string{"ingress", "worker", "dashboard"}
 	}
-	cfg, err := serveCommand{Listen: "127.0.0.1:0", Roles: names, Workers: 4}.config(consoleOf(d.env, os.Stdout, os.Stderr))
+	cfg, err := serveCommand{Listen: "127.0.0.1:0", Roles: names, Workers: 4}.config(consoleOf(d.env, io.Discard, io.Discard))
 	require.NoError(t, err)
 	s, err := startServer(t.Context(), cfg)
 	require.NoError(t, err)

@@ -210,9 +210,9 @@ type runsShow struct {
 
 // Run prints one run and how it came there.
 func (c runsShow) Run(ctx context.Context, io console) error {
-	id, err := uuid.Parse(c.ID)
+	id, err := runID(c.ID)
 	if err != nil {
-		return wrongUse("%q is no run id; use a UUID (see: towpath runs list)", c.ID)
+		return err
 	}
 	pool, err := c.open(ctx, io)
 	if err != nil {
@@ -306,9 +306,17 @@ func (c runsRetry) Run(ctx context.Context, io console) error {
 	if (c.ID == "") == c.empty() {
 		return wrongUse("name one run, or filters such as --status failed")
 	}
-	return eachRun(ctx, io, c.database, c.JSON, func(pool *pgxpool.Pool) ([]uuid.UUID, error) {
-		return c.chosen(ctx, io, pool)
-	}, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
+	choose := c.found
+	if c.ID != "" {
+		id, err := runID(c.ID)
+		if err != nil {
+			return err
+		}
+		choose = func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error) { return []uuid.UUID{id}, nil }
+	} else if _, err := c.params(time.Now()); err != nil {
+		return err
+	}
+	return eachRun(ctx, io, c.database, c.JSON, choose, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
 		if c.DryRun {
 			return "would be retried", nil
 		}
@@ -316,14 +324,8 @@ func (c runsRetry) Run(ctx context.Context, io console) error {
 	})
 }
 
-func (c runsRetry) chosen(ctx context.Context, io console, pool *pgxpool.Pool) ([]uuid.UUID, error) {
-	if c.ID != "" {
-		id, err := uuid.Parse(c.ID)
-		if err != nil {
-			return nil, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", c.ID)
-		}
-		return []uuid.UUID{id}, nil
-	}
+// found are the runs that fit the filters and can be retried.
+func (c runsRetry) found(ctx context.Context, io console, pool *pgxpool.Pool) ([]uuid.UUID, error) {
 	params, err := c.params(time.Now())
 	if err != nil {
 		return nil, err
@@ -335,11 +337,20 @@ func (c runsRetry) chosen(ctx context.Context, io console, pool *pgxpool.Pool) (
 	c.sayIfCut(io, len(list))
 	var ids []uuid.UUID
 	for _, r := range list {
-		if r.Status != "succeeded" && r.Status != "running" {
+		if r.Status != syncrun.Succeeded && r.Status != syncrun.Running {
 			ids = append(ids, r.ID)
 		}
 	}
 	return ids, nil
+}
+
+// runID reads the id of a run.
+func runID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return id, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", text)
+	}
+	return id, nil
 }
 
 type runsCancel struct {
@@ -350,13 +361,14 @@ type runsCancel struct {
 
 // Run cancels one run.
 func (c runsCancel) Run(ctx context.Context, io console) error {
-	return eachRun(ctx, io, c.database, c.JSON, func(*pgxpool.Pool) ([]uuid.UUID, error) {
-		id, err := uuid.Parse(c.ID)
-		if err != nil {
-			return nil, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", c.ID)
-		}
-		return []uuid.UUID{id}, nil
-	}, func(op *riverjobs.Operator, id uuid.UUID) (string, error) { return "cancelled", op.Cancel(ctx, id) })
+	id, err := runID(c.ID)
+	if err != nil {
+		return err
+	}
+	one := func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error) { return []uuid.UUID{id}, nil }
+	return eachRun(ctx, io, c.database, c.JSON, one, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
+		return "cancelled", op.Cancel(ctx, id)
+	})
 }
 
 // runDone is what became of one run under an operator's hand.
@@ -376,7 +388,7 @@ func (d runDone) String() string {
 // eachRun lets an operator act on the chosen runs, one transaction each, and
 // prints what became of them; one that cannot be done does not stop the others.
 func eachRun(ctx context.Context, io console, db database, asJSON bool,
-	choose func(*pgxpool.Pool) ([]uuid.UUID, error), act func(*riverjobs.Operator, uuid.UUID) (string, error),
+	choose func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error), act func(*riverjobs.Operator, uuid.UUID) (string, error),
 ) error {
 	logger, err := io.logger()
 	if err != nil {
@@ -391,7 +403,7 @@ func eachRun(ctx context.Context, io console, db database, asJSON bool,
 	if err != nil {
 		return err
 	}
-	ids, err := choose(pool)
+	ids, err := choose(ctx, io, pool)
 	if err != nil {
 		return err
 	}

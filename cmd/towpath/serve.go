@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"towpath/pkg/custody"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/ingress"
 	"towpath/pkg/magento"
@@ -66,6 +67,7 @@ type server struct {
 	cfg     serverConfig
 	addr    string
 	metrics *metrics.Metrics
+	keeper  *custody.Keeper
 	failed  chan error
 	stops   []func()
 	once    sync.Once
@@ -100,7 +102,10 @@ func (s *server) start(ctx context.Context) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.metrics = metrics.New(registry, metrics.Options{PerTenant: s.cfg.PerTenant, ShopOperations: magento.Operations()})
 	s.metrics.WatchPools(map[string]*pgxpool.Pool{"web": db.web, "pages": db.pages, "river": db.river, "work": db.work})
-	s.metrics.WatchQueue(queueSnapshot(db.pages))
+	s.metrics.WatchQueue(withTokenExpiry(db.pages, queueSnapshot(db.pages)))
+	if err := s.startKeeper(db, registry); err != nil {
+		return err
+	}
 	if s.cfg.Roles.Worker {
 		if err := s.startWorkers(ctx, db); err != nil {
 			return err
@@ -173,9 +178,10 @@ func (s *server) startWorkers(ctx context.Context, db pools) error {
 	}
 	s.background(process.Run)
 	conns := newConnections(s.cfg.Box, s.cfg.AllowPrivate, s.metrics)
+	conns.keeper = s.keeper
 	client, err := riverjobs.NewWorker(db.river, process.ID, riverjobs.Config{
 		Pool: db.work, Shops: conns.shop, Ledgers: conns.ledger, Metrics: s.metrics, Logger: s.cfg.Logger,
-		Now: time.Now, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
+		Now: time.Now, Alive: process.Alive, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
 	})
 	if err != nil {
 		return err
@@ -242,6 +248,7 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 			Pool: db.pages, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
 		})
 		pages.Register(router)
+		router.Handler(http.MethodGet, custody.CallbackPath, custody.NewCallback(s.keeper))
 	}
 	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	router.HandlerFunc(http.MethodGet, "/livez", livez)

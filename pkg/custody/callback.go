@@ -6,9 +6,13 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"time"
 
 	"towpath/pkg/provider"
 )
+
+// callbackTime bounds a callback: two calls and a transaction.
+const callbackTime = 45 * time.Second
 
 // Callback is where the provider sends a person's browser after the consent,
 // GET CallbackPath. It asks for no password, since the person who consents may
@@ -63,7 +67,9 @@ func (c *Callback) connect(ctx context.Context, r *http.Request) (Connected, err
 		return Connected{}, &Refusal{"Not connected", "The provider sent no code. Nothing was changed; ask for a new link."}
 	}
 	// Who closes the window now has consented all the same.
-	return c.keeper.connectCode(context.WithoutCancel(ctx), consent, code)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callbackTime)
+	defer cancel()
+	return c.keeper.connectCode(ctx, consent, code)
 }
 
 type page struct {

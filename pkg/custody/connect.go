@@ -12,6 +12,8 @@ import (
 	"towpath/pkg/dbsqlc"
 )
 
+const storeTries = 3
+
 // Connected is what a connection came to.
 type Connected struct {
 	BindingID uuid.UUID
@@ -87,21 +89,18 @@ func (k *Keeper) connect(ctx context.Context, g grant, fresh tokens, life time.D
 		return Connected{}, err
 	}
 	done := Connected{BindingID: g.id(), OrgID: org.id, OrgName: org.name}
-	err = pgx.BeginFunc(ctx, k.cfg.Pool, func(tx pgx.Tx) error {
-		// The binding first, as who revokes it does.
-		version, err := k.queries.OAuthBindingConnect(ctx, tx, dbsqlc.OAuthBindingConnectParams{ID: g.id(), OrgID: org.id})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return &Refusal{"Not connected", "The binding was revoked, or connected to another organisation, while the consent was given. Nothing was changed."}
-		}
-		if err != nil {
-			return err
-		}
-		if err := k.store(ctx, tx, g.id(), fresh, life-time.Since(asked)); err != nil {
-			return err
-		}
-		done.Released, err = k.cfg.Release(ctx, tx, g.id(), version)
+	store := func(tx pgx.Tx) (err error) {
+		done.Released, err = k.storeConnected(ctx, tx, g.id(), org.id, fresh, life-time.Since(asked))
 		return err
-	})
+	}
+	// The tokens are nowhere but here: a deadlock or a lost connection must not
+	// cost the consent. Storing them twice is harmless.
+	for try := 1; try <= storeTries; try++ {
+		var no *Refusal
+		if err = pgx.BeginFunc(ctx, k.cfg.Pool, store); err == nil || errors.As(err, &no) {
+			break
+		}
+	}
 	if err != nil {
 		return Connected{}, fmt.Errorf("connect binding %s: %w", g.id(), err)
 	}
@@ -109,4 +108,19 @@ func (k *Keeper) connect(ctx context.Context, g grant, fresh tokens, life time.D
 	k.cfg.Logger.InfoContext(ctx, "binding connected", "binding", g.id(), "provider", g.Provider, "org_id", org.id,
 		"organisation", org.name, "runs_released", done.Released)
 	return done, nil
+}
+
+// storeConnected takes the binding first, as who revokes it does.
+func (k *Keeper) storeConnected(ctx context.Context, tx pgx.Tx, binding uuid.UUID, orgID string, fresh tokens, life time.Duration) (released int, err error) {
+	version, err := k.queries.OAuthBindingConnect(ctx, tx, dbsqlc.OAuthBindingConnectParams{ID: binding, OrgID: orgID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, &Refusal{"Not connected", "The binding was revoked, or connected to another organisation, while the consent was given. Nothing was changed."}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := k.store(ctx, tx, binding, fresh, life); err != nil {
+		return 0, err
+	}
+	return k.cfg.Release(ctx, tx, binding, version)
 }

@@ -203,6 +203,17 @@ func Test_Callback(t *testing.T) {
 		})
 	}
 
+	t.Run("Does_not_lose_the_consent_to_a_deadlock", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, webApp)
+		b.exec(t, `CREATE SEQUENCE tries`) // a rollback does not take it back
+		b.exec(t, `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('tries') < 3 THEN RAISE 'deadlock' USING ERRCODE = '40P01'; END IF; RETURN NEW; END $$`)
+		b.exec(t, `CREATE TRIGGER fail BEFORE UPDATE ON oauth_grants FOR EACH ROW EXECUTE FUNCTION fail()`)
+		b.consent(t, b.binding)
+		b.token(t)
+	})
+
 	t.Run("Refuses_a_binding_that_was_revoked_meanwhile", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, webApp)

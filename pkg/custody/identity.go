@@ -129,14 +129,21 @@ func saysNo(code string) bool {
 	return false
 }
 
-// words are the server's own, cut, without control characters and secrets.
+// words are the server's own, cut, without control characters and secrets. No
+// word of theirs is that long, but tokens and codes are.
 func words(text string, secrets []string) string {
 	for _, s := range secrets {
 		if s != "" {
 			text = strings.ReplaceAll(text, s, "[secret]")
 		}
 	}
-	return printable(text, 300)
+	said := strings.Fields(text)
+	for i, word := range said {
+		if len(word) > 24 {
+			said[i] = "[...]"
+		}
+	}
+	return printable(strings.Join(said, " "), 300)
 }
 
 func printable(text string, most int) string {

@@ -59,12 +59,13 @@ func Test_Token(t *testing.T) {
 		b := connected(t)
 		first := b.token(t)
 		b.pass(t, minutes(26))
-		goOn := make(chan struct{})
-		b.identity.Inject(xerosim.Fault{Operation: getToken, When: xerosim.After, Hang: goOn})
+		struck, goOn := b.hang(t)
+		require.Equal(t, first, b.token(t))
+		struck()
 		for range 10 {
 			require.Equal(t, first, b.token(t))
 		}
-		close(goOn)
+		goOn()
 		b.tokenAfter(t, first)
 		require.Equal(t, 2, b.identity.Calls(getToken))
 	})
@@ -207,20 +208,19 @@ func Test_Consent_survives(t *testing.T) {
 		t.Parallel()
 		b := connected(t)
 		b.pass(t, minutes(31))
-		goOn := make(chan struct{})
-		b.identity.Inject(xerosim.Fault{Operation: getToken, When: xerosim.After, Hang: goOn})
+		struck, goOn := b.hang(t)
 		failed := make(chan error)
 		ctx, leave := contextOf(t)
 		go func() {
 			_, err := b.keeper.Source(b.binding).Token(ctx)
 			failed <- err
 		}()
-		require.Eventually(t, func() bool { return b.identity.Calls(getToken) == 2 }, 20*time.Second, 2*time.Millisecond)
+		struck()
 		leave()
 		var f *provider.Failure
 		require.True(t, errors.As(<-failed, &f))
 		require.Equal(t, provider.Temporary, f.Kind)
-		close(goOn)
+		goOn()
 		require.Eventually(t, func() bool { return b.counts.of("renewed") == 1 }, 20*time.Second, 2*time.Millisecond)
 		b.token(t)
 		require.Equal(t, 2, b.identity.Calls(getToken))
@@ -277,16 +277,13 @@ func Test_Two_bindings_of_one_app_do_not_wait_for_each_other(t *testing.T) {
 	second := b.newBinding(t, webApp, orgUK)
 	b.consent(t, second)
 	b.pass(t, minutes(31))
-	goOn := make(chan struct{})
-	b.identity.Inject(xerosim.Fault{Operation: getToken, Hang: goOn})
-	first := make(chan error)
+	struck, goOn := b.hang(t)
+	first := make(chan error, 1)
 	go func() {
 		_, err := b.keeper.Source(b.binding).Token(t.Context())
 		first <- err
 	}()
-	require.Eventually(t, func() bool {
-		return b.row(t, `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`) == "1"
-	}, 20*time.Second, 2*time.Millisecond)
+	struck()
 	_, err := b.keeper.Source(second).Token(t.Context())
 	require.NoError(t, err)
 	select {
@@ -294,6 +291,6 @@ func Test_Two_bindings_of_one_app_do_not_wait_for_each_other(t *testing.T) {
 		t.Fatal("the first was done already", err)
 	default:
 	}
-	close(goOn)
+	goOn()
 	require.NoError(t, <-first)
 }

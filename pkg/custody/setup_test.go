@@ -103,7 +103,7 @@ func boxOf(t require.TestingT, keys string) *secret.Box {
 func (b *bundle) newKeeper(t *testing.T, client *http.Client) *custody.Keeper {
 	t.Helper()
 	keeper, err := custody.New(custody.Config{
-		Pool: b.pool, Box: b.box, HTTP: client, Now: b.paused.Now, Count: b.counts.count, CallTimeout: 5 * time.Second,
+		Pool: b.pool, Box: b.box, HTTP: client, Now: b.paused.Now, Count: b.counts.count, CallTimeout: 15 * time.Second,
 		Logger: slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Release: func(_ context.Context, _ pgx.Tx, id uuid.UUID, version int32) (int, error) {
 			b.released = append(b.released, id)
@@ -226,6 +226,20 @@ func (b *bundle) noToken(t *testing.T, kind provider.Kind) *provider.Failure {
 	require.ErrorAs(t, err, &f)
 	require.Equal(t, kind, f.Kind, err)
 	return f
+}
+
+// hang makes the next answer of the token endpoint wait for goOn; struck waits
+// until it does. The test's end lets it go.
+func (b *bundle) hang(t *testing.T) (struck, goOn func()) {
+	t.Helper()
+	gate := make(chan struct{})
+	goOn = sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(goOn)
+	b.identity.Inject(xerosim.Fault{Operation: getToken, When: xerosim.After, Hang: gate})
+	return func() {
+		t.Helper()
+		require.Eventually(t, func() bool { return b.identity.Waiting() == 0 }, 20*time.Second, 2*time.Millisecond)
+	}, goOn
 }
 
 // queryOf is the query of an address.

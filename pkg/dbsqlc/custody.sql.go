@@ -13,7 +13,8 @@ import (
 
 const oAuthBindingConnect = `-- name: OAuthBindingConnect :one
 UPDATE bindings
-SET status = 'active', org_id = CASE WHEN org_id = '' THEN $1 ELSE org_id END, token_sealed = NULL
+SET status = 'active', org_id = CASE WHEN org_id = '' THEN $1 ELSE org_id END, token_sealed = NULL,
+    reference_tried_at = NULL
 WHERE id = $2
     AND status <> 'revoked'
     AND (org_id = '' OR lower(org_id) = lower($1))
@@ -26,7 +27,8 @@ type OAuthBindingConnectParams struct {
 }
 
 // A binding is pinned to the organisation of its first consent, for good. The
-// pin is kept letter by letter: what was posted is found by it.
+// pin is kept letter by letter: what was posted is found by it. The released
+// runs need not wait for a read of the reference data that failed before.
 func (q *Queries) OAuthBindingConnect(ctx context.Context, db DBTX, arg OAuthBindingConnectParams) (int32, error) {
 	row := db.QueryRow(ctx, oAuthBindingConnect, arg.OrgID, arg.ID)
 	var policy_version int32

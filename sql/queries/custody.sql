@@ -71,10 +71,12 @@ WHERE id = @id
     AND EXISTS (SELECT 1 FROM oauth_grants WHERE binding_id = bindings.id AND refused IS NOT NULL);
 
 -- A binding is pinned to the organisation of its first consent, for good. The
--- pin is kept letter by letter: what was posted is found by it.
+-- pin is kept letter by letter: what was posted is found by it. The released
+-- runs need not wait for a read of the reference data that failed before.
 -- name: OAuthBindingConnect :one
 UPDATE bindings
-SET status = 'active', org_id = CASE WHEN org_id = '' THEN @org_id ELSE org_id END, token_sealed = NULL
+SET status = 'active', org_id = CASE WHEN org_id = '' THEN @org_id ELSE org_id END, token_sealed = NULL,
+    reference_tried_at = NULL
 WHERE id = @id
     AND status <> 'revoked'
     AND (org_id = '' OR lower(org_id) = lower(@org_id))

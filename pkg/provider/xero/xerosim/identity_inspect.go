@@ -74,6 +74,13 @@ func (i *Identity) Inject(faults ...Fault) {
 	}
 }
 
+// Waiting is how many faults have yet to strike.
+func (i *Identity) Waiting() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.faults)
+}
+
 func (i *Identity) strike(operation string, when When) *Fault {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/custody"
+	"towpath/pkg/dbsqlc"
+)
+
+type bindingConnect struct {
+	database
+	printed
+	secretFlags
+	BaseURL string `name:"base-url" placeholder:"URL" help:"Where browsers reach this Towpath ($$TOWPATH_BASE_URL): https://..., or http://localhost:PORT."`
+	OrgID   string `name:"org-id" placeholder:"ID" help:"The organisation, where a consent reaches several. Once connected, a binding keeps its own."`
+	ID      string `arg:"" help:"The binding's id."`
+}
+
+// consentView is the answer of binding connect. A custom connection is made at
+// once and has no consent_url.
+type consentView struct {
+	ID         uuid.UUID  `json:"id"`
+	Status     string     `json:"status"`
+	ConsentURL string     `json:"consent_url,omitempty"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	OrgID      string     `json:"org_id,omitempty"`
+	Released   int        `json:"held_runs_released"`
+}
+
+// Run connects the binding, or prints the URL on which a person does.
+func (c bindingConnect) Run(ctx context.Context, io console) error {
+	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		conns, err := commandConnections(io, pool)
+		if err != nil {
+			return err
+		}
+		kind, err := c.prepare(ctx, io, pool, binding, conns)
+		if err != nil {
+			return err
+		}
+		if kind == custody.ClientCredentials {
+			done, err := conns.connectApp(ctx, io, pool, binding.ID)
+			if err != nil {
+				return err
+			}
+			return c.print(io, consentView{ID: binding.ID, Status: "active", OrgID: done.OrgID, Released: done.Released})
+		}
+		base, err := io.settingOr(c.BaseURL, "TOWPATH_BASE_URL", "http://127.0.0.1:8080")
+		if err != nil {
+			return err
+		}
+		address, err := conns.keeper.Consent(ctx, binding.ID, base)
+		if err != nil {
+			return err
+		}
+		until := time.Now().Add(custody.ConsentLife)
+		return c.print(io, consentView{ID: binding.ID, Status: binding.Status, ConsentURL: address, ExpiresAt: &until})
+	})
+}
+
+// prepare stores what the flags change, and answers how the binding is
+// connected.
+func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) (string, error) {
+	value, err := c.secret(io)
+	if err != nil {
+		return "", err
+	}
+	queries := dbsqlc.New()
+	row, err := queries.OAuthGrantGet(ctx, pool, binding.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("binding %s has no app to connect with: it has a fixed token (see: towpath binding token --help), or is revoked", binding.ID)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read grant: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if c.OrgID != "" {
+			if err := pin(ctx, tx, binding, c.OrgID); err != nil {
+				return err
+			}
+		}
+		if value == "" {
+			return nil
+		}
+		_, err := queries.OAuthGrantSetSecret(ctx, tx, dbsqlc.OAuthGrantSetSecretParams{
+			BindingID: binding.ID, ClientSecretSealed: custody.SealClientSecret(conns.box, binding.ID, value)})
+		return err
+	})
+	return row.OauthGrant.Kind, err
+}
+
+func pin(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, orgID string) error {
+	if binding.OrgID == orgID {
+		return nil
+	}
+	n, err := dbsqlc.New().OAuthBindingPin(ctx, tx, dbsqlc.OAuthBindingPinParams{ID: binding.ID, OrgID: orgID})
+	if err == nil && n == 0 {
+		err = fmt.Errorf("binding %s belongs to organisation %s; for another one revoke it and create a new one", binding.ID, binding.OrgID)
+	}
+	return err
+}
+
+func (c bindingConnect) print(io console, v consentView) error {
+	if c.JSON {
+		return printJSON(io.out, v)
+	}
+	if v.ConsentURL == "" {
+		fmt.Fprintf(io.out, "binding %s is connected to organisation %s; %d held runs look again\n", v.ID, v.OrgID, v.Released)
+		return nil
+	}
+	fmt.Fprintf(io.out, "Open this within ten minutes; it works once:\n\n%s\n\n", v.ConsentURL)
+	fmt.Fprintln(io.out, "The browser comes back to a Towpath that serves with --roles dashboard.")
+	return nil
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/custody"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/outbound"
+	"towpath/pkg/secret"
+)
+
+// secretFlags is how an app's secret is given.
+type secretFlags struct {
+	ClientSecret     string `name:"client-secret" placeholder:"SECRET" help:"The app's client secret."`
+	ClientSecretFile string `name:"client-secret-file" placeholder:"FILE" help:"A file that holds it, so that it stays out of the process list."`
+}
+
+// secret is empty where none is given.
+func (f secretFlags) secret(io console) (string, error) {
+	switch {
+	case f.ClientSecret != "" && f.ClientSecretFile != "":
+		return "", wrongUse("--client-secret and --client-secret-file are both set; give one of them")
+	case f.ClientSecretFile == "":
+		return f.ClientSecret, nil
+	}
+	value, err := io.secretFile(f.ClientSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("--client-secret-file: %w", err)
+	}
+	return value, nil
+}
+
+// appFlags is how the app is given that gets and renews the tokens.
+type appFlags struct {
+	ClientID string `name:"client-id" placeholder:"ID" help:"Instead of a token: the client id of an app that gets and renews tokens."`
+	secretFlags
+	Grant       string `placeholder:"KIND" help:"client_credentials (a custom connection of Xero: no browser; the default with a secret) or authorization_code (an app that needs a person's consent; the default without one, and for freeagent)."`
+	IdentityURL string `name:"identity-url" placeholder:"URL" help:"Where Xero's identity server answers (default: Xero's own)."`
+}
+
+func (f appFlags) isApp() bool {
+	return f.ClientID != "" || f.Grant != "" || f.IdentityURL != "" || f.secretFlags != secretFlags{}
+}
+
+// row checks the flags; the secret is sealed for the binding.
+func (f appFlags) row(io console, box *secret.Box, binding dbsqlc.BindingInsertParams) (dbsqlc.OAuthGrantInsertParams, error) {
+	row := dbsqlc.OAuthGrantInsertParams{BindingID: binding.ID, Kind: f.Grant, ClientID: f.ClientID, IdentityUrl: f.IdentityURL}
+	value, err := f.secret(io)
+	if err != nil {
+		return row, err
+	}
+	if row.Kind == "" {
+		row.Kind = custody.AuthorizationCode
+		if value != "" && binding.Provider == "xero" {
+			row.Kind = custody.ClientCredentials
+		}
+	}
+	switch {
+	case f.ClientID == "":
+		return row, wrongUse("--client-id is missing")
+	case row.Kind != custody.ClientCredentials && row.Kind != custody.AuthorizationCode:
+		return row, wrongUse("--grant is %q; use client_credentials or authorization_code", f.Grant)
+	case value == "" && (row.Kind == custody.ClientCredentials || binding.Provider == "freeagent"):
+		return row, wrongUse("the app's secret is missing: give it by --client-secret-file")
+	case binding.Provider == "freeagent" && row.Kind != custody.AuthorizationCode:
+		return row, wrongUse("--grant is %q; freeagent has authorization_code only", f.Grant)
+	case binding.Provider == "freeagent" && f.IdentityURL != "":
+		return row, wrongUse("--identity-url is for xero; freeagent's is under --api-url")
+	}
+	if value != "" {
+		row.ClientSecretSealed = custody.SealClientSecret(box, binding.ID, value)
+	}
+	return row, f.checkIdentityURL(io)
+}
+
+func (f appFlags) checkIdentityURL(io console) error {
+	if f.IdentityURL == "" {
+		return nil
+	}
+	private, err := io.allowPrivate()
+	if err != nil {
+		return err
+	}
+	if err := outbound.CheckURL(f.IdentityURL, private); err != nil {
+		return wrongUse("--identity-url: %w", err)
+	}
+	return nil
+}
+
+// createApp stores a binding with an app instead of a token. It waits for its
+// connection; where that needs no browser it is made at once, and if it cannot
+// be made now, binding connect does it.
+func (c bindingCreate) createApp(ctx context.Context, io console) error {
+	row, _, err := c.row(io)
+	if err != nil {
+		return err
+	}
+	box, err := io.box()
+	if err != nil {
+		return err
+	}
+	grant, err := c.appFlags.row(io, box, row)
+	if err != nil {
+		return err
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conns, err := commandConnections(io, pool)
+	if err != nil {
+		return err
+	}
+	err = insertBinding(ctx, pool, row, func(tx pgx.Tx) error {
+		queries := dbsqlc.New()
+		if _, err := queries.BindingSetStatus(ctx, tx, dbsqlc.BindingSetStatusParams{ID: row.ID, Status: "needs_consent"}); err != nil {
+			return err
+		}
+		return queries.OAuthGrantInsert(ctx, tx, grant)
+	})
+	if err != nil {
+		return err
+	}
+	if grant.Kind == custody.ClientCredentials {
+		if done, err := conns.connectApp(ctx, io, pool, row.ID); err != nil {
+			fmt.Fprintf(io.err, "towpath: not connected yet: %v\n", err)
+		} else if !c.JSON {
+			fmt.Fprintf(io.out, "connected to %s (%s)\n", done.OrgName, done.OrgID)
+		}
+	}
+	return c.printApp(ctx, io, pool, row, grant.Kind)
+}
+
+func (c bindingCreate) printApp(ctx context.Context, io console, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams, kind string) error {
+	binding, err := dbsqlc.New().BindingGet(ctx, pool, row.ID)
+	if err != nil {
+		return fmt.Errorf("read binding: %w", err)
+	}
+	if c.JSON {
+		return printJSON(io.out, viewBinding(binding))
+	}
+	fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
+	if binding.Status == "needs_consent" {
+		fmt.Fprintf(io.out, "Now connect it (%s): towpath binding connect %s\n", kind, binding.ID)
+	}
+	fmt.Fprintf(io.out, "Then its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
+	return nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/canon/canontest"
+	"towpath/pkg/provider/ledgerv2/ledgerv2sim"
+)
+
+// explained is what explain --json says, as far as the tests look.
+type explained struct {
+	Decision struct {
+		Action, Reason string
+		Rules          []struct{ Name, Text string }
+	}
+	Buyer    struct{ Key, Name string }
+	Document *struct {
+		Number string
+		Body   map[string]any
+		Total  decimal.Decimal
+		Notes  []string
+	}
+	Held        *struct{ Reason, Message string }
+	ReferenceAt *string `json:"reference_at"`
+}
+
+// everyRate maps what the samples need.
+const everyRate = `{"default_xero_revenue_account_code":"200","sync_zero_value_invoices":false,
+	"tax_rate_map":{"20.00":"OUTPUT2","5.00":"RROUTPUT","0.00":"ZERORATEDOUTPUT"}}`
+
+// explainAll explains the seventeen and checks each total.
+func (d *desk) explainAll(t *testing.T, binding string) {
+	t.Helper()
+	posted := 0
+	for _, s := range canontest.Samples(t) {
+		var e explained
+		d.mustJSON(t, &e, "explain", "--binding", binding, "--file", file(t, s.Name+".json", string(s.Raw)))
+		require.NotEmpty(t, e.Decision.Rules, s.Name)
+		require.NotNil(t, e.ReferenceAt)
+		text := d.must(t, "explain", "--binding", binding, "--file", file(t, s.Name+".json", string(s.Raw)))
+		require.Contains(t, text, "invoice "+s.Invoice.IncrementID+": ")
+		switch {
+		case s.Name == "zero_value":
+			require.Equal(t, "skip", e.Decision.Action)
+			require.Equal(t, "zero_value_invoice", e.Decision.Reason)
+			require.Nil(t, e.Document)
+			require.Contains(t, text, "nothing would be posted")
+		case e.Held != nil:
+			require.Nil(t, e.Document)
+			require.Contains(t, text, e.Held.Reason)
+			require.Contains(t, text, e.Held.Message)
+		default:
+			posted++
+			require.Equal(t, "post", e.Decision.Action, s.Name)
+			require.Len(t, e.Decision.Rules, 5, "all were asked")
+			require.True(t, s.Invoice.GrandTotal.Equal(e.Document.Total), "%s: %s", s.Name, e.Document.Total)
+			require.NotEmpty(t, e.Document.Body)
+			require.NotEmpty(t, e.Document.Notes)
+			require.Contains(t, text, "the shop's grand total "+s.Invoice.GrandTotal.StringFixed(2))
+		}
+	}
+	require.Equal(t, 16, posted, "all but the one of no value")
+}
+
+func Test_Explain_builds_every_sample_and_posts_nothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", everyRate))
+	before, asked := d.xero.AllCalls(), d.shop.Calls("invoice")
+	keyless := d.with(map[string]string{"TOWPATH_SECRET_KEY": ""})
+	keyless.explainAll(t, d.binding)
+	require.Equal(t, before, d.xero.AllCalls())
+	require.Equal(t, asked, d.shop.Calls("invoice"))
+	require.Empty(t, d.xero.Invoices())
+}
+
+func Test_Explain_builds_every_sample_on_wire_v2(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	ledger := ledgerv2sim.New(ledgerv2sim.Config{})
+	server := httptest.NewServer(ledger)
+	t.Cleanup(server.Close)
+	var binding struct{ ID string }
+	d.mustJSON(t, &binding, "binding", "create", "--tenant", d.tenant, "--provider", "freeagent", "--api-url", server.URL, "--token", "a-token")
+	d.must(t, "binding", "policy", "set", binding.ID, "--file", file(t, "p.json",
+		`{"sync_zero_value_invoices":false,"default_income_category_url":"`+server.URL+`/v2/categories/001"}`))
+	d.explainAll(t, binding.ID)
+	require.Empty(t, ledger.Invoices())
+	require.Empty(t, ledger.Contacts())
+}
+
+func Test_Explain_says_what_is_missing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	var e explained
+	invoice := file(t, "mixed.json", string(sample(t, "mixed_rates")))
+	d.mustJSON(t, &e, "explain", "--binding", d.binding, "--file", invoice)
+	require.Equal(t, "tax_rate_not_mapped", e.Held.Reason)
+	require.Contains(t, d.must(t, "explain", "--binding", d.binding, "--file", invoice), "held: tax_rate_not_mapped")
+	require.NotContains(t, d.must(t, "explain", "--binding", d.binding, "--file", invoice), "\nbody")
+}

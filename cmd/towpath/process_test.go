@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asProcess makes this test binary be towpath.
+const asProcess = "TOWPATH_TEST_AS_PROCESS"
+
+// Test_As_a_process is no test: it is towpath itself, where another test starts
+// this binary as a process of its own.
+func Test_As_a_process(t *testing.T) {
+	if os.Getenv(asProcess) == "" {
+		t.Skip("it is what other tests start")
+	}
+	os.Args = append([]string{"towpath"}, flag.Args()...)
+	main()
+}
+
+// process is towpath running by itself.
+type process struct {
+	cmd  *exec.Cmd
+	base string // of a serve process
+
+	mu  sync.Mutex
+	out bytes.Buffer // both streams
+	end chan struct{}
+}
+
+// Write takes the process's output.
+func (p *process) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(text)
+}
+
+func (p *process) output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+// start starts a command as a process; it is killed with the test.
+func (d *desk) start(t *testing.T, args ...string) *process {
+	t.Helper()
+	binary, err := os.Executable()
+	require.NoError(t, err)
+	p := &process{cmd: exec.Command(binary, append([]string{"-test.run=^Test_As_a_process$", "--"}, args...)...), end: make(chan struct{})}
+	p.cmd.Env = []string{asProcess + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PGBIN=" + os.Getenv("PGBIN")}
+	for name, value := range d.env {
+		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = p, p
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.end)
+		_ = p.cmd.Wait() // the state says how it ended
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.end
+	})
+	return p
+}
+
+// serveProcess starts serve and waits until it is ready.
+func (d *desk) serveProcess(t *testing.T, args ...string) *process {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	p := d.start(t, append([]string{"serve", "--listen", address}, args...)...)
+	p.base = "http://" + address
+	until(t, "serve is ready", func() bool {
+		require.False(t, p.ended(), p.output())
+		resp, err := http.Get(p.base + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	if d.shop != nil {
+		d.shop.Connect(d.tenant, d.key, p.base)
+	}
+	return p
+}
+
+func (p *process) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(s))
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.end:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait answers the exit code.
+func (p *process) wait(t *testing.T, most time.Duration) int {
+	t.Helper()
+	select {
+	case <-p.end:
+	case <-time.After(most):
+		require.Fail(t, "it does not end", "after %s: %s", most, p.output())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func Test_A_process_ends_with_the_commands_exit_code(t *testing.T) {
+	t.Parallel()
+	d := &desk{env: map[string]string{}}
+	require.Equal(t, exitDone, d.start(t, "--help").wait(t, time.Minute))
+	require.Equal(t, exitUsage, d.start(t, "tenant", "list").wait(t, time.Minute))
+	failed := d.start(t, "tenant", "list", "--database-url", "postgres://u@127.0.0.1:1/none")
+	require.Equal(t, exitFailed, failed.wait(t, time.Minute))
+	require.True(t, strings.HasPrefix(failed.output(), "towpath: open database: "), failed.output())
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/magento/magentosim"
+)
+
+// fates are runs that ended, or wait, in each way; their ids by status.
+type fates map[string]string
+
+// send lets the shop send what is in its outbox and answers the last run's id.
+func (d *desk) send(t *testing.T) string {
+	t.Helper()
+	_, err := d.shop.Drain(t.Context())
+	require.NoError(t, err)
+	rows := d.shop.Outbox()
+	last := rows[len(rows)-1]
+	require.Equal(t, magentosim.RowSucceeded, last.Status, last.LastError)
+	return last.SyncRunID
+}
+
+// unmappedCart bears a tax rate that the policy does not map.
+func unmappedCart() magentosim.Cart {
+	cart := demoCart()
+	cart.Items[0].TaxPercent = decimal.NewFromInt(5)
+	return cart
+}
+
+// work lets one run of every fate come about, then stops the workers.
+func (d *desk) work(t *testing.T) fates {
+	t.Helper()
+	s := d.serve(t)
+	f := fates{}
+	for status, raise := range map[string]func(){
+		"succeeded": func() { d.shop.RaiseInvoice(demoCart()) },
+		"held":      func() { d.shop.RaiseInvoice(unmappedCart()) },
+		"failed":    func() { require.True(t, d.shop.Enqueue("invoice.created", 4242, nil)) }, // the shop does not know it
+		"skipped_by_policy": func() {
+			_, err := d.shop.RaiseCanonical(sample(t, "zero_value"))
+			require.NoError(t, err)
+		},
+	} {
+		raise()
+		f[status] = d.send(t)
+		until(t, status, func() bool { return d.status(t, f[status]) == status })
+	}
+	until(t, "the shop is told", func() bool {
+		var open int
+		err := d.pool.QueryRow(t.Context(), "SELECT count(*) FROM sync_runs WHERE stage = 'push'").Scan(&open)
+		return err == nil && open == 0
+	})
+	s.stop()
+	d.serve(t, "ingress")
+	d.shop.RaiseInvoice(demoCart())
+	f["queued"] = d.send(t)
+	return f
+}
+
+type listed struct {
+	ID, Status, Event string
+}
+
+func ids(list []listed) []string {
+	found := []string{}
+	for _, run := range list {
+		found = append(found, run.ID)
+	}
+	return found
+}
+
+func Test_Runs_are_listed_shown_retried_and_cancelled(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	f := d.work(t)
+	// In this order: each leaves to the next what it needs.
+	t.Run("listed_by_every_filter", func(t *testing.T) { d.filters(t, f) })
+	t.Run("shown_with_their_history", func(t *testing.T) { d.shown(t, f) })
+	t.Run("retried_dry", func(t *testing.T) { d.retriedDry(t, f) })
+	t.Run("not_retried_when_done", func(t *testing.T) { d.notRetried(t, f) })
+	t.Run("retried_by_filter", func(t *testing.T) { d.retriedByFilter(t, f) })
+	t.Run("retried_by_id", func(t *testing.T) { d.retriedByID(t, f) })
+	t.Run("cancelled", func(t *testing.T) { d.cancelled(t, f) })
+	t.Run("sound_all_the_while", func(t *testing.T) { d.must(t, "verify") })
+}
+
+func (d *desk) filters(t *testing.T, f fates) {
+	all := []string{}
+	for _, id := range f {
+		all = append(all, id)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"all":              {nil, all},
+		"status":           {[]string{"--status", "failed"}, []string{f["failed"]}},
+		"status_held":      {[]string{"--status", "held"}, []string{f["held"]}},
+		"event":            {[]string{"--event", "invoice.created"}, all},
+		"another_event":    {[]string{"--event", "invoice.paid"}, nil},
+		"tenant":           {[]string{"--tenant", d.tenant}, all},
+		"another_tenant":   {[]string{"--tenant", d.binding}, nil},
+		"error":            {[]string{"--error", "not_found"}, []string{f["failed"]}},
+		"since_a_duration": {[]string{"--since", "1h"}, all},
+		"since_a_day":      {[]string{"--since", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)}, nil},
+		"since_a_moment":   {[]string{"--since", time.Now().Add(time.Hour).Format(time.RFC3339)}, nil},
+		"limit":            {[]string{"--limit", "1"}, []string{f["queued"]}},
+		"two_of_them":      {[]string{"--status", "failed", "--error", "http"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var list []listed
+			d.mustJSON(t, &list, append([]string{"runs", "list"}, c.args...)...)
+			require.ElementsMatch(t, c.want, ids(list))
+		})
+	}
+	var raw []map[string]json.RawMessage
+	d.mustJSON(t, &raw, "runs", "list")
+	d.requireColumns(t, raw[0], "sync_runs", "tenant", "provider")
+	table := d.must(t, "runs", "list")
+	require.Contains(t, table, "RECEIVED_AT")
+	for status, id := range f {
+		require.Regexp(t, id+`.*\b`+status, table)
+	}
+	require.Contains(t, table, "tax_rate_not_mapped")
+	require.Contains(t, d.run(t, "runs", "list", "--limit", "1").err, "--limit takes more")
+}
+
+func (d *desk) shown(t *testing.T, f fates) {
+	var run struct {
+		Status, Stage     string
+		ProviderReference string          `json:"provider_reference"`
+		ShopTold          string          `json:"shop_told"`
+		Canonical         json.RawMessage `json:"canonical"`
+		Document          json.RawMessage `json:"document"`
+		Events            []struct{ Step, Who string }
+	}
+	d.mustJSON(t, &run, "runs", "show", f["succeeded"])
+	require.Equal(t, "succeeded", run.Status)
+	require.Equal(t, "done", run.Stage)
+	require.Equal(t, "told", run.ShopTold)
+	require.NotEmpty(t, run.ProviderReference)
+	require.Contains(t, string(run.Canonical), "Mooring rope")
+	require.Contains(t, string(run.Document), "ACCREC")
+	require.Equal(t, "accept", run.Events[0].Step)
+	require.Equal(t, "push", run.Events[len(run.Events)-1].Step)
+
+	text := d.must(t, "runs", "show", f["succeeded"])
+	require.Contains(t, text, "status succeeded")
+	require.Contains(t, text, "xero document "+run.ProviderReference)
+	require.Contains(t, text, "the shop was told")
+	held := d.must(t, "runs", "show", f["held"])
+	require.Contains(t, held, "tax_rate_not_mapped")
+	require.Contains(t, held, "looked at again at")
+	require.Contains(t, d.must(t, "runs", "show", f["skipped_by_policy"]), "zero_value_invoice")
+	require.NotContains(t, text+held, "a-token")
+}
+
+func (d *desk) retriedDry(t *testing.T, f fates) {
+	before := d.must(t, "runs", "list", "--json")
+	require.Equal(t, f["failed"]+" would be retried\n1 run\n", d.must(t, "runs", "retry", "--status", "failed", "--dry-run"))
+	require.Contains(t, d.must(t, "runs", "retry", f["failed"], "--dry-run"), "would be retried")
+	everything := d.must(t, "runs", "retry", "--since", "1h", "--dry-run")
+	require.Contains(t, everything, "4 runs")
+	require.NotContains(t, everything, f["succeeded"])
+	require.Equal(t, before, d.must(t, "runs", "list", "--json"))
+}
+
+func (d *desk) notRetried(t *testing.T, f fates) {
+	for _, word := range []string{"retry", "cancel"} {
+		s := d.run(t, "runs", word, f["succeeded"])
+		require.Equal(t, exitFailed, s.code)
+		require.Contains(t, s.out, "nothing to do: it")
+	}
+	var done []struct{ ID, Outcome, Error string }
+	s := d.run(t, "runs", "cancel", f["failed"], "--json")
+	require.Equal(t, exitFailed, s.code)
+	requireSnakeCase(t, []byte(s.out))
+	decode(t, []byte(s.out), &done)
+	require.Len(t, done, 1)
+	require.Equal(t, f["failed"], done[0].ID)
+	require.Equal(t, "error", done[0].Outcome)
+	require.Contains(t, done[0].Error, "nothing to do")
+}
+
+func (d *desk) retriedByFilter(t *testing.T, f fates) {
+	var done []struct{ ID, Outcome string }
+	d.mustJSON(t, &done, "runs", "retry", "--error", "not_found")
+	require.Len(t, done, 1)
+	require.Equal(t, f["failed"], done[0].ID)
+	require.Equal(t, "retried", done[0].Outcome)
+	require.Equal(t, "queued", d.status(t, f["failed"]))
+	require.Regexp(t, `retry\s+failed\s+queued\s+0\s+cli:ada`, d.must(t, "runs", "show", f["failed"]))
+}
+
+func (d *desk) retriedByID(t *testing.T, f fates) {
+	for _, status := range []string{"held", "skipped_by_policy"} {
+		require.Equal(t, f[status]+" retried\n1 run\n", d.must(t, "runs", "retry", f[status]))
+		require.Equal(t, "queued", d.status(t, f[status]), status)
+	}
+}
+
+func (d *desk) cancelled(t *testing.T, f fates) {
+	require.Contains(t, d.must(t, "runs", "cancel", f["queued"]), "cancelled")
+	require.Equal(t, "cancelled", d.status(t, f["queued"]))
+	require.Regexp(t, `queued\s+cancelled\s+\d+\s+cli:ada`, d.must(t, "runs", "show", f["queued"]))
+	require.Contains(t, d.must(t, "runs", "retry", f["queued"]), "retried")
+	require.Equal(t, "queued", d.status(t, f["queued"]))
+}
+
+func Test_More_runs_than_the_limit_are_not_forgotten_in_silence(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.serve(t, "ingress")
+	for range 3 {
+		d.shop.RaiseInvoice(demoCart())
+	}
+	d.send(t)
+	s := d.run(t, "runs", "retry", "--status", "queued", "--limit", "2")
+	require.Zero(t, s.code, s.err)
+	require.Equal(t, 2, strings.Count(s.out, " retried\n"))
+	require.Contains(t, s.out, "2 runs")
+	require.Contains(t, s.err, fmt.Sprintf("only the newest %d are taken", 2))
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// soundRun is a run that was posted and told, as the pipeline leaves it.
+const soundRun = `
+	INSERT INTO tenants (id, name, magento_url, api_key_sealed) VALUES ('TENANT', 'Shop', 'https://shop.example', '');
+	INSERT INTO bindings (id, tenant_id, provider, wire, api_url, org_id) VALUES ('BINDING', 'TENANT', 'xero', 'accounting', 'https://xero.example', 'org');
+	INSERT INTO policies (binding_id, version, policy) VALUES ('BINDING', 1, '{}');
+	INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id, idempotency_key, dedupe_key,
+		lane, occurred_at, body, status, stage, canonical, document, provider_entity_id, provider_reference, finished_at, shop_told, told_at)
+	VALUES ('RUN', 'TENANT', 'BINDING', 1, 'invoice.created', 'invoice', 42, 'invoice.created:42', 'invoice.created:42',
+		'invoice:42', now(), '{}', 'succeeded', 'done', '{"grand_total": 10.00}', '{"body": {}, "total": "10.00"}', 'doc-42', 'M-42', now(), 'told', now());
+	INSERT INTO entity_xref (tenant_id, provider, org_id, entity_type, shop_id, provider_id, run_id)
+	VALUES ('TENANT', 'xero', 'org', 'invoice', '42', 'doc-42', 'RUN');`
+
+// another inserts the sound run's twin; what differs comes first.
+func another(columns, values string) string {
+	names := strings.Split(columns, ", ")
+	rest := slices.DeleteFunc([]string{"tenant_id", "binding_id", "policy_version", "event", "entity_type", "magento_entity_id", "idempotency_key",
+		"dedupe_key", "lane", "occurred_at", "body", "status", "stage", "canonical", "document", "provider_entity_id", "provider_reference",
+		"finished_at", "shop_told", "told_at"}, func(name string) bool { return slices.Contains(names, name) })
+	return "INSERT INTO sync_runs (id, " + columns + ", " + strings.Join(rest, ", ") + ") SELECT gen_random_uuid(), " + values + ", " +
+		strings.Join(rest, ", ") + " FROM sync_runs WHERE id = 'RUN'"
+}
+
+// soundDesk has one sound run; statements may name it by RUN, TENANT, BINDING.
+func soundDesk(t *testing.T) (*desk, func(statement string)) {
+	t.Helper()
+	d := newDesk(t)
+	fill := strings.NewReplacer("TENANT", uuid.NewString(), "BINDING", uuid.NewString(), "RUN", uuid.NewString())
+	exec := func(statement string) {
+		_, err := d.pool.Exec(t.Context(), fill.Replace(statement))
+		require.NoError(t, err)
+	}
+	exec(soundRun)
+	return d, exec
+}
+
+func Test_A_sound_database_is_verified(t *testing.T) {
+	t.Parallel()
+	d, _ := soundDesk(t)
+	require.NotContains(t, d.must(t, "verify"), "BROKEN")
+	var findings []struct {
+		Name, Text string
+		Broken     int
+		Samples    []string
+	}
+	d.mustJSON(t, &findings, "verify")
+	require.Len(t, findings, len(promises()))
+	for _, f := range findings {
+		require.NotEmpty(t, f.Text)
+		require.Zero(t, f.Broken, f.Name)
+		require.NotNil(t, f.Samples)
+	}
+}
+
+func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
+	t.Parallel()
+	broken := map[string]map[string]string{
+		"queue_state": {
+			"a_job_nobody_waits_for": `INSERT INTO river.river_job (kind, args, queue, max_attempts)
+				VALUES ('fetch_canonical', '{"run_id": "RUN"}', 'fetch_canonical', 180)`,
+			"a_run_without_a_job": another("status, stage, river_job_id, finished_at, shop_told, magento_entity_id, dedupe_key",
+				"'queued', 'fetch', 99, NULL, NULL, 43, 'invoice.created:43'"),
+		},
+		"told":                {"an_end_untold": `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`},
+		"one_document":        {"two_invoices_one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'")},
+		"one_run_per_invoice": {"two_runs_one_invoice": another("dedupe_key", "'another key'")},
+		"xref":                {"an_xref_lost": `DELETE FROM entity_xref`, "an_xref_of_another": `UPDATE entity_xref SET provider_id = 'doc-43'`},
+		"exact_totals": {
+			"a_penny_off":         `UPDATE sync_runs SET document = '{"body": {}, "total": "9.99"}'`,
+			"by_their_own_answer": `UPDATE sync_runs SET variance = '{"total": ["10.00", "9.99"]}'`,
+		},
+		"intents": {"a_write_left_open": `INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash)
+			VALUES ('RUN', 'invoice', 'M-42', 'BINDING', 'hash')`},
+	}
+	names := []string{}
+	for _, p := range promises() {
+		names = append(names, p.Name)
+	}
+	require.ElementsMatch(t, names, slices.Collect(maps.Keys(broken)), "every promise is broken by a case")
+	for name, cases := range broken {
+		for how, statement := range cases {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				d, exec := soundDesk(t)
+				exec(statement)
+				s := d.run(t, "verify")
+				require.Equal(t, exitFailed, s.code)
+				require.Regexp(t, `(?m)^BROKEN  `+name+` `, s.out)
+				require.Contains(t, s.out, "1 found, for instance:")
+
+				asJSON := d.run(t, "verify", "--json")
+				require.Equal(t, exitFailed, asJSON.code)
+				requireSnakeCase(t, []byte(asJSON.out))
+				var findings []finding
+				decode(t, []byte(asJSON.out), &findings)
+				at := slices.IndexFunc(findings, func(f finding) bool { return f.Name == name })
+				require.EqualValues(t, 1, findings[at].Broken)
+				require.Len(t, findings[at].Samples, 1)
+			})
+		}
+	}
+}
