@@ -44,10 +44,11 @@ func attempt[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A
 		err = recovering(ctx, w, do)
 	}
 	p.Metrics.Stage(stage, p.Now().Sub(started))
+	cause := err
 	if err != nil {
 		err = settle(ctx, p, job, w, err)
 	}
-	p.logAttempt(ctx, w, job.Attempt, p.Now().Sub(started), err)
+	p.logAttempt(ctx, w, job.Attempt, p.Now().Sub(started), cause, err)
 	return err
 }
 
@@ -168,14 +169,18 @@ func (p *pipeline) recovered(ctx context.Context, w work) error {
 	return nil
 }
 
-func (p *pipeline) logAttempt(ctx context.Context, w work, attempt int, took time.Duration, err error) {
+// logAttempt says what became of an attempt, and of a failed one why.
+func (p *pipeline) logAttempt(ctx context.Context, w work, attempt int, took time.Duration, cause, err error) {
 	level, outcome := slog.LevelInfo, "done"
 	var snooze *river.JobSnoozeError
 	switch {
 	case errors.As(err, &snooze):
-		outcome = "waits " + snooze.Duration.String()
-	case err != nil:
-		level, outcome = slog.LevelWarn, err.Error()
+		outcome = "waits " + snooze.Duration.String() + ": " + storable(cause.Error())
+		if f := failureOf(cause); f.Kind == provider.Held || f.Kind == provider.Auth {
+			level = slog.LevelWarn
+		}
+	case cause != nil:
+		level, outcome = slog.LevelWarn, storable(cause.Error())
 	}
 	p.Logger.LogAttrs(ctx, level, "job", slog.String("stage", w.stage), slog.String("run_id", w.SyncRun.ID.String()),
 		slog.String("tenant", w.Tenant.ID.String()), slog.String("event", w.SyncRun.Event),

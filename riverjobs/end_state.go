@@ -1,13 +1,38 @@
 package riverjobs
 
 import (
+	"context"
+
 	"towpath/pkg/magento"
+	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
 
-// endState is what the shop is told of an ended run. Its time is the run's end,
-// so that every attempt says the same.
-func endState(run work) magento.SyncState {
+// endState is what the shop is told. A cancelled run changed nothing, so of an
+// invoice that stands in the ledger the shop is told that it does: cancelling the
+// run of a payment must not make a posted invoice look failed.
+func (p *pipeline) endState(ctx context.Context, run work) (magento.SyncState, error) {
+	state := endOf(run)
+	if run.SyncRun.Status != syncrun.Cancelled || run.SyncRun.EntityType != "invoice" {
+		return state, nil
+	}
+	known, err := p.knownInvoice(ctx, run)
+	if err != nil || known == nil {
+		return state, err
+	}
+	return standing(state, *known), nil
+}
+
+// standing is the state of a document that stands.
+func standing(state magento.SyncState, known provider.Posted) magento.SyncState {
+	state.Status, state.ErrorCode = magento.Synced, ""
+	state.ProviderEntityID, state.ProviderReference = known.ID, known.Number
+	return state
+}
+
+// endOf is the end of the run itself. Its time is the run's end, so that every
+// attempt says the same.
+func endOf(run work) magento.SyncState {
 	r := run.SyncRun
 	state := magento.SyncState{
 		EntityType:        magento.EntityType(r.EntityType),

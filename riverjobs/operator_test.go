@@ -177,6 +177,22 @@ func (b *bundle) retryAtOnce(t *testing.T, id uuid.UUID, operators int) []error 
 func Test_Cancel(t *testing.T) {
 	t.Parallel()
 
+	t.Run("Of_a_payment_leaves_the_posted_invoice_synced_at_the_shop", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		posted := b.until(t, id, toldAs(syncrun.Succeeded))
+		paid := b.accept(t, "invoice.paid", inv.ID)
+		b.until(t, paid, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Held })
+		require.NoError(t, b.op.Cancel(t.Context(), paid))
+		b.until(t, paid, toldAs(syncrun.Cancelled))
+		chip := b.shop.Chip("invoice", inv.ID)
+		require.Equal(t, "synced", chip.Status)
+		require.Equal(t, *posted.ProviderEntityID, chip.ProviderEntityID)
+		require.Equal(t, *posted.ProviderReference, chip.ProviderReference)
+	})
+
 	t.Run("Held_run_ends_and_the_shop_is_told", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -27,7 +27,11 @@ func (w *pushSyncState) Work(ctx context.Context, job *river.Job[PushSyncStateAr
 		if err != nil {
 			return err
 		}
-		if err := shop.PushSyncState(ctx, endState(run)); err != nil {
+		state, err := w.endState(ctx, run)
+		if err != nil {
+			return err
+		}
+		if err := shop.PushSyncState(ctx, state); err != nil {
 			return err
 		}
 		if err := w.recovered(ctx, run); err != nil {

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
@@ -81,6 +83,12 @@ func queueSnapshot(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, 
 		}
 		for _, row := range held {
 			snapshot.Held[row.Reason] = row.Runs
+		}
+		last, err := queries.QueueLastArrival(ctx, pool)
+		if err == nil {
+			snapshot.LastWebhook = &last
+		} else if !errors.Is(err, pgx.ErrNoRows) {
+			return metrics.Snapshot{}, err
 		}
 		return snapshot, nil
 	}

@@ -130,8 +130,11 @@ func Test_A_scrape_has_every_metric(t *testing.T) {
 	}
 	d.shop.RaiseInvoice(demoCart())
 	d.send(t)
-	after := ask(t, http.MethodGet, "http://"+s.addr+"/metrics").body
-	require.Contains(t, after, "\ntowpath_last_webhook_timestamp_seconds ")
+	var after string
+	until(t, "the event is in a scrape", func() bool { // the database is looked at once a second
+		after = ask(t, http.MethodGet, "http://"+s.addr+"/metrics").body
+		return strings.Contains(after, "\ntowpath_last_webhook_timestamp_seconds ")
+	})
 	require.Contains(t, after, `towpath_webhooks_total{code="202",event="invoice.created"} 1`)
 	require.NotContains(t, after, d.tenant, "tenants are no labels")
 }

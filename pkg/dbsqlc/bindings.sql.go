@@ -271,7 +271,7 @@ func (q *Queries) BindingSetStatus(ctx context.Context, db DBTX, arg BindingSetS
 
 const bindingSetToken = `-- name: BindingSetToken :execrows
 UPDATE bindings
-SET token_sealed = $1, status = 'active'
+SET token_sealed = $1, status = 'active', reference_tried_at = NULL
 WHERE id = $2
     AND status <> 'revoked'
 `

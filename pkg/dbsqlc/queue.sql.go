@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -95,6 +96,21 @@ func (q *Queries) QueueGiveBackOrphans(ctx context.Context, db DBTX, grace pgtyp
 		return nil, err
 	}
 	return items, nil
+}
+
+const queueLastArrival = `-- name: QueueLastArrival :one
+SELECT received_at
+FROM sync_runs
+ORDER BY received_at DESC, id DESC
+LIMIT 1
+`
+
+// When the last event was accepted; no row before the first.
+func (q *Queries) QueueLastArrival(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, queueLastArrival)
+	var received_at time.Time
+	err := row.Scan(&received_at)
+	return received_at, err
 }
 
 const workerProcessDeleteDead = `-- name: WorkerProcessDeleteDead :execrows

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 )
@@ -13,9 +12,6 @@ func (m *Metrics) Webhook(event string, code int, d time.Duration) {
 	}
 	m.webhooks.WithLabelValues(event, m.labels.webhookCode.value(strconv.Itoa(code))).Inc()
 	m.webhookDuration.Observe(d.Seconds())
-	if code == http.StatusAccepted {
-		m.lastWebhook.WithLabelValues().SetToCurrentTime()
-	}
 }
 
 // TenantWebhook counts the same by tenant, where that was asked for. Call it

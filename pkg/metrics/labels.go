@@ -69,7 +69,7 @@ func ProviderOperations() []string {
 	return []string{
 		"invoice_create", "invoice_find", "invoice_list", "invoice_send", "contact_create", "contact_find", "contact_list",
 		"organisation", "accounts", "tax_rates", "currencies", "branding_themes", "tracking_categories",
-		"company", "categories", "bank_accounts",
+		"company", "categories", "bank_accounts", "token", "connections",
 	}
 }
 

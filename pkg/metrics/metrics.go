@@ -45,7 +45,6 @@ type Metrics struct {
 	webhookDuration prometheus.Observer      //
 	refusals        *prometheus.CounterVec   // reason
 	clockSkew       prometheus.Observer      //
-	lastWebhook     *prometheus.GaugeVec     // no labels: absent before the first webhook
 	runs            *prometheus.CounterVec   // provider, event, outcome
 	runDuration     *prometheus.HistogramVec // event
 	skips           *prometheus.CounterVec   // reason
@@ -113,7 +112,6 @@ func (m *Metrics) makeWebhooks(f maker) {
 	m.refusals = f.counter("webhook_refusals_total", "Refused requests of the shop, by the problem's code.", "reason")
 	m.clockSkew = f.histogram("webhook_clock_skew_seconds", "The shop's clock minus ours, from tokens with a good signature.",
 		[]float64{-3600, -600, -300, -120, -60, -30, -10, -2, 2, 10, 30, 60, 120, 300, 600, 3600}).WithLabelValues()
-	m.lastWebhook = f.gauge("last_webhook_timestamp_seconds", "When this process last accepted a webhook.")
 	if m.perTenant {
 		m.tenantWebhooks = f.counter("tenant_webhooks_total", "Webhooks answered, by tenant and HTTP status.", "tenant", "code")
 	}

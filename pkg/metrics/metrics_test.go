@@ -126,9 +126,6 @@ func TestMethods_count_where_the_name_says(t *testing.T) {
 		require.True(t, ok, c.name)
 		require.InDelta(t, 1, v, 0, c.name)
 	}
-	at, ok := sample(t, reg, "last_webhook_timestamp_seconds")
-	require.True(t, ok)
-	require.InDelta(t, time.Now().Unix(), at, 60)
 }
 
 func TestMethods_without_PerTenant_never_label_a_tenant(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 const (
 	snapshotTimeout = 2 * time.Second
-	snapshotAge     = 5 * time.Second
+	snapshotAge     = time.Second
 )
 
 // Snapshot is what the database says at one moment.
@@ -21,6 +21,7 @@ type Snapshot struct {
 	// What is not known stays out of the scrape: zero would be an alarm.
 	Budget      map[string]float64 // calls left of the tightest limit, by window
 	TokenExpiry *time.Duration     // until the first OAuth token expires; negative: it has
+	LastWebhook *time.Time         // when the last event was accepted, by whichever process
 }
 
 // JobCount is how many jobs of a kind are in a state, and for how long the
@@ -32,7 +33,7 @@ type JobCount struct {
 }
 
 // WatchQueue registers the gauges that are read from the database at a scrape,
-// at most every five seconds. If read fails or takes longer than two, the
+// at most once a second. If read fails or takes longer than two, the
 // gauges are left out, towpath_collect_up is 0 and the scrape goes on.
 func (m *Metrics) WatchQueue(read func(ctx context.Context) (Snapshot, error)) {
 	m.reg.MustRegister(newQueueCollector(read, time.Now))
@@ -51,7 +52,7 @@ type queueCollector struct {
 	errors                          prometheus.Counter
 	kinds, states, reasons, windows closed
 
-	jobs, oldest, held, budget, expiry, up *prometheus.Desc
+	jobs, oldest, held, budget, expiry, arrival, up *prometheus.Desc
 }
 
 func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now func() time.Time) *queueCollector {
@@ -65,19 +66,20 @@ func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now fun
 		}),
 		kinds: closedList(JobKinds()), states: closedList(JobStates()),
 		reasons: closedList(HoldReasons()), windows: closedList(BudgetWindows()),
-		jobs:   desc("queue_jobs", "Jobs that are not finished.", "kind", "state"),
-		oldest: desc("queue_oldest_job_age_seconds", "How long the oldest waiting job of the kind has been due.", "kind"),
-		held:   desc("runs_held", "Runs that wait for something outside to change.", "reason"),
-		budget: desc("provider_budget_remaining", "Calls left of the tightest provider limit.", "window"),
-		expiry: desc("oauth_token_expiry_seconds", "Time until the first OAuth token expires."),
-		up:     desc("collect_up", "1 if the database could be read for this scrape, else 0."),
+		jobs:    desc("queue_jobs", "Jobs that are not finished.", "kind", "state"),
+		oldest:  desc("queue_oldest_job_age_seconds", "How long the oldest waiting job of the kind has been due.", "kind"),
+		held:    desc("runs_held", "Runs that wait for something outside to change.", "reason"),
+		budget:  desc("provider_budget_remaining", "Calls left of the tightest provider limit.", "window"),
+		expiry:  desc("oauth_token_expiry_seconds", "Time until the first OAuth token expires."),
+		arrival: desc("last_webhook_timestamp_seconds", "When the last event was accepted, by whichever process."),
+		up:      desc("collect_up", "1 if the database could be read for this scrape, else 0."),
 	}
 }
 
 // Describe names the gauges.
 func (c *queueCollector) Describe(out chan<- *prometheus.Desc) {
 	c.errors.Describe(out)
-	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.expiry, c.up} {
+	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.expiry, c.arrival, c.up} {
 		out <- d
 	}
 }
@@ -103,6 +105,9 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	if snapshot.TokenExpiry != nil {
 		gauge(c.expiry, snapshot.TokenExpiry.Seconds())
+	}
+	if snapshot.LastWebhook != nil {
+		gauge(c.arrival, float64(snapshot.LastWebhook.UnixMicro())/1e6)
 	}
 }
 

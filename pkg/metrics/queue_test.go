@@ -50,7 +50,7 @@ func TestQueue_shows_zero_for_every_known_kind_state_and_reason(t *testing.T) {
 
 func TestQueue_shows_what_the_database_says(t *testing.T) {
 	t.Parallel()
-	expiry := -time.Minute
+	expiry, arrived := -time.Minute, time.Unix(1790000000, 0)
 	reg := watched(&source{snapshot: Snapshot{
 		Jobs: []JobCount{
 			{Kind: "post_invoice", State: "available", Jobs: 3, OldestSeconds: 12},
@@ -62,6 +62,7 @@ func TestQueue_shows_what_the_database_says(t *testing.T) {
 		Held:        map[string]int64{"auth": 7, "never heard of": 1, "nor of this": 1},
 		Budget:      map[string]float64{"minute": 59, "century": 1},
 		TokenExpiry: &expiry,
+		LastWebhook: &arrived,
 	}})
 	for _, c := range []struct {
 		name, labels string
@@ -90,6 +91,8 @@ func TestQueue_shows_what_the_database_says(t *testing.T) {
 	require.False(t, ok)
 	v, _ := sample(t, reg, "oauth_token_expiry_seconds")
 	require.InDelta(t, -60, v, 0)
+	v, _ = sample(t, reg, "last_webhook_timestamp_seconds")
+	require.InDelta(t, 1790000000, v, 0)
 }
 
 func TestQueue_scrape_goes_on_when_the_database_is_away(t *testing.T) {
@@ -110,12 +113,12 @@ func TestQueue_scrape_goes_on_when_the_database_is_away(t *testing.T) {
 	require.InDelta(t, 1, up, 0)
 }
 
-func TestQueue_reads_at_most_every_five_seconds(t *testing.T) {
+func TestQueue_reads_at_most_once_a_second(t *testing.T) {
 	t.Parallel()
 	s := &source{}
 	reg := watched(s)
 	gather(t, reg)
-	s.now = s.now.Add(4999 * time.Millisecond)
+	s.now = s.now.Add(999 * time.Millisecond)
 	gather(t, reg)
 	require.Equal(t, 1, s.reads)
 	s.now = s.now.Add(time.Millisecond)

@@ -58,7 +58,7 @@ FOR UPDATE;
 -- A new token makes a binding that was refused active again.
 -- name: BindingSetToken :execrows
 UPDATE bindings
-SET token_sealed = @token_sealed, status = 'active'
+SET token_sealed = @token_sealed, status = 'active', reference_tried_at = NULL
 WHERE id = @id
     AND status <> 'revoked';
 

@@ -45,3 +45,10 @@ WHERE process.started_at < clock_timestamp() - interval '1 day'
         WHERE job.state = 'running'
             AND job.attempted_by[array_upper(job.attempted_by, 1)] = process.client_id
     );
+
+-- When the last event was accepted; no row before the first.
+-- name: QueueLastArrival :one
+SELECT received_at
+FROM sync_runs
+ORDER BY received_at DESC, id DESC
+LIMIT 1;
