@@ -26,6 +26,7 @@ const (
 type bindingCommand struct {
 	Create  bindingCreate  `cmd:"" help:"Bind a tenant to its account at a provider."`
 	List    bindingList    `cmd:"" help:"List the bindings."`
+	Change  bindingChange  `cmd:"" help:"Change where a binding's provider answers, or its organisation; its held runs look again at once."`
 	Token   bindingToken   `cmd:"" help:"Give a binding a new access token; its held runs look again at once."`
 	Connect bindingConnect `cmd:"" help:"Connect a binding of an app: prints the consent URL, or connects at once where no consent is needed."`
 	Revoke  bindingRevoke  `cmd:"" help:"End a binding; what was synced stays known."`
@@ -88,10 +89,6 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	row.TokenSealed = box.Seal([]byte(token), secret.Place(secret.BindingToken, row.ID.String()))
-	private, err := io.allowPrivate()
-	if err != nil {
-		return err
-	}
 	pool, err := c.open(ctx, io)
 	if err != nil {
 		return err
@@ -104,9 +101,10 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)
 	}
-	if err := refreshReference(ctx, pool, binding, newConnections(box, private, nil)); err != nil {
-		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
+	if binding.OrgID == "" && binding.Provider == "xero" && binding.Wire == wireAccounting {
+		fmt.Fprintln(io.err, "towpath: no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
 	}
+	readReference(ctx, io, pool, binding.ID)
 	if c.JSON {
 		return printBinding(ctx, io, pool, binding.ID)
 	}
@@ -220,6 +218,21 @@ func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingIn
 	return nil
 }
 
+// readReference reads what the settings may refer to, and says where that cannot
+// be had now: the first run asks again.
+func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) {
+	conns, err := commandConnections(io, pool)
+	if err == nil {
+		var binding dbsqlc.Binding
+		if binding, err = dbsqlc.New().BindingGet(ctx, pool, id); err == nil {
+			err = refreshReference(ctx, pool, binding, conns)
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
+	}
+}
+
 func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -251,12 +264,12 @@ func (c bindingList) Run(ctx context.Context, io console) error {
 	rows := [][]string{}
 	for _, b := range list {
 		views = append(views, viewBinding(b))
-		rows = append(rows, []string{b.ID.String(), b.TenantID.String(), b.Provider, b.Wire, b.Status, b.ApiUrl, fmt.Sprint(b.PolicyVersion)})
+		rows = append(rows, []string{b.ID.String(), b.TenantID.String(), b.Provider, b.Wire, b.Status, b.ApiUrl, b.OrgID, fmt.Sprint(b.PolicyVersion)})
 	}
 	if c.JSON {
 		return printJSON(io.out, views)
 	}
-	return printTable(io.out, []string{"id", "tenant_id", "provider", "wire", "status", "api_url", "policy"}, rows)
+	return printTable(io.out, []string{"id", "tenant_id", "provider", "wire", "status", "api_url", "org_id", "policy"}, rows)
 }
 
 type bindingRevoke struct {

@@ -35,20 +35,16 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	logger, err := io.logger()
-	if err != nil {
-		return err
-	}
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
-		client, err := riverjobs.NewInserter(pool, logger)
+		op, err := io.operator(pool)
 		if err != nil {
 			return err
 		}
-		op := &riverjobs.Operator{Pool: pool, Client: client, Who: io.who()}
 		saved, err := saveToken(ctx, op, binding, box.Seal([]byte(token), secret.Place(secret.BindingToken, binding.ID.String())))
 		if err != nil {
 			return err
 		}
+		readReference(ctx, io, pool, binding.ID)
 		if c.JSON {
 			return printJSON(io.out, saved)
 		}

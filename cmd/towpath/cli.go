@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -30,6 +31,8 @@ type console struct {
 
 // commands is the whole command line; one file per command has the rest.
 type commands struct {
+	Version kong.VersionFlag `help:"Print the version."`
+
 	Demo    demoCommand    `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
 	Serve   serveCommand   `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this program."`
@@ -58,6 +61,7 @@ func run(ctx context.Context, args []string, io console) (code int) {
 		kong.Name("towpath"),
 		kong.Description("Carries Magento invoices into Xero on nothing but Postgres."),
 		kong.Writers(io.out, io.err),
+		kong.Vars{"version": "towpath " + version()},
 		kong.Exit(func(code int) { exited = code; panic(helpShown{}) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
@@ -81,6 +85,21 @@ func run(ctx context.Context, args []string, io console) (code int) {
 		return exitUsage
 	}
 	return exitCode(parsed.Run(ctx, io), io.err)
+}
+
+// version is what the Go toolchain stamped: a release's number, or (devel) with
+// the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return info.Main.Version + " " + setting.Value
+		}
+	}
+	return info.Main.Version
 }
 
 // helpShown unwinds the parser after --help.

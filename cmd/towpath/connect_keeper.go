@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,16 +33,12 @@ func commandConnections(io console, pool *pgxpool.Pool) (connections, error) {
 	if err != nil {
 		return connections{}, err
 	}
-	logger, err := io.logger()
-	if err != nil {
-		return connections{}, err
-	}
-	client, err := riverjobs.NewInserter(pool, logger)
+	op, err := io.operator(pool)
 	if err != nil {
 		return connections{}, err
 	}
 	conns := newConnections(box, private, nil)
-	conns.keeper, err = newKeeper(pool, &riverjobs.Operator{Pool: pool, Client: client, Who: io.who()}, conns, custody.Config{})
+	conns.keeper, err = newKeeper(pool, op, conns, custody.Config{})
 	return conns, err
 }
 
@@ -54,13 +49,7 @@ func (c connections) connectApp(ctx context.Context, io console, pool *pgxpool.P
 	if err != nil {
 		return done, err
 	}
-	binding, err := dbsqlc.New().BindingGet(ctx, pool, id)
-	if err != nil {
-		return done, fmt.Errorf("read binding: %w", err)
-	}
-	if err := refreshReference(ctx, pool, binding, c); err != nil {
-		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
-	}
+	readReference(ctx, io, pool, id)
 	return done, nil
 }
 

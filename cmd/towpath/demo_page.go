@@ -25,6 +25,7 @@ type demoPageConfig struct {
 	Pool         *pgxpool.Pool
 	DashboardURL string // base of /dashboard/sync/{id}
 	Now          func() time.Time
+	Turn         time.Duration // how long an invoice waits for those before it; default demoTurn
 }
 
 // demoPage is the page of `towpath demo`: it looks like the shop's Sales >
@@ -32,14 +33,17 @@ type demoPageConfig struct {
 // every step.
 //
 //	GET  /           the page
-//	POST /raise      kind=…: an invoice at the simulated shop; answers its id
+//	POST /raise      kind=…: an invoice at the simulated shop, in its turn; answers its id
 //	GET  /state      ?invoice=…: the grid, and the way of one invoice; read-only
 //	GET  /xero/{id}  the document in the simulated Xero
 type demoPage struct {
 	cfg     demoPageConfig
 	queries *dbsqlc.Queries
 	page    *template.Template
-	raising sync.Mutex // a fault goes with the invoice that it is meant for
+	twice   sync.Map // ids of the invoices whose webhook was made to arrive twice
+
+	raising  sync.Mutex // a fault goes with the invoice that it is meant for
+	troubled int64      // the last raised invoice if it has a fault coming, else 0
 }
 
 //go:embed demo_page.html demo_page.css demo_page.js
@@ -48,6 +52,9 @@ var demoPageFiles embed.FS
 func newDemoPage(cfg demoPageConfig) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Turn == 0 {
+		cfg.Turn = demoTurn
 	}
 	p := &demoPage{cfg: cfg, queries: dbsqlc.New(), page: template.Must(template.ParseFS(demoPageFiles, "demo_page.html"))}
 	mux := http.NewServeMux()
@@ -134,26 +141,6 @@ func answerJSON(w http.ResponseWriter, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(raw)
-}
-
-// raise is the grid's button. A repeat raises another invoice, as it does in
-// the shop.
-func (p *demoPage) raise(w http.ResponseWriter, r *http.Request) {
-	kind, known := demoKindNamed(r.FormValue("kind"))
-	if !known {
-		http.Error(w, "There is no such kind of invoice.", http.StatusBadRequest)
-		return
-	}
-	p.raising.Lock()
-	defer p.raising.Unlock()
-	if kind.faults != nil {
-		p.cfg.Xero.Inject(kind.faults()...)
-	}
-	if kind.sending != 0 {
-		p.cfg.Shop.InjectSend(kind.sending)
-	}
-	invoice := p.cfg.Shop.RaiseInvoice(kind.cart(len(p.cfg.Shop.Invoices())))
-	answerJSON(w, map[string]int64{"id": invoice.ID})
 }
 
 func invoiceID(r *http.Request) int64 {

@@ -4,10 +4,10 @@
 (() => {
   const soon = 150, idle = 1000;
   const find = (name) => document.querySelector(name);
-  const grid = find("[data-grid]"), journey = find("[data-journey]"), said = find("[data-said]"), trouble = find(".trouble");
+  const grid = find("[data-grid]"), journey = find("[data-journey]"), said = find("[data-said]"), trouble = find(".trouble"), waiting = find("[data-waiting]");
   const more = find("details.more");
   let selected = Number(new URLSearchParams(location.search).get("invoice")) || 0;
-  let last = "", timer = 0, chips = new Map();
+  let last = "", timer = 0, chips = new Map(), refused = false;
 
   const make = (tag, set = {}, ...inside) => {
     const e = document.createElement(tag);
@@ -68,7 +68,7 @@
       const answer = await fetch(`/state?invoice=${asked}`, { cache: "no-store" });
       if (!answer.ok) throw new Error(await answer.text());
       const raw = await answer.text();
-      trouble.hidden = true;
+      if (!refused) trouble.hidden = true;
       const state = JSON.parse(raw);
       if (asked === selected && raw + selected !== last && getSelection().isCollapsed) {
         last = raw + selected;
@@ -92,7 +92,9 @@
   };
 
   const raise = async (kind) => {
-    more.open = false;
+    more.open = refused = false;
+    trouble.hidden = true;
+    const slow = setTimeout(() => { waiting.hidden = false; }, 300);
     try {
       const answer = await fetch("/raise", { method: "POST", body: new URLSearchParams({ kind }) });
       if (!answer.ok) throw new Error(await answer.text());
@@ -100,7 +102,10 @@
     } catch (problem) {
       trouble.textContent = problem instanceof TypeError ? "The demo has ended, or does not answer." : problem.message;
       trouble.hidden = false;
+      refused = !(problem instanceof TypeError); // said until the next button
     }
+    clearTimeout(slow);
+    waiting.hidden = true;
   };
 
   document.addEventListener("click", (event) => {

@@ -46,6 +46,9 @@ func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run 
 			return nil, err
 		}
 		j.Steps = append(j.Steps, steps...)
+		if step, twice := p.secondDelivery(invoice, run.ID); twice {
+			j.Steps = append(j.Steps, step)
+		}
 	}
 	slices.SortStableFunc(j.Steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
 	for i := range j.Steps {

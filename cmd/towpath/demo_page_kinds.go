@@ -19,8 +19,10 @@ type demoKind struct {
 	sending magentosim.SendFault        // for the next webhook
 }
 
-// demoWrite is the call that creates the document. A fault strikes the next one,
-// so an invoice raised before the last one has ended may take its fault.
+// troubled reports whether something is made to go wrong for the invoice.
+func (k demoKind) troubled() bool { return k.faults != nil || k.sending != 0 }
+
+// demoWrite is the call that creates the document.
 const demoWrite = "PUT /Invoices"
 
 const demoRefusal = `{"ErrorNumber":10,"Type":"ValidationException","Message":"A validation exception occurred",` +

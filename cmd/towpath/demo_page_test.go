@@ -117,6 +117,74 @@ func Test_Demo_page_shows_how_each_kind_ends(t *testing.T) {
 	require.Contains(t, reasons(stateOf(t, d.page, "0")), "Email address must be valid", "Xero's own words")
 }
 
+// Buttons pressed as fast as a machine can: each invoice gets the trouble that
+// was meant for it and no other.
+func Test_Demo_page_keeps_faults_with_their_invoices(t *testing.T) {
+	t.Parallel()
+	d := demoUp(t)
+	kinds := []struct{ kind, status, step string }{
+		{"lost", "synced", "Taken up again"}, {"plain", "synced", "Posted"}, {"refused", "failed", "Failed"},
+		{"twice", "synced", "Second delivery: a repeat"}, {"plain", "synced", "Posted"}, {"refused", "failed", "Failed"},
+	}
+	ids := []string{}
+	for _, c := range kinds {
+		code, raw := post(t, d.page+"/raise", url.Values{"kind": {c.kind}}, nil)
+		require.Equal(t, http.StatusOK, code, string(raw))
+		var raised struct {
+			ID json.Number `json:"id"`
+		}
+		require.NoError(t, json.Unmarshal(raw, &raised))
+		ids = append(ids, raised.ID.String())
+	}
+	for i, c := range kinds {
+		state := settledState(t, d, ids[i], c.status)
+		require.Equal(t, c.status, state.Selected.Chip.Status, "%d %s", i, c.kind)
+		steps := map[string]string{}
+		for _, s := range state.Selected.Steps {
+			steps[s.What] = s.More
+		}
+		require.Contains(t, steps, c.step, "%d %s", i, c.kind)
+		if c.kind == "plain" {
+			require.NotContains(t, steps, "Waits", "%d: took another's fault", i)
+		}
+		if c.kind == "twice" {
+			run := state.Selected.RunURL[strings.LastIndex(state.Selected.RunURL, "/")+1:]
+			require.Contains(t, steps[c.step], run)
+		} else {
+			require.NotContains(t, steps, "Second delivery: a repeat")
+		}
+	}
+	var runs int
+	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT count(*) FROM sync_runs").Scan(&runs))
+	require.Len(t, kinds, runs, "one run each")
+}
+
+// Nothing carries the invoices here, so a turn never comes.
+func Test_Demo_page_whose_turn_does_not_come(t *testing.T) {
+	t.Parallel()
+	pool, shop, xero := pgtest.New(t), magentosim.New(magentosim.Config{}), xerosim.New(xerosim.Config{})
+	shop.Connect("5d0bd1a2-0000-4000-8000-000000000001", "key", "http://127.0.0.1:1")
+	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xero, Pool: pool, Turn: 150 * time.Millisecond}))
+	t.Cleanup(server.Close)
+	raise := func(kind string) (int, string) {
+		code, raw := post(t, server.URL+"/raise", url.Values{"kind": {kind}}, nil)
+		return code, string(raw)
+	}
+	code, _ := raise("plain")
+	require.Equal(t, http.StatusOK, code)
+	code, said := raise("refused")
+	require.Equal(t, http.StatusConflict, code)
+	require.Contains(t, said, "Invoice "+shop.Invoices()[0].IncrementID+" is still on its way")
+	code, _ = raise("twice")
+	require.Equal(t, http.StatusConflict, code)
+	require.Len(t, shop.Invoices(), 1, "a refused one is not raised")
+	code, _ = raise("plain")
+	require.Equal(t, http.StatusOK, code, "an ordinary one is")
+	pool.Close()
+	code, _ = raise("lost")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+}
+
 // settledState waits until the chip has the status; for one that stays pending,
 // until the run is held.
 func settledState(t *testing.T, d *demo, invoice, status string) demoState {
@@ -201,6 +269,7 @@ func Test_Demo_page_has_nothing_inline(t *testing.T) {
 		require.NotContains(t, resp.Header.Get("Content-Security-Policy"), "unsafe")
 		if path == "/" {
 			require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+="|<script>`, string(body))
+			require.Contains(t, string(body), "Towpath's dashboard lead to Xero itself")
 			for _, kind := range demoKinds() {
 				require.Contains(t, string(body), `data-raise="`+kind.Name+`"`)
 			}

@@ -71,20 +71,18 @@ func (c policySet) Run(ctx context.Context, console console) error {
 	if err != nil {
 		return wrongUse("--file: %w", err)
 	}
-	logger, err := console.logger()
-	if err != nil {
-		return err
-	}
 	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
-		faults = append(faults, checkReference(binding, parsed)...)
+		if binding.Status == "revoked" {
+			return fmt.Errorf("binding %s is revoked; its settings are of no use any more", binding.ID)
+		}
+		faults = append(faults, c.checkReference(ctx, console, pool, binding, parsed)...)
 		if len(faults) > 0 {
 			return c.refuse(console, binding, faults)
 		}
-		client, err := riverjobs.NewInserter(pool, logger)
+		op, err := console.operator(pool)
 		if err != nil {
 			return err
 		}
-		op := &riverjobs.Operator{Pool: pool, Client: client, Who: console.who()}
 		saved, err := savePolicy(ctx, op, binding, parsed)
 		if err != nil {
 			return err
@@ -118,14 +116,39 @@ func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []poli
 	return errSilent
 }
 
-// checkReference checks the settings against what the provider has told of
-// itself; what it has not told cannot be checked.
-func checkReference(binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
-	var ref provider.Reference
-	if binding.Reference == nil || json.Unmarshal(binding.Reference, &ref) != nil {
+// checkReference checks the settings against what the provider tells of itself.
+// What is stored may be a day old, so before something is refused for it the
+// provider is asked anew. What it does not tell cannot be checked, and that is
+// said.
+func (c policySet) checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
+	ref, known := referenceOf(binding)
+	if faults := policy.Check(p, ref, binding.Wire); known && len(faults) == 0 {
+		return nil
+	}
+	conns, err := commandConnections(console, pool)
+	if err == nil {
+		err = refreshReference(ctx, pool, binding, conns)
+	}
+	if err == nil {
+		binding, err = dbsqlc.New().BindingGet(ctx, pool, binding.ID)
+	}
+	if err != nil {
+		fmt.Fprintf(console.err, "towpath: the provider could not be asked for its accounts and tax rates now (%v)\n", err)
+	}
+	if ref, known = referenceOf(binding); !known {
+		fmt.Fprintln(console.err, "towpath: they are not known, so no account, tax type, theme or tracking option was checked")
 		return nil
 	}
 	return policy.Check(p, ref, binding.Wire)
+}
+
+// referenceOf is what is stored of the provider's reference data.
+func referenceOf(binding dbsqlc.Binding) (provider.Reference, bool) {
+	var ref provider.Reference
+	if binding.Reference == nil || json.Unmarshal(binding.Reference, &ref) != nil {
+		return provider.Reference{}, false
+	}
+	return ref, true
 }
 
 // savePolicy stores a new version, makes it the binding's and releases the held

@@ -390,16 +390,12 @@ func (d runDone) String() string {
 func eachRun(ctx context.Context, io console, db database, asJSON bool,
 	choose func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error), act func(*riverjobs.Operator, uuid.UUID) (string, error),
 ) error {
-	logger, err := io.logger()
-	if err != nil {
-		return err
-	}
 	pool, err := db.open(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	client, err := riverjobs.NewInserter(pool, logger)
+	op, err := io.operator(pool)
 	if err != nil {
 		return err
 	}
@@ -407,7 +403,6 @@ func eachRun(ctx context.Context, io console, db database, asJSON bool,
 	if err != nil {
 		return err
 	}
-	op := &riverjobs.Operator{Pool: pool, Client: client, Who: io.who()}
 	done := []runDone{}
 	failed := false
 	for _, id := range ids {

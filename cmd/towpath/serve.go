@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,10 +19,12 @@ import (
 
 	"towpath/pkg/custody"
 	"towpath/pkg/dashboard"
+	"towpath/pkg/dbsqlc"
 	"towpath/pkg/ingress"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
 	"towpath/pkg/pgdb"
+	"towpath/pkg/secret"
 	"towpath/riverjobs"
 )
 
@@ -35,6 +38,13 @@ type serveCommand struct {
 	MetricsPerTenant bool     `name:"metrics-per-tenant" help:"Also count by tenant: one series each."`
 }
 
+// Help names what the flags do not.
+func (serveCommand) Help() string {
+	return `Also read from the environment: TOWPATH_SECRET_KEY (needed; 32 bytes in base64, openssl rand -base64 32),
+TOWPATH_ADMIN_PASSWORD (the dashboard's; without it the dashboard answers to this machine only),
+TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.`
+}
+
 // Run serves until the process is told to stop, then stops in reverse order.
 func (s serveCommand) Run(ctx context.Context, io console) error {
 	cfg, err := s.config(io)
@@ -45,7 +55,8 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	cfg.Logger.InfoContext(ctx, "towpath serves", "address", "http://"+server.addr)
+	cfg.Logger.InfoContext(ctx, "towpath serves", "address", "http://"+server.addr, "base_url", cfg.BaseURL, "roles", strings.Join(s.Roles, ","),
+		"version", version())
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -96,6 +107,9 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.schema(ctx, db.web); err != nil {
+		return err
+	}
+	if err := s.checkKey(ctx, db.web); err != nil {
 		return err
 	}
 	registry := prometheus.NewRegistry()
@@ -166,6 +180,21 @@ func (s *server) schema(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 	if n := len(status.Pending()); n > 0 {
 		return fmt.Errorf("%d migrations are pending: run \"towpath migrate up\", or serve with --migrate", n)
+	}
+	return nil
+}
+
+// checkKey refuses to start with a key that does not open what is stored: every
+// webhook and every job would fail for it.
+func (s *server) checkKey(ctx context.Context, pool *pgxpool.Pool) error {
+	tenants, err := dbsqlc.New().TenantList(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("read tenants: %w", err)
+	}
+	for _, tenant := range tenants {
+		if _, err := s.cfg.Box.Open(tenant.ApiKeySealed, secret.Place(secret.TenantAPIKey, tenant.ID.String())); err != nil {
+			return fmt.Errorf("open the key of tenant %s: %w; give the TOWPATH_SECRET_KEY that it was sealed with (both keys while they are rotated)", tenant.ID, err)
+		}
 	}
 	return nil
 }

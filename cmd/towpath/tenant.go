@@ -18,6 +18,8 @@ import (
 type tenantCommand struct {
 	Create tenantCreate `cmd:"" help:"Add a shop with a key of its own."`
 	List   tenantList   `cmd:"" help:"List the shops."`
+
+	RotateKey tenantRotateKey `cmd:"" name:"rotate-key" help:"Give a shop another key; its held runs look again at once."`
 }
 
 type tenantCreate struct {

@@ -3,7 +3,6 @@ package dashboard
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"towpath/pkg/dbsqlc"
@@ -75,23 +74,11 @@ func rulesOf(decision []byte) []rule {
 }
 
 // document is what the page shows of a posted document before it is unfolded.
-// Amounts are shown as they are stored, digit for digit.
 type document struct {
 	Number, Currency                    string
 	SubTotal, TotalTax, Total, Rounding amount
 	Notes                               []string
 }
-
-type amount string
-
-// UnmarshalJSON takes a number or a string of one.
-func (a *amount) UnmarshalJSON(raw []byte) error {
-	*a = amount(strings.Trim(string(raw), `"`))
-	return nil
-}
-
-// IsZero reports whether there is nothing to show.
-func (a amount) IsZero() bool { return strings.Trim(string(a), "-0.") == "" }
 
 func documentOf(raw []byte) document {
 	var d struct {

@@ -42,6 +42,7 @@ type listRow struct {
 	Status           string
 	Sentence         string
 	Message          string // the other side's words
+	Differs          *differs
 	ErrorCode        string
 	ErrorAddress     string
 	NextAttemptAt    *time.Time
@@ -139,10 +140,12 @@ func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
 		Now: now, EntityType: run.EntityType, Provider: run.Provider, Status: run.Status, Stage: run.Stage,
 		NextAttemptAt: run.NextAttemptAt, PausedUntil: run.PausedUntil, HoldReason: run.HoldReason, SkipReason: run.SkipReason,
 		ErrorCode: run.ErrorCode, ShopTold: run.ShopTold, // the reference has a column of its own
+		Differs: differsOf(run.Variance),
 	}
 	row := listRow{
 		ID: run.ID, Title: title(run.EntityType, run.MagentoEntityID, []byte(run.Body)), Happened: happened(run.Event),
-		Tenant: run.Tenant, Status: run.Status, Sentence: words.sentence(), Message: text(run.ErrorMessage),
+		Tenant: run.Tenant, Status: run.Status, Sentence: words.sentence(), Differs: words.Differs,
+		Message:   listMessage(run.Status, text(run.ErrorMessage), run.ErrorDetail),
 		ErrorCode: text(run.ErrorCode), NextAttemptAt: run.NextAttemptAt, Attempt: run.Attempt,
 		Reference: text(run.ProviderReference), Link: safeLink(run.ProviderUrl), ReceivedAt: run.ReceivedAt,
 	}

@@ -33,7 +33,8 @@ type runPage struct {
 	Document          document
 	ShopTotal         *shopTotal
 	JSON              []jsonPart
-	Variance          string
+	Differs           *differs
+	Paused            *time.Time // until when; nil once that is over
 }
 
 // aheadRow is a run of the same document that comes first.
@@ -103,11 +104,11 @@ func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncR
 		DashboardRunGetRow: row, Heading: title(run.EntityType, run.MagentoEntityID, run.Body), Happened: happened(run.Event),
 		Ledger: ledgerName(row.Provider), Link: safeLink(run.ProviderUrl), ShopAddress: safeLink(&row.MagentoUrl),
 		Rules: rulesOf(run.Decision), Document: documentOf(run.Document),
-		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Variance: pretty(run.Variance),
+		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Differs: differsOf(run.Variance),
 	}
 	page.frame = frame{Title: page.Heading, Now: d.cfg.Now(), Refresh: d.cfg.Refresh}
 	words := factsOf(page.Now, row)
-	page.Sentence = words.sentence()
+	page.Sentence, page.Paused = words.sentence(), words.pause()
 	if d.cfg.Retry != nil {
 		page.Retry = words.retryLabel()
 	}
@@ -130,6 +131,7 @@ func factsOf(now time.Time, row dbsqlc.DashboardRunGetRow) facts {
 		Now: now, EntityType: run.EntityType, Provider: row.Provider, Status: run.Status, Stage: run.Stage,
 		NextAttemptAt: run.NextAttemptAt, PausedUntil: row.PausedUntil, HoldReason: run.HoldReason, SkipReason: run.SkipReason,
 		ErrorCode: run.ErrorCode, ShopTold: run.ShopTold, Reference: run.ProviderReference,
+		Differs: differsOf(run.Variance),
 	}
 }
 

@@ -20,6 +20,7 @@ type facts struct {
 	HoldReason, SkipReason, ErrorCode *string
 	ShopTold                          *string
 	Reference                         *string
+	Differs                           *differs
 }
 
 // sentence says where the run stands, without a full stop.
@@ -48,7 +49,7 @@ func (f facts) sentence() string {
 
 func (f facts) queued() string {
 	switch {
-	case f.Stage == "post" && f.PausedUntil != nil && f.PausedUntil.After(f.Now):
+	case f.Stage == "post" && f.pause() != nil:
 		return f.ledger() + " asked for a pause; every run of this connection waits"
 	case f.Stage == "post" && f.waits():
 		return "Waits to try " + f.ledger() + " again"
@@ -60,6 +61,14 @@ func (f facts) queued() string {
 	return "Waits for a worker to read the " + f.document() + " from the shop"
 }
 
+// pause is until when the ledger asked to be left alone; nil where that is over.
+func (f facts) pause() *time.Time {
+	if f.PausedUntil == nil || !f.PausedUntil.After(f.Now) {
+		return nil
+	}
+	return f.PausedUntil
+}
+
 // waits reports whether the next attempt has a time that is still to come.
 func (f facts) waits() bool { return f.NextAttemptAt != nil && f.NextAttemptAt.After(f.Now) }
 
@@ -67,6 +76,9 @@ func (f facts) done() string {
 	said := "In " + f.ledger()
 	if f.Reference != nil && *f.Reference != "" {
 		said += " as " + *f.Reference
+	}
+	if f.Differs != nil {
+		said += ", with other sums than were sent (" + f.Differs.words(f.ledger()) + ")"
 	}
 	return said + f.shop()
 }

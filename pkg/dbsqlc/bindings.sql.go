@@ -216,6 +216,29 @@ func (q *Queries) BindingRevoke(ctx context.Context, db DBTX, id uuid.UUID) (int
 	return result.RowsAffected(), nil
 }
 
+const bindingSetAddress = `-- name: BindingSetAddress :execrows
+UPDATE bindings
+SET api_url = coalesce($1, api_url), org_id = coalesce($2, org_id),
+    reference = NULL, reference_at = NULL, reference_tried_at = NULL
+WHERE id = $3
+    AND status <> 'revoked'
+`
+
+type BindingSetAddressParams struct {
+	ApiUrl *string
+	OrgID  *string
+	ID     uuid.UUID
+}
+
+// Another address or organisation: what was read of the old one is forgotten.
+func (q *Queries) BindingSetAddress(ctx context.Context, db DBTX, arg BindingSetAddressParams) (int64, error) {
+	result, err := db.Exec(ctx, bindingSetAddress, arg.ApiUrl, arg.OrgID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const bindingSetPolicyVersion = `-- name: BindingSetPolicyVersion :exec
 UPDATE bindings
 SET policy_version = $1

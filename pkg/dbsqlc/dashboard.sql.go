@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -229,7 +230,8 @@ const dashboardRunList = `-- name: DashboardRunList :many
 SELECT run.id, tenant.name AS tenant, binding.provider, binding.status AS binding_status, binding.paused_until,
     run.event, run.entity_type, run.magento_entity_id, run.status, run.stage, run.attempt, run.next_attempt_at,
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference, run.provider_url,
-    run.shop_told, run.received_at, run.finished_at, run.told_at,
+    run.shop_told, run.received_at, run.finished_at, run.told_at, run.variance,
+    coalesce(left(run.error_detail, 2000), '')::text AS error_detail,
     CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
@@ -278,6 +280,8 @@ type DashboardRunListRow struct {
 	ReceivedAt        time.Time
 	FinishedAt        *time.Time
 	ToldAt            *time.Time
+	Variance          json.RawMessage
+	ErrorDetail       string
 	Body              string
 }
 
@@ -325,6 +329,8 @@ func (q *Queries) DashboardRunList(ctx context.Context, db DBTX, arg DashboardRu
 			&i.ReceivedAt,
 			&i.FinishedAt,
 			&i.ToldAt,
+			&i.Variance,
+			&i.ErrorDetail,
 			&i.Body,
 		); err != nil {
 			return nil, err

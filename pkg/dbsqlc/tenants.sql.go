@@ -107,3 +107,23 @@ func (q *Queries) TenantSetConnection(ctx context.Context, db DBTX, arg TenantSe
 	}
 	return result.RowsAffected(), nil
 }
+
+const tenantSetKey = `-- name: TenantSetKey :execrows
+UPDATE tenants
+SET api_key_sealed = $1, connection_status = 'active'
+WHERE id = $2
+`
+
+type TenantSetKeyParams struct {
+	ApiKeySealed []byte
+	ID           uuid.UUID
+}
+
+// Old key out, new key in.
+func (q *Queries) TenantSetKey(ctx context.Context, db DBTX, arg TenantSetKeyParams) (int64, error) {
+	result, err := db.Exec(ctx, tenantSetKey, arg.ApiKeySealed, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

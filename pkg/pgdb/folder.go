@@ -62,8 +62,16 @@ type watcher struct {
 	pipe  *os.File
 }
 
+// watchScript asks a server to quit. A negative process id is that of a program
+// which initdb runs: initdb was told by the kernel, so this one ends by itself,
+// and its files stay until it has.
 const watchScript = `read -r _
-pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid"
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+tries=0
+case $pid in
+-*) while kill -0 "${pid#-}" 2>/dev/null && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done ;;
+?*) kill -QUIT "$pid" ;;
+esac
 tries=0
 until rm -rf "$1" 2>/dev/null || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.1; done`
 

@@ -53,6 +53,7 @@ const (
 	maxSocket   = 100 // bytes of a socket's path; systems allow 104 to 108
 	startTime   = 60 * time.Second
 	quitTime    = 10 * time.Second // Postgres itself kills its processes after 5 s
+	groupTime   = 3 * time.Second  // for what initdb leaves running when it is killed
 	cleanupTime = 10 * time.Second
 )
 
@@ -173,6 +174,11 @@ func (p *Private) quit() {
 
 // initdb makes the cluster. Access is by the folder's permissions: whoever can
 // reach the socket is trusted.
+//
+// Where ctx ends before it is done, initdb alone is asked to end. It does so
+// after the step in hand, with the server program of that step ended in good
+// order: killed, or with its files removed under it, that program would leave
+// its shared memory segment behind for good.
 func (p *Private) initdb(ctx context.Context, binDir string, opts Options) error {
 	args := []string{"-D", p.dataDir(), "-U", superuser, "--auth=trust", "--encoding=UTF8", "--locale=C"}
 	if opts.NoSync {
@@ -185,12 +191,15 @@ func (p *Private) initdb(ctx context.Context, binDir string, opts Options) error
 	defer out.Close()
 	cmd := p.command(ctx, filepath.Join(binDir, "initdb"), args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	dieWithParent(cmd.SysProcAttr, syscall.SIGKILL)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = quitTime // then it is killed
+	dieWithParent(cmd.SysProcAttr, syscall.SIGTERM)
 	exited, err := startPinned(cmd)
 	if err != nil {
 		return fmt.Errorf("run initdb: %w", err)
 	}
 	<-exited
+	waitGroup(cmd.Process.Pid, groupTime)
 	if ctx.Err() != nil {
 		return fmt.Errorf("run initdb: %w", ctx.Err())
 	}
@@ -206,6 +215,7 @@ func (p *Private) serve(binDir string, opts Options) error {
 		"unix_socket_directories=" + p.socketDir(),
 		"max_connections=" + strconv.Itoa(opts.MaxConnections),
 		"timezone=UTC",
+		"dynamic_shared_memory_type=mmap", // in the folder, and so gone with it even if the server is killed
 	}
 	if opts.NoSync {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")

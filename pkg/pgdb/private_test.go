@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -110,6 +112,69 @@ func TestStartPrivate(t *testing.T) {
 		requireEmpty(t, dir)
 	})
 
+	t.Run("Cancelled_initdb_ends_what_it_runs_before_its_files_go", func(t *testing.T) {
+		t.Parallel()
+		dir, bin := root(t), root(t)
+		require.NoError(t, os.Chmod(bin, 0o777)) // the stand-ins write as the server's user
+		// Like the true one: a signal takes effect after the step in hand, and
+		// the program of that step must find its files until its end.
+		script := `#!/bin/sh
+said=` + bin + `
+trap 'ended=yes' TERM
+ended=no
+( trap '' TERM; touch "$2/used" "$said/runs"; while [ ! -e "$said/cancelled" ]; do sleep 0.01; done; sleep 0.2
+  rm "$2/used" && echo in good order >"$said/child" ) &
+child=$!
+until wait $child; [ -e "$said/child" ] || [ ! -e "$2/used" ]; do :; done
+echo $ended >"$said/told"
+exit 1
+`
+		for _, program := range []string{"initdb", "postgres"} {
+			require.NoError(t, os.WriteFile(filepath.Join(bin, program), []byte(script), 0o755))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := pgdb.StartPrivate(ctx, pgdb.Options{BinDir: bin, DataRoot: dir})
+			done <- err
+		}()
+		require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(bin, "runs")); return err == nil }, patience, tick)
+		cancel()
+		require.NoError(t, os.WriteFile(filepath.Join(bin, "cancelled"), nil, 0o644))
+		require.ErrorIs(t, <-done, context.Canceled)
+		for name, want := range map[string]string{"child": "in good order\n", "told": "yes\n"} {
+			said, err := os.ReadFile(filepath.Join(bin, name))
+			require.NoError(t, err)
+			require.Equal(t, want, string(said))
+		}
+		requireEmpty(t, dir)
+	})
+
+	t.Run("Cancelled_start_leaves_no_shared_memory", func(t *testing.T) {
+		t.Parallel()
+		if _, err := os.Stat("/dev/shm"); err != nil {
+			t.Skip("the system does not show its shared memory")
+		}
+		dir := root(t)
+		ours := watchSegments(t, dir)
+		for after := 50 * time.Millisecond; after < time.Second; after += 150 * time.Millisecond {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			server, err := pgdb.StartPrivate(ctx, pgdb.Options{BinDir: os.Getenv("PGBIN"), DataRoot: dir})
+			cancel()
+			if err == nil {
+				require.NoError(t, server.Stop())
+			} else {
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			}
+			requireEmpty(t, dir)
+		}
+		seen := ours()
+		require.NotEmpty(t, seen, "no program of ours was seen with a segment")
+		for segment := range seen {
+			require.NoFileExists(t, segment)
+		}
+	})
+
 	t.Run("Broken_programs_are_reported_with_their_own_words", func(t *testing.T) {
 		t.Parallel()
 		dir, bin := root(t), root(t)
@@ -127,6 +192,45 @@ func TestStartPrivate(t *testing.T) {
 		_, err := pgdb.StartPrivate(t.Context(), pgdb.Options{MaxConnections: 3})
 		require.ErrorContains(t, err, "max connections 3")
 	})
+}
+
+// watchSegments notes the shared memory segments that processes working below
+// root have; servers of others make and leave theirs at the same time.
+func watchSegments(t *testing.T, root string) func() map[string]bool {
+	t.Helper()
+	seen, end, ended := map[string]bool{}, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		again := time.NewTicker(5 * time.Millisecond)
+		defer again.Stop()
+		for {
+			noteSegments(root, seen)
+			select {
+			case <-again.C:
+			case <-end:
+				return
+			}
+		}
+	}()
+	stop := sync.OnceFunc(func() { close(end); <-ended })
+	t.Cleanup(stop)
+	return func() map[string]bool { stop(); return seen }
+}
+
+var segmentName = regexp.MustCompile(`/dev/shm/PostgreSQL\.\d+`)
+
+func noteSegments(root string, seen map[string]bool) {
+	entries, _ := os.ReadDir("/proc") // a process that ends while it is looked at has nothing to note
+	for _, entry := range entries {
+		process := filepath.Join("/proc", entry.Name())
+		if cwd, err := os.Readlink(filepath.Join(process, "cwd")); err != nil || !strings.HasPrefix(cwd, root) {
+			continue
+		}
+		maps, _ := os.ReadFile(filepath.Join(process, "maps"))
+		for _, name := range segmentName.FindAll(maps, -1) {
+			seen[string(name)] = true
+		}
+	}
 }
 
 func TestStop(t *testing.T) {

@@ -88,6 +88,22 @@ func startPinned(cmd *exec.Cmd) (<-chan struct{}, error) {
 	return exited, nil
 }
 
+// waitGroup waits until no process of a group is left, at most for the time
+// given: what the program that led the group left running ends by itself, since
+// nobody speaks to it any more.
+func waitGroup(leader int, atMost time.Duration) {
+	again, end := time.NewTicker(5*time.Millisecond), time.After(atMost)
+	defer again.Stop()
+	for syscall.Kill(-leader, 0) == nil {
+		select {
+		case <-again.C:
+		case <-end:
+			_ = syscall.Kill(-leader, syscall.SIGKILL) // its files are removed next
+			return
+		}
+	}
+}
+
 // waitReady returns when the server answers a connection.
 func (p *Private) waitReady(ctx context.Context) error {
 	again := time.NewTicker(10 * time.Millisecond)

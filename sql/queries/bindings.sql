@@ -68,3 +68,11 @@ UPDATE bindings
 SET reference_tried_at = clock_timestamp()
 WHERE id = @id
     AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - interval '30 seconds');
+
+-- Another address or organisation: what was read of the old one is forgotten.
+-- name: BindingSetAddress :execrows
+UPDATE bindings
+SET api_url = coalesce(sqlc.narg('api_url'), api_url), org_id = coalesce(sqlc.narg('org_id'), org_id),
+    reference = NULL, reference_at = NULL, reference_tried_at = NULL
+WHERE id = @id
+    AND status <> 'revoked';

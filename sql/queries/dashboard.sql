@@ -5,7 +5,8 @@
 SELECT run.id, tenant.name AS tenant, binding.provider, binding.status AS binding_status, binding.paused_until,
     run.event, run.entity_type, run.magento_entity_id, run.status, run.stage, run.attempt, run.next_attempt_at,
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference, run.provider_url,
-    run.shop_told, run.received_at, run.finished_at, run.told_at,
+    run.shop_told, run.received_at, run.finished_at, run.told_at, run.variance,
+    coalesce(left(run.error_detail, 2000), '')::text AS error_detail,
     CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id

@@ -17,3 +17,9 @@ UPDATE tenants
 SET connection_status = @connection_status
 WHERE id = @id
     AND connection_status <> @connection_status;
+
+-- Old key out, new key in.
+-- name: TenantSetKey :execrows
+UPDATE tenants
+SET api_key_sealed = @api_key_sealed, connection_status = 'active'
+WHERE id = @id;

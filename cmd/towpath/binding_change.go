@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/outbound"
+)
+
+type bindingChange struct {
+	database
+	printed
+	ID     string `arg:"" help:"The binding's id."`
+	APIURL string `name:"api-url" placeholder:"URL" help:"Where the provider answers."`
+	OrgID  string `name:"org-id" placeholder:"UUID" help:"The organisation. What was synced to another one stays known there, and is not looked for here."`
+}
+
+// Run changes the address in one transaction with the release of held runs, so
+// that a mistake is mended without revoking the binding: while a tenant has no
+// binding, its shop buries every event.
+func (c bindingChange) Run(ctx context.Context, io console) error {
+	if c.APIURL == "" && c.OrgID == "" {
+		return wrongUse("name what to change: --api-url or --org-id")
+	}
+	if c.OrgID != "" {
+		if _, err := uuid.Parse(c.OrgID); err != nil {
+			return wrongUse("--org-id is %q; use a UUID", c.OrgID)
+		}
+	}
+	if c.APIURL != "" {
+		private, err := io.allowPrivate()
+		if err != nil {
+			return err
+		}
+		if err := outbound.CheckURL(c.APIURL, private); err != nil {
+			return wrongUse("--api-url: %w", err)
+		}
+	}
+	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		op, err := io.operator(pool)
+		if err != nil {
+			return err
+		}
+		released := 0
+		err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			n, err := dbsqlc.New().BindingSetAddress(ctx, tx, dbsqlc.BindingSetAddressParams{
+				ID: binding.ID, ApiUrl: optional(c.APIURL), OrgID: optional(c.OrgID),
+			})
+			if err != nil {
+				return fmt.Errorf("change binding: %w", err)
+			}
+			if n == 0 {
+				return fmt.Errorf("binding %s is revoked; create another (see: towpath binding create --help)", binding.ID)
+			}
+			released, err = op.ReleaseHeld(ctx, tx, binding.ID, binding.PolicyVersion)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		readReference(ctx, io, pool, binding.ID)
+		if c.JSON {
+			return printBinding(ctx, io, pool, binding.ID)
+		}
+		fmt.Fprintf(io.out, "binding %s changed; held runs that look again: %d\n", binding.ID, released)
+		return nil
+	})
+}
