@@ -61,8 +61,8 @@ func rules() map[string]rule {
 		},
 		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
-			code:  []string{"pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/syncrun"},
-			tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/ledgerv2", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
+			code:  []string{"pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
+			tests: []string{"pkg/outbound", "pkg/provider/ledgerv2", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
 		},
 
 		// What only tests stand on, and the simulated servers.

@@ -11,15 +11,22 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 )
 
 // lockClass marks the advisory locks of worker processes; schema.sql's
-// towpath_process_lives knows the same number.
+// towpath_process_dead knows the same number.
 const lockClass = 844321
 
-// orphanGrace is how old an attempt must be before its process's missing lock
-// counts: a process whose lock connection broke is taking it again meanwhile.
-const orphanGrace = 4 * time.Second
+// When a process counts as dead: orphanGrace after its last beat if its lock is
+// gone too (one whose lock connection broke is taking it again meanwhile),
+// frozenAfter its last beat even if the lock is still there (its host is frozen
+// or cut off), and longestCall for writes that a ledger might take twice.
+const (
+	orphanGrace = 4 * time.Second
+	frozenAfter = time.Minute
+	longestCall = 45 * time.Second
+)
 
 const livenessInterval = time.Second
 
@@ -55,11 +62,15 @@ func (p *Process) Alive() bool {
 // Join registers this process and takes its lock.
 func Join(ctx context.Context, url string, logger *slog.Logger) (*Process, error) {
 	p := &Process{ID: newClientID(), url: url, logger: logger}
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := pgdb.Connect(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("connect for the process lock: %w", err)
 	}
 	p.conn = conn
+	if err := checkClock(ctx, conn); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
 	p.number, err = dbsqlc.New().WorkerProcessInsert(ctx, conn, p.ID)
 	if err != nil {
 		return nil, fmt.Errorf("register process: %w", err)
@@ -69,6 +80,22 @@ func Join(ctx context.Context, url string, logger *slog.Logger) (*Process, error
 	}
 	p.seen(time.Now())
 	return p, nil
+}
+
+// mostSkew is how far this machine's clock may be from the database's: River
+// schedules retries by the one and takes jobs by the other.
+const mostSkew = time.Minute
+
+// checkClock refuses to work with a clock that is far off.
+func checkClock(ctx context.Context, conn *pgx.Conn) error {
+	var theirs time.Time
+	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&theirs); err != nil {
+		return fmt.Errorf("ask the database's clock: %w", err)
+	}
+	if skew := time.Since(theirs.Round(0)); skew.Abs() > mostSkew {
+		return fmt.Errorf("this machine's clock is %s off the database's; set it first", skew.Round(time.Second))
+	}
+	return nil
 }
 
 // seen notes that the lock was held at a time.
@@ -106,6 +133,10 @@ func (p *Process) close() {
 	_ = p.conn.Close(ctx) // the lock goes with the connection, closed well or not
 }
 
+func interval(d time.Duration) pgtype.Interval {
+	return pgtype.Interval{Microseconds: d.Microseconds(), Valid: true}
+}
+
 // beat takes the lock again where its connection broke, and gives back what
 // dead processes left.
 func (p *Process) beat(ctx context.Context) error {
@@ -113,7 +144,7 @@ func (p *Process) beat(ctx context.Context) error {
 	defer cancel()
 	began := time.Now()
 	if p.conn.IsClosed() {
-		conn, err := pgx.Connect(ctx, p.url)
+		conn, err := pgdb.Connect(ctx, p.url)
 		if err != nil {
 			return fmt.Errorf("connect again: %w", err)
 		}
@@ -122,8 +153,13 @@ func (p *Process) beat(ctx context.Context) error {
 			return err
 		}
 	}
-	grace := pgtype.Interval{Microseconds: orphanGrace.Microseconds(), Valid: true}
-	given, err := dbsqlc.New().QueueGiveBackOrphans(ctx, p.conn, grace)
+	queries := dbsqlc.New()
+	if err := queries.WorkerProcessBeat(ctx, p.conn, p.number); err != nil {
+		return fmt.Errorf("beat: %w", err)
+	}
+	given, err := queries.QueueGiveBackOrphans(ctx, p.conn, dbsqlc.QueueGiveBackOrphansParams{
+		Grace: interval(orphanGrace), Frozen: interval(frozenAfter), LongestCall: interval(longestCall),
+	})
 	if err != nil {
 		return fmt.Errorf("give back orphans: %w", err)
 	}

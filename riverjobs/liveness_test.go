@@ -41,7 +41,7 @@ func Test_A_process(t *testing.T) {
 		require.NoError(t, err)
 		defer pool.Close()
 		var lives bool
-		require.NoError(t, pool.QueryRow(t.Context(), "SELECT bool_and(towpath_process_lives(lock_number)) FROM worker_processes").Scan(&lives))
+		require.NoError(t, pool.QueryRow(t.Context(), "SELECT bool_and(NOT towpath_process_dead(p, '4 s', '1 min')) FROM worker_processes AS p").Scan(&lives))
 		require.True(t, lives)
 	})
 }

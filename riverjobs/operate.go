@@ -79,6 +79,9 @@ func (o *Operator) goOn(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, jobs
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)
 	}
+	if err := dbsqlc.New().BindingClearPause(ctx, tx, binding.ID); err != nil {
+		return fmt.Errorf("lift the pause: %w", err)
+	}
 	return o.release(ctx, tx, binding.PolicyVersion, jobs)
 }
 

@@ -54,7 +54,13 @@ func (w *postInvoice) post(ctx context.Context, job *river.Job[PostInvoiceArgs],
 	if err != nil {
 		return err
 	}
-	if decision := policy.Decide(inv, pol); decision.Action == policy.Skip {
+	number, err := w.mayExistAs(ctx, run)
+	if err != nil {
+		return err
+	}
+	if number != "" {
+		pol = policy.WithNumber(inv, pol, number)
+	} else if decision := policy.Decide(inv, pol); decision.Action == policy.Skip {
 		return w.skip(ctx, job, run, decision) // the settings changed while it was held
 	}
 	known, err := w.knownInvoice(ctx, run)
@@ -69,6 +75,21 @@ func (w *postInvoice) post(ctx context.Context, job *river.Job[PostInvoiceArgs],
 		return err
 	}
 	return w.finish(ctx, job, run, doc, posted)
+}
+
+// mayExistAs is the number under which an earlier attempt may have written the
+// document, empty where none may. As long as that is open the document keeps this
+// number and is not left out, whatever the settings say now: else a new prefix
+// would look for another number, find nothing and write a second document.
+func (w *postInvoice) mayExistAs(ctx context.Context, run work) (string, error) {
+	number, err := w.queries.ProviderIntentNumber(ctx, w.Pool, run.SyncRun.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read intents of run %s: %w", run.SyncRun.ID, err)
+	}
+	return number, nil
 }
 
 // write makes sure of the contact, then of the document.
@@ -195,7 +216,23 @@ func (w *postInvoice) answered(ctx context.Context, taken syncrun.Taken, cause e
 	if f.Kind == provider.Unknown && !f.Answered {
 		return cause
 	}
-	return errors.Join(cause, taken.Answered(context.WithoutCancel(ctx), w.Pool, f.Kind != provider.Unknown))
+	return errors.Join(cause, taken.Answered(context.WithoutCancel(ctx), w.Pool, syncrun.Answer{
+		Settled: f.Kind != provider.Unknown, Certain: certain(taken, f),
+	}))
+}
+
+// certain reports whether a failure says that nothing was written, by this try
+// or an earlier one. Refused and Held are the provider's judgement of the very
+// document. Any other answer to an uncertain try may be one to its look-up, and
+// then says nothing of what the earlier try did.
+func certain(taken syncrun.Taken, f *provider.Failure) bool {
+	switch f.Kind {
+	case provider.Refused, provider.Held:
+		return true
+	case provider.Auth, provider.RateLimited:
+		return !taken.Uncertain
+	}
+	return false
 }
 
 // finish is T4.
@@ -221,6 +258,10 @@ func (w *postInvoice) finish(ctx context.Context, job *river.Job[PostInvoiceArgs
 			Xref: xref, Document: record, Variance: difference, Why: story(posted),
 		}})
 	})
+	if errors.Is(err, syncrun.ErrOthersDocument) {
+		return &provider.Failure{Kind: provider.Held, Code: provider.CodeValidation, Reason: "number_taken", Err: err,
+			Message: "document " + posted.Number + " is another invoice's of this shop already; give its invoices numbers of their own"}
+	}
 	if err != nil {
 		return err
 	}

@@ -180,6 +180,9 @@ func (b *bundle) terminateLock(t *testing.T, process string) {
 
 func (b *bundle) lives(t *testing.T, process string) (lives bool) {
 	t.Helper()
-	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT towpath_process_lives(lock_number) FROM worker_processes WHERE client_id = $1", process).Scan(&lives))
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_locks AS l
+		WHERE l.locktype = 'advisory' AND l.classid = 844321 AND l.objid = p.lock_number::oid
+			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+		FROM worker_processes AS p WHERE client_id = $1`, process).Scan(&lives))
 	return lives
 }

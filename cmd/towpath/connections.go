@@ -21,15 +21,20 @@ import (
 // place where a sealed secret is opened.
 type connections struct {
 	box     *secret.Box
-	http    *http.Client
+	http    *http.Client // to providers
+	shops   *http.Client
 	now     func() time.Time
 	metrics *metrics.Metrics // may be nil: a command counts nothing
 	keeper  *custody.Keeper  // of the tokens of apps; nil where no call is made
 }
 
 func newConnections(box *secret.Box, allowPrivate bool, m *metrics.Metrics) connections {
-	client := outbound.New(outbound.Config{AllowPrivate: allowPrivate})
-	return connections{box: box, http: client, now: time.Now, metrics: m}
+	return connections{
+		box: box, now: time.Now, metrics: m,
+		http: outbound.New(outbound.Config{AllowPrivate: allowPrivate}),
+		// A shop answers within a second; one that trickles must not keep a worker long.
+		shops: outbound.New(outbound.Config{AllowPrivate: allowPrivate, HeaderTimeout: 12 * time.Second, Timeout: 15 * time.Second}),
+	}
 }
 
 // shop makes the client of a tenant's shop.
@@ -38,7 +43,7 @@ func (c connections) shop(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the key of tenant %s: %w", tenant.ID, err)
 	}
-	cfg := magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(key), HTTP: c.http, Now: c.now}
+	cfg := magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(key), HTTP: c.shops, Now: c.now}
 	if c.metrics != nil {
 		cfg.Observe = c.metrics.ShopRequest
 	}

@@ -29,7 +29,7 @@ func pair(ctx context.Context, pool *pgxpool.Pool, conns connections, p pairing)
 	if err != nil {
 		return tenant, fmt.Errorf("store tenant: %w", err)
 	}
-	shop, err := magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: key, HTTP: conns.http, Now: conns.now})
+	shop, err := magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: key, HTTP: conns.shops, Now: conns.now})
 	if err != nil {
 		return tenant, err
 	}

@@ -72,10 +72,11 @@ func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
 			"a_run_without_a_job": another("status, stage, river_job_id, finished_at, shop_told, magento_entity_id, dedupe_key",
 				"'queued', 'fetch', 99, NULL, NULL, 43, 'invoice.created:43'"),
 		},
-		"told":                {"an_end_untold": `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`},
-		"one_document":        {"two_invoices_one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'")},
-		"one_run_per_invoice": {"two_runs_one_invoice": another("dedupe_key", "'another key'")},
-		"xref":                {"an_xref_lost": `DELETE FROM entity_xref`, "an_xref_of_another": `UPDATE entity_xref SET provider_id = 'doc-43'`},
+		"told":         {"an_end_untold": `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`},
+		"one_document": {"two_invoices_one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'")},
+		"one_number": {"an_invoice_under_two_numbers": `INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash, settled_at)
+			VALUES ('RUN', 'invoice', '42', 'BINDING', 'hash', now()), ('RUN', 'invoice', 'M-42', 'BINDING', 'hash', now())`},
+		"xref": {"an_xref_lost": `DELETE FROM entity_xref`, "an_xref_of_another": `UPDATE entity_xref SET provider_id = 'doc-43'`},
 		"exact_totals": {
 			"a_penny_off":         `UPDATE sync_runs SET document = '{"body": {}, "total": "9.99"}'`,
 			"by_their_own_answer": `UPDATE sync_runs SET variance = '{"total": ["10.00", "9.99"]}'`,

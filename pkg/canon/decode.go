@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxIncrementID leaves room for any prefix within the 255 characters that a
@@ -13,13 +14,17 @@ const maxIncrementID = 100
 
 // DecodeInvoice reads a canonical invoice as any PHP may write it: integers,
 // money and texts as numbers or strings, null or [] for what is empty, a gap in
-// a list that turns it into an object, unknown fields. Money is rounded to the
+// a list that turns it into an object, unknown fields. A field counts under its
+// exact name only, and the last of two. Money is rounded to the
 // four decimals that the shop's columns hold.
 //
-// It refuses documents that lack what every later step relies on, and what no
+// It refuses documents that are not UTF-8, that lack what every later step relies on, and what no
 // shop computes but a hostile one could send to exhaust memory or time: amounts
 // beyond 15 integer digits, lists beyond 10,000 entries.
 func DecodeInvoice(raw []byte) (Invoice, error) {
+	if !utf8.Valid(raw) {
+		return Invoice{}, errors.New("decode invoice: the document is not valid UTF-8")
+	}
 	var w wireInvoice
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return Invoice{}, fmt.Errorf("decode invoice: %w", err)

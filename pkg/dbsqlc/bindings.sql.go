@@ -13,6 +13,18 @@ import (
 	"github.com/google/uuid"
 )
 
+const bindingClearPause = `-- name: BindingClearPause :exec
+UPDATE bindings
+SET paused_until = NULL
+WHERE id = $1
+`
+
+// An operator's word goes before the provider's.
+func (q *Queries) BindingClearPause(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, bindingClearPause, id)
+	return err
+}
+
 const bindingGet = `-- name: BindingGet :one
 SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings

@@ -130,6 +130,7 @@ type ProviderIntent struct {
 	BodyHash   string
 	Generation int32
 	Tries      int32
+	Certain    bool
 	MadeAt     time.Time
 	SettledAt  *time.Time
 }
@@ -235,4 +236,5 @@ type WorkerProcess struct {
 	LockNumber int32
 	ClientID   string
 	StartedAt  time.Time
+	LastSeen   time.Time
 }

@@ -14,29 +14,51 @@ import (
 const providerIntentAnswered = `-- name: ProviderIntentAnswered :exec
 UPDATE provider_intents
 SET generation = generation + 1,
-    settled_at = CASE WHEN $1::boolean THEN clock_timestamp() END
-WHERE run_id = $2
-    AND operation = $3
-    AND object_key = $4
+    certain = $1::boolean,
+    settled_at = CASE WHEN $2::boolean THEN clock_timestamp() END
+WHERE run_id = $3
+    AND operation = $4
+    AND object_key = $5
 `
 
 type ProviderIntentAnsweredParams struct {
 	Certain   bool
+	Settled   bool
 	RunID     uuid.UUID
 	Operation string
 	ObjectKey string
 }
 
-// The provider answered. If its answer says what became of the write, others
-// may be at the object meanwhile: they look first, since this run has tried.
+// The provider answered. Unless the answer leaves the write under way, others may
+// be at the object meanwhile: they look first, since this run has tried. Certain
+// is an answer that says that nothing was written by any try.
 func (q *Queries) ProviderIntentAnswered(ctx context.Context, db DBTX, arg ProviderIntentAnsweredParams) error {
 	_, err := db.Exec(ctx, providerIntentAnswered,
 		arg.Certain,
+		arg.Settled,
 		arg.RunID,
 		arg.Operation,
 		arg.ObjectKey,
 	)
 	return err
+}
+
+const providerIntentNumber = `-- name: ProviderIntentNumber :one
+SELECT object_key
+FROM provider_intents
+WHERE run_id = $1
+    AND operation = 'invoice'
+    AND NOT certain
+ORDER BY made_at
+LIMIT 1
+`
+
+// The number under which a run's document may exist already.
+func (q *Queries) ProviderIntentNumber(ctx context.Context, db DBTX, runID uuid.UUID) (string, error) {
+	row := db.QueryRow(ctx, providerIntentNumber, runID)
+	var object_key string
+	err := row.Scan(&object_key)
+	return object_key, err
 }
 
 const providerIntentSettle = `-- name: ProviderIntentSettle :exec
@@ -87,6 +109,7 @@ WHERE NOT EXISTS (
 ON CONFLICT (run_id, operation, object_key) DO UPDATE
 SET tries = provider_intents.tries + 1,
     body_hash = excluded.body_hash,
+    certain = false,
     settled_at = NULL
 RETURNING tries, generation, EXISTS (
     SELECT 1

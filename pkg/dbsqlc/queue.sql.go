@@ -59,8 +59,16 @@ WITH orphan AS (
     FROM river.river_job AS job
     JOIN worker_processes AS process ON process.client_id = job.attempted_by[array_upper(job.attempted_by, 1)]
     WHERE job.state = 'running'
-        AND job.attempted_at < clock_timestamp() - $1::interval
-        AND NOT towpath_process_lives(process.lock_number)
+        AND towpath_process_dead(process, $1::interval, $2::interval)
+        AND (job.kind <> 'post_invoice'
+            OR process.last_seen < clock_timestamp() - $3::interval
+            OR NOT EXISTS (
+                SELECT 1
+                FROM sync_runs AS run
+                JOIN bindings AS binding ON binding.id = run.binding_id
+                WHERE run.river_job_id = job.id
+                    AND binding.provider = 'freeagent'
+            ))
     FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE river.river_job AS job
@@ -75,11 +83,18 @@ WHERE job.id = orphan.id
 RETURNING job.id
 `
 
-// Gives back the jobs of processes that no longer live (nobody holds their
-// lock): due at once, the attempt counted. A job whose cancel was asked for is
-// cancelled. One statement, so that a job taken again meanwhile is left alone.
-func (q *Queries) QueueGiveBackOrphans(ctx context.Context, db DBTX, grace pgtype.Interval) ([]int64, error) {
-	rows, err := db.Query(ctx, queueGiveBackOrphans, grace)
+type QueueGiveBackOrphansParams struct {
+	Grace       pgtype.Interval
+	Frozen      pgtype.Interval
+	LongestCall pgtype.Interval
+}
+
+// Gives back the jobs of dead processes: due at once, the attempt counted. A job
+// whose cancel was asked for is cancelled. One statement, so that a job taken
+// again meanwhile is left alone. A write at a ledger that may take one number
+// twice (FreeAgent) is given back only when a call under way has timed out too.
+func (q *Queries) QueueGiveBackOrphans(ctx context.Context, db DBTX, arg QueueGiveBackOrphansParams) ([]int64, error) {
+	rows, err := db.Query(ctx, queueGiveBackOrphans, arg.Grace, arg.Frozen, arg.LongestCall)
 	if err != nil {
 		return nil, err
 	}
@@ -113,10 +128,22 @@ func (q *Queries) QueueLastArrival(ctx context.Context, db DBTX) (time.Time, err
 	return received_at, err
 }
 
+const workerProcessBeat = `-- name: WorkerProcessBeat :exec
+UPDATE worker_processes
+SET last_seen = clock_timestamp()
+WHERE lock_number = $1
+`
+
+// A process says that it lives.
+func (q *Queries) WorkerProcessBeat(ctx context.Context, db DBTX, lockNumber int32) error {
+	_, err := db.Exec(ctx, workerProcessBeat, lockNumber)
+	return err
+}
+
 const workerProcessDeleteDead = `-- name: WorkerProcessDeleteDead :execrows
 DELETE FROM worker_processes AS process
 WHERE process.started_at < clock_timestamp() - interval '1 day'
-    AND NOT towpath_process_lives(process.lock_number)
+    AND towpath_process_dead(process, interval '1 day', interval '1 day')
     AND NOT EXISTS (
         SELECT 1
         FROM river.river_job AS job

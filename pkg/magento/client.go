@@ -92,9 +92,10 @@ func (c *Client) GoString() string { return c.String() }
 type request struct {
 	operation string
 	method    string
-	path      string // below /rest/V1/byte8
-	body      any    // nil for none
-	anonymous bool   // without a token
+	path      string  // below /rest/V1/byte8
+	body      any     // nil for none
+	anonymous bool    // without a token
+	secrets   secrets // in the body, beside the shop's key
 }
 
 // answer is what came back, whatever its status. cut is the error with which
@@ -105,6 +106,7 @@ type answer struct {
 	location string
 	body     []byte
 	cut      error
+	secrets  secrets // of the request, which the answer may echo
 }
 
 // call makes the request, with a new token, and returns the answer of the
@@ -134,17 +136,19 @@ func (c *Client) send(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	known := c.secretsOf(req, r)
 	start := time.Now()
 	resp, err := c.cfg.HTTP.Do(req)
 	if err != nil {
 		c.cfg.Observe(r.operation, errorCode(err), time.Since(start))
-		return answer{}, outbound.Redact(err)
+		return answer{}, known.redactError(outbound.Redact(err))
 	}
-	a := answer{status: resp.StatusCode, header: resp.Header}
+	a := answer{status: resp.StatusCode, header: resp.Header, secrets: known}
 	if u, err := resp.Location(); err == nil {
-		a.location = u.Scheme + "://" + u.Host
+		a.location = known.redact(u.Scheme + "://" + u.Host)
 	}
-	a.body, a.cut = outbound.ReadBody(resp, maxAnswer)
+	body, cut := outbound.ReadBody(resp, maxAnswer)
+	a.body, a.cut = known.redactBody(body), known.redactError(cut)
 	c.cfg.Observe(r.operation, strconv.Itoa(a.status), time.Since(start))
 	return a, nil
 }

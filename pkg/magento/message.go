@@ -26,7 +26,7 @@ func (a answer) isJSON() bool {
 func (a answer) isEmpty() bool { return a.cut == nil && len(bytes.TrimSpace(a.body)) == 0 }
 
 // said is what the answer says in one short text: the message of Magento's
-// error with its parameters filled in, or the title of a page.
+// error with its parameters filled in, or the title of a page, without secrets.
 func (a answer) said() string {
 	var e struct {
 		Message    string          `json:"message"`
@@ -34,7 +34,7 @@ func (a answer) said() string {
 	}
 	if a.isJSON() {
 		if json.Unmarshal(a.body, &e) == nil && e.Message != "" {
-			return clip(fillParameters(e.Message, e.Parameters))
+			return clip(a.secrets.redact(fillParameters(e.Message, e.Parameters)))
 		}
 		return ""
 	}
@@ -42,7 +42,7 @@ func (a answer) said() string {
 		return ""
 	}
 	if title := pageTitle(a.body); title != "" {
-		return clip("a page titled “" + title + "”")
+		return clip("a page titled “" + a.secrets.redact(title) + "”")
 	}
 	return "something that is not JSON"
 }

@@ -40,6 +40,7 @@ func (c *Client) Pair(ctx context.Context, p PairRequest) error {
 	}
 	a, err := c.send(ctx, request{
 		operation: OpPair, method: http.MethodPost, path: path, anonymous: true,
+		secrets: secrets{strings.TrimSpace(p.Code)},
 		body: map[string]string{
 			"pairing_code":    strings.TrimSpace(p.Code),
 			"tenant_id":       c.cfg.TenantID,

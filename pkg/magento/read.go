@@ -26,7 +26,7 @@ func (c *Client) get(ctx context.Context, operation, path string) (answer, error
 }
 
 // Invoice reads the canonical invoice. raw is what the shop said, byte for
-// byte; it is returned too where it cannot be understood, with a Bug failure.
+// byte but for an echo of our own token or key; it is returned too where it cannot be understood, with a Bug failure.
 // Reading changes nothing in the shop, so any failure may be tried again.
 func (c *Client) Invoice(ctx context.Context, id int64) (raw json.RawMessage, inv canon.Invoice, err error) {
 	a, err := c.get(ctx, OpInvoice, fmt.Sprintf("/invoice/%d", id))
@@ -38,7 +38,7 @@ func (c *Client) Invoice(ctx context.Context, id int64) (raw json.RawMessage, in
 		err = fmt.Errorf("asked for invoice %d, the shop answered with invoice %d", id, inv.MagentoID)
 	}
 	if err != nil {
-		return a.body, canon.Invoice{}, notUnderstood("invoice", err)
+		return a.body, canon.Invoice{}, notUnderstood("invoice", a.secrets.redactError(err))
 	}
 	return a.body, inv, nil
 }
@@ -62,7 +62,7 @@ func (c *Client) PaymentMethods(ctx context.Context) ([]PaymentMethod, error) {
 	}
 	methods := []PaymentMethod{}
 	if err := json.Unmarshal(a.body, &methods); err != nil {
-		return nil, notUnderstood("list of payment methods", err)
+		return nil, notUnderstood("list of payment methods", a.secrets.redactError(err))
 	}
 	return methods, nil
 }

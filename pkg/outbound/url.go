@@ -55,12 +55,30 @@ func checkPort(u *url.URL) error {
 }
 
 func checkHost(host string, allowPrivate bool) error {
-	if addr, err := netip.ParseAddr(host); err == nil {
+	name := strings.ToLower(strings.TrimRight(host, "."))
+	if addr, err := netip.ParseAddr(name); err == nil {
 		return checkAddr(addr, allowPrivate)
 	}
-	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	if name == "" {
+		return errors.New("url has no host")
+	}
+	if endsInNumber(name) {
+		return fmt.Errorf("%w: an IPv4 address is written as four decimal numbers", ErrAddressRefused)
+	}
 	if !allowPrivate && (name == "localhost" || strings.HasSuffix(name, ".localhost")) {
 		return fmt.Errorf("%w: %s is this machine (TOWPATH_ALLOW_PRIVATE_URLS permits it)", ErrAddressRefused, name)
 	}
 	return nil
+}
+
+// endsInNumber reports whether the last label is decimal or 0x and hexadecimal.
+// No public name is such, but resolvers read it as IPv4 in an old form: 127.1,
+// 0x7f.1, 0177.0.0.1, 2130706433.
+func endsInNumber(name string) bool {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	digits, hex := strings.CutPrefix(last, "0x")
+	if hex {
+		return strings.Trim(digits, "0123456789abcdef") == ""
+	}
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }

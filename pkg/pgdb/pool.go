@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -80,6 +81,20 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
+// Connect opens one connection with the settings of the pools, outside of them.
+func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	cfg := Config{URL: url}.withDefaults()
+	poolConfig, err := cfg.poolConfig()
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, poolConfig.ConnConfig)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return conn, nil
+}
+
 func (c Config) poolConfig() (*pgxpool.Config, error) {
 	if hasStrayAt(c.URL) {
 		return nil, errAddress
@@ -98,6 +113,12 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 		"application_name": c.ApplicationName,
 		// Not "$user": the tables are in public whatever the role is called.
 		"search_path": "public",
+		// What a frozen or vanished process holds must not hold up the others: its
+		// open transactions end, and its connections are found dead in half a minute.
+		"idle_in_transaction_session_timeout": "30s",
+		"tcp_keepalives_idle":                 "10",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "4",
 	}
 	if c.StatementTimeout > 0 {
 		settings["statement_timeout"] = strconv.FormatInt(c.StatementTimeout.Milliseconds(), 10)

@@ -58,3 +58,18 @@ func Reference(inv canon.Invoice) string {
 	}
 	return CleanName(strings.Join(parts, ", "))
 }
+
+// WithNumber is p with the prefix that gives inv this number, so that a document
+// which may exist under it keeps it. A number that is not the invoice's id with
+// something before it leaves p as it is.
+func WithNumber(inv canon.Invoice, p Policy, number string) Policy {
+	prefix, ok := strings.CutSuffix(number, inv.IncrementID)
+	if !ok {
+		return p
+	}
+	p.InvoiceNumberPrefix = &prefix
+	if prefix == "" {
+		p.InvoiceNumberPrefix = nil
+	}
+	return p
+}

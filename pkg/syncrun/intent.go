@@ -100,14 +100,21 @@ func (t Taken) Key() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Answer is what a provider's answer to a write says of it.
+type Answer struct {
+	Settled bool // the write is not under way any more; others may be at the object, and look first
+	Certain bool // nothing was written, by this try or an earlier one
+}
+
 // Answered records that the provider answered without doing it: it remembers
 // that answer under the key, so the next try needs another. If this is lost,
-// the next try meets the remembered answer once more and comes here again. If
-// the answer is certain, other runs may write the object before this one does:
-// a run that is held must not keep every other run of its customer waiting.
-func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX, certain bool) error {
+// the next try meets the remembered answer once more and comes here again. A
+// run that is held must not keep every other run of its customer waiting, so a
+// settled write lets others go on; but only a certain one lets the document take
+// another number.
+func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX, answer Answer) error {
 	err := queries.ProviderIntentAnswered(ctx, db, dbsqlc.ProviderIntentAnsweredParams{
-		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Certain: certain,
+		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Settled: answer.Settled, Certain: answer.Certain,
 	})
 	if err != nil {
 		return fmt.Errorf("note answer to %s %q: %w", t.Operation, t.ObjectKey, err)

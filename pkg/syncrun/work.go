@@ -103,11 +103,17 @@ func (x Xref) insert(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error
 		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID,
 		ProviderID: x.ProviderID, ProviderReference: x.Reference, ProviderUrl: x.URL, RunID: runID,
 	})
+	if isUniqueViolation(err) {
+		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, ErrOthersDocument)
+	}
 	if err != nil {
 		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, err)
 	}
 	return nil
 }
+
+// ErrOthersDocument means that the document is known as another invoice's.
+var ErrOthersDocument = errors.New("the document belongs to another invoice of the shop")
 
 // Ended is a run that its worker ended without a document.
 type Ended struct {

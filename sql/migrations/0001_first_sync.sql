@@ -220,6 +220,9 @@ CREATE TABLE provider_intents (
     -- idempotency key, so the next try needs a new one; a lost answer does not.
     generation integer NOT NULL DEFAULT 0,
     tries integer NOT NULL DEFAULT 1,
+    -- The provider has said what became of every try: nothing was written. Where
+    -- it has not, the object may exist under this very key, also after the run ended.
+    certain boolean NOT NULL DEFAULT false,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     settled_at timestamptz,
     PRIMARY KEY (run_id, operation, object_key)
@@ -232,21 +235,30 @@ CREATE UNIQUE INDEX provider_intents_open ON provider_intents (binding_id, opera
 CREATE TABLE worker_processes (
     lock_number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     client_id text NOT NULL UNIQUE,
-    started_at timestamptz NOT NULL DEFAULT now()
-);
+    started_at timestamptz NOT NULL DEFAULT now(),
+    -- Each beat, once a second, on the connection that holds the lock.
+    last_seen timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50);
 
--- Whether a worker process lives: it holds its advisory lock as long as it is
--- connected, so a killed one is known at once. 844321 marks these locks.
-CREATE FUNCTION towpath_process_lives(number integer) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
-        SELECT 1
-        FROM pg_locks
-        WHERE locktype = 'advisory'
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND classid = 844321::oid
-            AND objid = number::oid
-            AND granted
-    )
+-- Whether a worker process is dead. It holds an advisory lock as long as it is
+-- connected, so a killed one is known within seconds; but a lock may be gone for a
+-- moment (a connection cut, Postgres restarted: nobody is taken for dead in its
+-- first ten seconds), and one that is frozen or cut off keeps its lock while its
+-- host's kernel does. grace is for the first, frozen for the second.
+-- 844321 marks these locks.
+CREATE FUNCTION towpath_process_dead(process worker_processes, grace interval, frozen interval) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT pg_postmaster_start_time() < clock_timestamp() - interval '10 seconds'
+        AND process.last_seen < clock_timestamp() - grace
+        AND (process.last_seen < clock_timestamp() - frozen
+            OR NOT EXISTS (
+                SELECT 1
+                FROM pg_locks
+                WHERE locktype = 'advisory'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                    AND classid = 844321::oid
+                    AND objid = process.lock_number::oid
+                    AND granted
+            ))
 $$;
 
 -- ---------------------------------------------------------------------------
@@ -463,6 +475,15 @@ BEGIN
 END
 $$;
 
+-- A job that is due at once is due by the database's clock: the one that inserts
+-- it stamps it by its own, and a clock ahead would park it for that long.
+CREATE FUNCTION towpath_due_now() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.scheduled_at := clock_timestamp();
+    RETURN NEW;
+END
+$$;
+
 -- Everything but start and success. It never raises: one raising row would fail
 -- a whole batch of River's and be tried without end. What it could not carry
 -- shows in run_queue_mismatch.
@@ -479,6 +500,12 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END
 $$;
+
+CREATE TRIGGER towpath_due_now
+BEFORE INSERT ON river.river_job
+FOR EACH ROW
+WHEN (NEW.state = 'available' AND NEW.scheduled_at > clock_timestamp())
+EXECUTE FUNCTION towpath_due_now();
 
 CREATE TRIGGER towpath_follow_start
 AFTER UPDATE OF state ON river.river_job
@@ -527,7 +554,7 @@ SELECT run.id, job.id, run.status, run.stage, job.kind, job.state::text,
     CASE WHEN run.id IS NULL THEN 'the job''s run does not exist' ELSE 'the job waits, but its run does not wait for it' END
 FROM river.river_job AS job
 LEFT JOIN sync_runs AS run
-    ON run.id = CASE WHEN job.args ->> 'run_id' ~ '^[0-9a-f-]{36}$' THEN (job.args ->> 'run_id')::uuid END
+    ON run.id = CASE WHEN job.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN (job.args ->> 'run_id')::uuid END
 WHERE towpath_stage(job.kind) IS NOT NULL
     AND job.state IN ('available', 'pending', 'scheduled', 'retryable')
     AND run.river_job_id IS DISTINCT FROM job.id;

@@ -76,3 +76,9 @@ SET api_url = coalesce(sqlc.narg('api_url'), api_url), org_id = coalesce(sqlc.na
     reference = NULL, reference_at = NULL, reference_tried_at = NULL
 WHERE id = @id
     AND status <> 'revoked';
+
+-- An operator's word goes before the provider's.
+-- name: BindingClearPause :exec
+UPDATE bindings
+SET paused_until = NULL
+WHERE id = @id;

@@ -16,6 +16,7 @@ WHERE NOT EXISTS (
 ON CONFLICT (run_id, operation, object_key) DO UPDATE
 SET tries = provider_intents.tries + 1,
     body_hash = excluded.body_hash,
+    certain = false,
     settled_at = NULL
 RETURNING tries, generation, EXISTS (
     SELECT 1
@@ -26,12 +27,14 @@ RETURNING tries, generation, EXISTS (
         AND other.run_id <> @run_id
 ) AS tried_by_others;
 
--- The provider answered. If its answer says what became of the write, others
--- may be at the object meanwhile: they look first, since this run has tried.
+-- The provider answered. Unless the answer leaves the write under way, others may
+-- be at the object meanwhile: they look first, since this run has tried. Certain
+-- is an answer that says that nothing was written by any try.
 -- name: ProviderIntentAnswered :exec
 UPDATE provider_intents
 SET generation = generation + 1,
-    settled_at = CASE WHEN @certain::boolean THEN clock_timestamp() END
+    certain = @certain::boolean,
+    settled_at = CASE WHEN @settled::boolean THEN clock_timestamp() END
 WHERE run_id = @run_id
     AND operation = @operation
     AND object_key = @object_key;
@@ -50,3 +53,13 @@ UPDATE provider_intents
 SET settled_at = clock_timestamp()
 WHERE run_id = @run_id
     AND settled_at IS NULL;
+
+-- The number under which a run's document may exist already.
+-- name: ProviderIntentNumber :one
+SELECT object_key
+FROM provider_intents
+WHERE run_id = @run_id
+    AND operation = 'invoice'
+    AND NOT certain
+ORDER BY made_at
+LIMIT 1;

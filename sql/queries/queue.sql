@@ -11,17 +11,32 @@ INSERT INTO worker_processes (client_id)
 VALUES (@client_id)
 RETURNING lock_number;
 
--- Gives back the jobs of processes that no longer live (nobody holds their
--- lock): due at once, the attempt counted. A job whose cancel was asked for is
--- cancelled. One statement, so that a job taken again meanwhile is left alone.
+-- A process says that it lives.
+-- name: WorkerProcessBeat :exec
+UPDATE worker_processes
+SET last_seen = clock_timestamp()
+WHERE lock_number = @lock_number;
+
+-- Gives back the jobs of dead processes: due at once, the attempt counted. A job
+-- whose cancel was asked for is cancelled. One statement, so that a job taken
+-- again meanwhile is left alone. A write at a ledger that may take one number
+-- twice (FreeAgent) is given back only when a call under way has timed out too.
 -- name: QueueGiveBackOrphans :many
 WITH orphan AS (
     SELECT job.id
     FROM river.river_job AS job
     JOIN worker_processes AS process ON process.client_id = job.attempted_by[array_upper(job.attempted_by, 1)]
     WHERE job.state = 'running'
-        AND job.attempted_at < clock_timestamp() - @grace::interval
-        AND NOT towpath_process_lives(process.lock_number)
+        AND towpath_process_dead(process, @grace::interval, @frozen::interval)
+        AND (job.kind <> 'post_invoice'
+            OR process.last_seen < clock_timestamp() - @longest_call::interval
+            OR NOT EXISTS (
+                SELECT 1
+                FROM sync_runs AS run
+                JOIN bindings AS binding ON binding.id = run.binding_id
+                WHERE run.river_job_id = job.id
+                    AND binding.provider = 'freeagent'
+            ))
     FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE river.river_job AS job
@@ -38,7 +53,7 @@ RETURNING job.id;
 -- name: WorkerProcessDeleteDead :execrows
 DELETE FROM worker_processes AS process
 WHERE process.started_at < clock_timestamp() - interval '1 day'
-    AND NOT towpath_process_lives(process.lock_number)
+    AND towpath_process_dead(process, interval '1 day', interval '1 day')
     AND NOT EXISTS (
         SELECT 1
         FROM river.river_job AS job

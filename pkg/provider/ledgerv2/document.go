@@ -16,7 +16,8 @@ const statusSent = "Sent"
 
 // Document is the exact body for inv and the totals that the ledger will
 // compute from it. It is pure. It fails Held where the document may not be
-// posted as things are: missing_mapping, tax_rate_not_mapped, total_mismatch.
+// posted as things are: missing_mapping, tax_rate_not_mapped, total_mismatch; and Refused
+// where its total is negative, which is a credit note and no invoice.
 //
 // runURL is not used: the wire has no field for a link that the buyer would not
 // see, comments being printed on the invoice.
@@ -25,9 +26,9 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 	if err != nil {
 		return provider.Document{}, err
 	}
-	if inv.GrandTotal.IsNegative() && pol.V2InvoiceStatus == statusSent {
+	if inv.GrandTotal.IsNegative() {
 		return provider.Document{}, &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation,
-			Message: "the ledger sends no invoice with a negative total"}
+			Message: "an invoice cannot have a negative total"}
 	}
 	lines, err := linesOf(inv, pol, ref)
 	if err != nil {

@@ -95,14 +95,19 @@ func TestDocument_category(t *testing.T) {
 	}
 }
 
-func TestDocument_negative_total_not_sent(t *testing.T) {
+func TestDocument_refused_with_a_negative_total_whatever_the_status(t *testing.T) {
 	t.Parallel()
 	inv := sample(t, "zero_value")
 	inv.GrandTotal = dec("-1")
-	pol := testPolicy()
-	pol.V2InvoiceStatus = "Sent"
-	_, _, err := build(t, inv, pol, provider.Reference{})
-	require.Equal(t, provider.Refused, failureIn(t, err).Kind)
+	for _, status := range []string{"Draft", "Sent", ""} {
+		pol := testPolicy()
+		pol.V2InvoiceStatus = status
+		_, _, err := build(t, inv, pol, provider.Reference{})
+		f := failureIn(t, err)
+		require.Equal(t, provider.Refused, f.Kind, status)
+		require.Equal(t, provider.CodeValidation, f.Code, status)
+		require.Contains(t, f.Message, "negative", status)
+	}
 }
 
 func TestDocument_refused_without_lines(t *testing.T) {

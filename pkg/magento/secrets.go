@@ -1,0 +1,71 @@
+package magento
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// redacted stands where a secret was.
+const redacted = "[redacted]"
+
+// bearer finds what follows the word in an echoed header; token finds the rest
+// of a JSON Web Token that was cut, or that is an earlier request's.
+var (
+	bearer = regexp.MustCompile(`(?i)\b(bearer)(?:[\s:="'\\]|%20)+[^\s"'<>“”]+`)
+	token  = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)*`)
+)
+
+// secrets are those of one request: a shop, or the firewall before it, may echo
+// them in its answer, and an answer's words are kept and shown.
+type secrets []string
+
+// secretsOf are the request's token, the shop's key and the request's own.
+func (c *Client) secretsOf(req *http.Request, r request) secrets {
+	_, minted, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	return append(secrets{minted, c.cfg.APIKey}, r.secrets...)
+}
+
+// redact takes the secrets out of a text, and whatever looks like a token.
+func (s secrets) redact(text string) string {
+	for _, secret := range s {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, redacted)
+		}
+	}
+	return token.ReplaceAllString(bearer.ReplaceAllString(text, "$1 "+redacted), redacted)
+}
+
+// redactBody takes only the token and the key out: the body is a document, of
+// which nothing else may change. Neither needs an escape in JSON.
+func (s secrets) redactBody(body []byte) []byte {
+	text := string(body)
+	for _, secret := range s[:2] {
+		if secret != "" && strings.Contains(text, secret) {
+			text = strings.ReplaceAll(text, secret, redacted)
+			body = []byte(text)
+		}
+	}
+	return body
+}
+
+// redactError cuts the text of an error, which may quote the answer (a malformed
+// status line, an amount that is none); its causes are still found below it.
+func (s secrets) redactError(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := s.redact(err.Error())
+	if text == err.Error() {
+		return err
+	}
+	return &redactedError{text: text, cause: err}
+}
+
+type redactedError struct {
+	text  string
+	cause error
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.cause }
