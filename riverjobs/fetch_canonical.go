@@ -1,7 +1,6 @@
 package riverjobs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
@@ -89,7 +89,7 @@ func (w *fetchCanonical) decide(ctx context.Context, run work, pol policy.Policy
 // handOn is T2: the run and its next job.
 func (p *pipeline) handOn(ctx context.Context, tx pgx.Tx, run work, jobID int64, raw, encoded json.RawMessage, decision policy.Decision) error {
 	decided := syncrun.Decided{
-		Step: syncrun.Step{RunID: run.SyncRun.ID, JobID: jobID}, Canonical: withoutNUL(raw), Decision: encoded,
+		Step: syncrun.Step{RunID: run.SyncRun.ID, JobID: jobID}, Canonical: canon.Storable(raw), Decision: encoded,
 	}
 	var next river.JobArgs = PostInvoiceArgs{RunID: run.SyncRun.ID}
 	if decision.Action == policy.Skip {
@@ -121,23 +121,4 @@ func (w work) policy() (policy.Policy, error) {
 		return policy.Policy{}, fmt.Errorf("read policy version %d: %s: %s", w.SyncRun.PolicyVersion, faults[0].Field, faults[0].Message)
 	}
 	return pol, nil
-}
-
-// withoutNUL takes the escape \u0000 out of a JSON text: Postgres keeps it in a
-// json column but fails on every later look into the document.
-func withoutNUL(raw json.RawMessage) json.RawMessage {
-	out := make(json.RawMessage, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' || i+1 == len(raw) {
-			out = append(out, raw[i])
-			continue
-		}
-		if bytes.HasPrefix(raw[i:], []byte(`\u0000`)) {
-			i += 5
-			continue
-		}
-		out = append(out, raw[i], raw[i+1])
-		i++
-	}
-	return out
 }

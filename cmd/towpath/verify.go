@@ -110,7 +110,7 @@ func (p promise) check(ctx context.Context, tx pgx.Tx) (finding, error) {
 		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
-	if ctx.Err() != nil || tx.Conn().IsClosed() {
+	if ctx.Err() != nil || tx.Conn().IsClosed() || isOldSchema(failed) {
 		return finding{}, fmt.Errorf("check %s: %w", p.Name, failed)
 	}
 	if failed != nil {

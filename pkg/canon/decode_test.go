@@ -119,6 +119,45 @@ func Test_The_last_of_two_lists_counts(t *testing.T) {
 	require.Len(t, decode(t, `"lines":[{"sku":"A"}],"lines":[{"sku":"B"}]`).Lines, 1)
 }
 
+func Test_Only_exact_names_count(t *testing.T) {
+	t.Parallel()
+	inv := decode(t, `"Magento_ID":7,"grand_total":10,"Grand_Total":99,"GRAND_TOTAL":98,"Payment_Method":"x","ſtate":"paid",
+		"lines":[{"sku":"A","SKU":"B","qty":1,"Qty":5,"line_tax":2,"Line_Tax":3}],
+		"customer":{"magento_id":5,"Magento_Id":6,"addresses":[{"city":"York","City":"Leeds"}]},
+		"billing_address":{"city":"York","CITY":"Leeds"}`)
+	require.EqualValues(t, 42, inv.MagentoID)
+	require.Equal(t, "10", inv.GrandTotal.String())
+	require.Equal(t, canon.StateOpen, inv.State)
+	require.Nil(t, inv.PaymentMethod)
+	require.Equal(t, "A", inv.Lines[0].SKU)
+	require.Equal(t, "1", inv.Lines[0].Qty.String())
+	require.Equal(t, "2", inv.Lines[0].LineTax.String())
+	require.EqualValues(t, 5, inv.Customer.MagentoID)
+	require.Equal(t, "York", inv.Customer.Addresses[0].City)
+	require.Equal(t, "York", inv.BillingAddress.City)
+
+	_, err := canon.DecodeInvoice(bytes.Replace(document(`"po_number":null`), []byte("grand_total"), []byte("Grand_Total"), 1))
+	require.ErrorContains(t, err, "grand_total is missing")
+}
+
+func Test_A_fault_names_its_field(t *testing.T) {
+	t.Parallel()
+	_, err := canon.DecodeInvoice(document(`"lines":[{"line_tax":"much"}]`))
+	require.ErrorContains(t, err, `lines: line_tax: "much" is not an amount`)
+}
+
+func Test_Refused_when_not_UTF8(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"\xff", "caf\xe9", "\xed\xa0\x80", "\xc3"} {
+		for _, fields := range []string{`"po_number":"` + bad + `"`, `"unknown":"` + bad + `"`, `"lines":[{"name":"` + bad + `"}]`} {
+			_, err := canon.DecodeInvoice(document(fields))
+			require.ErrorContains(t, err, "not valid UTF-8", "%q", fields)
+		}
+	}
+	inv := decode(t, `"po_number":"\ud800 é 😀"`)
+	require.Equal(t, "� é 😀", *inv.PONumber, "half a pair is no fault of the bytes")
+}
+
 func Test_Refused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ fields, says string }{
