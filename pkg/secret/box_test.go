@@ -32,8 +32,8 @@ func TestBox_opens_what_it_sealed(t *testing.T) {
 		opened, err := box.Open(sealed, "place")
 		require.NoError(t, err)
 		require.Equal(t, plaintext, string(opened))
-		if plaintext != "" {
-			require.NotContains(t, string(sealed), plaintext)
+		if len(plaintext) > 8 { // a shorter one stands in random bytes by chance
+			require.NotContains(t, string(sealed), plaintext[:8])
 		}
 	}
 }
