@@ -50,6 +50,10 @@ func TestAnyInvoice_posted_to_the_penny_or_held(t *testing.T) {
 		contact, err := client.EnsureContact(t.Context(), policy.BuyerOf(inv, pol), provider.Try{})
 		require.NoError(rt, err)
 		doc, err := client.Document(inv, pol, ref, contact, "")
+		if inv.GrandTotal.IsNegative() { // a penny below nothing, by the shop's rounding: no invoice
+			require.Equal(rt, provider.Refused, provider.AsFailure(err).Kind, err)
+			return
+		}
 		if err != nil {
 			require.Equal(rt, provider.Held, provider.AsFailure(err).Kind, err)
 			return
