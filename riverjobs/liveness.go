@@ -35,9 +35,10 @@ const livenessInterval = time.Second
 const aliveFor = 3 * time.Second
 
 // Process is a worker process that the others can see alive: it holds an
-// advisory lock on a connection of its own, which Postgres drops the moment the
-// process is gone, however it went. The jobs of a process without its lock are
-// given back within seconds; River alone would wait for RescueStuckJobsAfter.
+// advisory lock on a connection of its own, which Postgres drops when the process
+// is gone, and says once a second that it lives. The jobs of a killed process are
+// given back within seconds, those of a frozen or unreachable host within about a
+// minute; River alone would wait for RescueStuckJobsAfter.
 //
 // If a live process loses its lock (a broken connection), another may take its
 // jobs over while it is still at a call. That is safe: its transaction finds
