@@ -133,6 +133,9 @@ CREATE TABLE sync_runs (
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     body json NOT NULL,
+    -- Its event was old when it came, or it was retried with many others: it lets
+    -- what happens now go first.
+    backfill boolean NOT NULL DEFAULT false,
 
     status text NOT NULL DEFAULT 'queued'
         CHECK (status IN ('queued', 'running', 'held', 'succeeded', 'skipped_by_policy', 'failed', 'cancelled')),
@@ -178,6 +181,7 @@ CREATE INDEX sync_runs_recent ON sync_runs (received_at, id);
 CREATE INDEX sync_runs_tenant ON sync_runs (tenant_id, received_at);
 CREATE INDEX sync_runs_failed ON sync_runs (binding_id, finished_at) WHERE status = 'failed';
 CREATE INDEX sync_runs_held ON sync_runs (hold_reason) WHERE status = 'held';
+CREATE INDEX sync_runs_queued ON sync_runs (binding_id, stage) WHERE status = 'queued';
 
 -- Every step and every change of a run: what its page shows. from_status and
 -- to_status are equal where a step was taken inside one status.
@@ -235,6 +239,137 @@ CREATE TABLE provider_intents (
 CREATE INDEX provider_intents_object ON provider_intents (binding_id, operation, object_key);
 CREATE UNIQUE INDEX provider_intents_open ON provider_intents (binding_id, operation, object_key)
     WHERE settled_at IS NULL;
+
+-- What a binding may call at its provider, over all processes. The row is locked
+-- while a call is asked for (provider_call_take), so the limits are exact.
+CREATE TABLE call_budgets (
+    binding_id uuid PRIMARY KEY REFERENCES bindings (id),
+    per_minute integer NOT NULL CHECK (per_minute > 0),
+    at_once integer NOT NULL CHECK (at_once > 0),
+    -- Calls of the last minute that the provider counts and we did not make.
+    others integer NOT NULL DEFAULT 0 CHECK (others >= 0),
+    others_at timestamptz,
+    -- What the provider says of the day, less the calls made since; null where it
+    -- says nothing. day_limit is the most that was ever left.
+    day_left integer,
+    day_left_at timestamptz,
+    day_limit integer,
+    -- Nothing of backfill, and nothing at all, is admitted before.
+    backfill_from timestamptz,
+    live_from timestamptz,
+    CHECK (num_nulls(day_left, day_left_at, day_limit) IN (0, 3))
+);
+
+-- The calls of the last minute, and those under way (ended_at is null).
+CREATE TABLE provider_calls (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    binding_id uuid NOT NULL REFERENCES call_budgets (binding_id),
+    began_at timestamptz NOT NULL,
+    ended_at timestamptz
+);
+CREATE INDEX provider_calls_binding ON provider_calls (binding_id, began_at);
+
+-- Leave for one call, or how long to wait for it. Any 61 seconds hold at most
+-- minute_limit calls, so that a fixed window of the provider's does too, wherever
+-- it begins. Backfill leaves a fifth of the minute, one call at once and a tenth of
+-- the day to what happens now. A call that carries less than it could (is_paced)
+-- goes at once while a quarter of the minute is unused; after that such calls keep
+-- a distance, so that the next one carries more and nothing waits for a whole
+-- minute. A call that has not ended after those 61 seconds is one whose process
+-- died: calls are cut off earlier. If the process dies right after this, the call
+-- counts as made. What the provider says of the day is believed for an hour; then
+-- one call finds out whether a new day has begun.
+CREATE FUNCTION provider_call_take(binding uuid, is_backfill boolean, is_paced boolean, minute_limit integer, once_limit integer,
+    moment timestamptz DEFAULT NULL, OUT call_id bigint, OUT wait interval)
+LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    budget call_budgets;
+    win constant interval := interval '61 seconds';
+    belief constant interval := interval '1 hour';
+    used integer;
+    under_way integer;
+    last_began timestamptz;
+    room integer;
+    slot timestamptz;
+BEGIN
+    INSERT INTO call_budgets (binding_id, per_minute, at_once)
+    VALUES (binding, minute_limit, once_limit)
+    ON CONFLICT (binding_id) DO UPDATE SET per_minute = excluded.per_minute, at_once = excluded.at_once
+    RETURNING * INTO budget;
+    moment := coalesce(moment, clock_timestamp());
+
+    DELETE FROM provider_calls WHERE binding_id = binding AND began_at <= moment - win;
+    SELECT count(*), count(*) FILTER (WHERE ended_at IS NULL), max(began_at) INTO used, under_way, last_began
+    FROM provider_calls
+    WHERE binding_id = binding;
+    room := greatest(1, minute_limit
+        - CASE WHEN is_backfill THEN ceil(minute_limit / 5.0)::integer ELSE 0 END
+        - CASE WHEN budget.others_at > moment - win THEN budget.others ELSE 0 END);
+
+    IF budget.day_left_at > moment - belief
+        AND budget.day_left <= (CASE WHEN is_backfill THEN budget.day_limit / 10 ELSE 0 END) THEN
+        slot := budget.day_left_at + belief;
+    ELSIF used >= room THEN
+        SELECT began_at + win INTO slot
+        FROM provider_calls
+        WHERE binding_id = binding
+        ORDER BY began_at
+        OFFSET used - room
+        LIMIT 1;
+    ELSIF is_paced AND used >= room / 4
+        AND last_began + win / (room - room / 4) > moment THEN
+        slot := last_began + win / (room - room / 4);
+    ELSIF under_way >= greatest(1, once_limit - (CASE WHEN is_backfill THEN 1 ELSE 0 END)) THEN
+        wait := interval '500 milliseconds';
+        RETURN;
+    ELSE
+        INSERT INTO provider_calls (binding_id, began_at) VALUES (binding, moment) RETURNING id INTO call_id;
+        UPDATE call_budgets SET day_left = day_left - 1 WHERE binding_id = binding AND day_left IS NOT NULL;
+        RETURN;
+    END IF;
+
+    -- The jobs that wait for it are not admitted before either.
+    wait := greatest(slot - moment, interval '100 milliseconds');
+    IF is_backfill THEN
+        UPDATE call_budgets SET backfill_from = moment + wait WHERE binding_id = binding;
+    ELSE
+        UPDATE call_budgets SET live_from = moment + wait WHERE binding_id = binding;
+    END IF;
+END
+$$;
+
+-- A call that was asked for was not made after all.
+CREATE FUNCTION provider_call_return(call bigint) RETURNS void LANGUAGE sql SET search_path = public AS $$
+    WITH unmade AS (
+        DELETE FROM provider_calls WHERE id = call RETURNING binding_id
+    )
+    UPDATE call_budgets
+    SET day_left = day_left + 1
+    FROM unmade
+    WHERE call_budgets.binding_id = unmade.binding_id
+        AND day_left IS NOT NULL
+$$;
+
+-- A call has ended. minute_left and new_day_left are what the answer said; null:
+-- nothing. If this is lost, the call counts as under way for a minute.
+CREATE FUNCTION provider_call_done(call bigint, minute_left integer, new_day_left integer)
+RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    binding uuid;
+BEGIN
+    UPDATE provider_calls SET ended_at = clock_timestamp() WHERE id = call RETURNING binding_id INTO binding;
+    IF minute_left IS NULL AND new_day_left IS NULL OR binding IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE call_budgets
+    SET others = greatest(0, per_minute - minute_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding)),
+        others_at = clock_timestamp()
+    WHERE binding_id = binding AND minute_left IS NOT NULL;
+    UPDATE call_budgets
+    SET day_left = new_day_left, day_left_at = clock_timestamp(), day_limit = greatest(day_limit, new_day_left)
+    WHERE binding_id = binding AND new_day_left IS NOT NULL;
+END
+$$;
 
 -- The worker processes' names; a live one holds the advisory lock of its number.
 CREATE TABLE worker_processes (
@@ -295,7 +430,10 @@ $$;
 -- riverjobs.PushSyncStateArgs; a test compares them.
 CREATE FUNCTION towpath_insert_push(run uuid) RETURNS bigint LANGUAGE sql SET search_path = public AS $$
     INSERT INTO river.river_job (kind, args, queue, max_attempts, priority, scheduled_at)
-    VALUES ('push_sync_state', jsonb_build_object('run_id', run), 'push_sync_state', 180, 1, clock_timestamp())
+    SELECT 'push_sync_state', jsonb_build_object('run_id', sync_runs.id, 'share', sync_runs.tenant_id), 'push_sync_state', 180,
+        CASE WHEN sync_runs.backfill THEN 2 ELSE 1 END, clock_timestamp()
+    FROM sync_runs
+    WHERE sync_runs.id = run
     RETURNING id
 $$;
 
@@ -529,6 +667,261 @@ AFTER DELETE ON river.river_job
 FOR EACH ROW
 WHEN (OLD.finalized_at IS NULL)
 EXECUTE FUNCTION sync_run_follow_job();
+
+-- ---------------------------------------------------------------------------
+-- Shares. No tenant's backlog may keep another's invoice waiting. Each job names
+-- a share (args.share): the tenant whose shop it touches, or the binding whose
+-- ledger. Of one kind and share only a few jobs are in hand at a time (available
+-- or running); the rest wait as River's "pending", where no worker sees them and
+-- nothing polls. Whatever makes a job available goes through the gate; whatever
+-- takes one out of hand admits the next; what falls between the two (a pause that
+-- ends, two transactions that do not see each other) is admitted by the beat of
+-- the worker processes, once a second.
+-- ---------------------------------------------------------------------------
+
+-- In hand by share, and who comes next.
+CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, priority, scheduled_at, id)
+    WHERE finalized_at IS NULL;
+
+-- Why a share is shut until a person acts: the hold reason of its runs; null: it
+-- is open. A share is a tenant's, but for jobs that write to a ledger: a binding's.
+CREATE FUNCTION towpath_shut(kind text, share text) RETURNS text LANGUAGE plpgsql STABLE SET search_path = public AS $$
+BEGIN
+    IF kind = 'post_invoice' THEN
+        RETURN (SELECT CASE status WHEN 'needs_consent' THEN 'auth' WHEN 'revoked' THEN 'binding_revoked' END
+            FROM bindings WHERE id = share::uuid);
+    END IF;
+    RETURN (SELECT CASE connection_status WHEN 'token_revoked' THEN 'auth' END FROM tenants WHERE id = share::uuid);
+END
+$$;
+
+-- Whether one more job of this priority may be in hand. Backfill (2 and above)
+-- leaves a place to what happens now. A share that is shut keeps one job that
+-- finds out, every few minutes, whether it still is; one that waits for the
+-- provider's or the budget's time has none.
+CREATE FUNCTION towpath_has_room(kind text, share text, priority integer) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    size integer := CASE WHEN priority > 1 THEN 4 ELSE 5 END;
+    counted river.river_job_state[] := '{available,running}';
+BEGIN
+    IF towpath_shut(kind, share) IS NOT NULL THEN
+        size := 1;
+        counted := '{available,running,scheduled,retryable}';
+    ELSIF kind = 'post_invoice' AND EXISTS (
+        SELECT 1
+        FROM bindings
+        LEFT JOIN call_budgets ON call_budgets.binding_id = bindings.id
+        WHERE bindings.id = share::uuid
+            AND greatest(bindings.paused_until, call_budgets.live_from,
+                CASE WHEN priority > 1 THEN call_budgets.backfill_from END) > clock_timestamp()
+    ) THEN
+        RETURN false;
+    END IF;
+    RETURN size > (SELECT count(*) FROM (
+        SELECT 1
+        FROM river.river_job AS job
+        WHERE job.kind = towpath_has_room.kind
+            AND job.args ->> 'share' = towpath_has_room.share
+            AND job.state = ANY (counted)
+            AND job.finalized_at IS NULL
+        LIMIT size
+    ) AS in_hand);
+END
+$$;
+
+-- The gate. A job that a worker gave back for a moment (it waits for another run)
+-- steps behind those that wait, which may well have that run among them. A share
+-- that is shut lets its own probe come back.
+CREATE FUNCTION towpath_gate() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    share text := NEW.args ->> 'share';
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.state = 'running' AND NEW.scheduled_at > clock_timestamp() THEN
+        IF EXISTS (
+            SELECT 1
+            FROM river.river_job AS job
+            WHERE job.kind = NEW.kind AND job.args ->> 'share' = share AND job.state = 'pending' AND job.finalized_at IS NULL
+        ) THEN
+            NEW.state := 'pending';
+        END IF;
+    ELSIF TG_OP = 'UPDATE' AND OLD.state IN ('scheduled', 'retryable') AND towpath_shut(NEW.kind, share) IS NOT NULL THEN
+        RETURN NEW;
+    ELSIF NOT towpath_has_room(NEW.kind, share, NEW.priority) THEN
+        NEW.state := 'pending';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Lets as many of a share's waiting jobs in as there is room for, and wakes the
+-- workers as River does.
+CREATE FUNCTION towpath_admit(kind text, share text) RETURNS integer LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    next river.river_job;
+    admitted integer := 0;
+BEGIN
+    LOOP
+        SELECT * INTO next
+        FROM river.river_job AS job
+        WHERE job.kind = towpath_admit.kind
+            AND job.args ->> 'share' = towpath_admit.share
+            AND job.state = 'pending'
+            AND job.finalized_at IS NULL
+            AND job.scheduled_at <= clock_timestamp()
+        ORDER BY job.priority, job.scheduled_at, job.id
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED;
+        EXIT WHEN NOT FOUND OR NOT towpath_has_room(kind, share, next.priority);
+        UPDATE river.river_job SET state = 'available' WHERE id = next.id;
+        admitted := admitted + 1;
+    END LOOP;
+    IF admitted > 0 THEN
+        PERFORM pg_notify('river.river_insert', json_build_object('queue', kind)::text);
+    END IF;
+    RETURN admitted;
+END
+$$;
+
+-- A job left the hand.
+CREATE FUNCTION towpath_admit_next() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    PERFORM towpath_admit(OLD.kind, OLD.args ->> 'share');
+    RETURN NULL;
+END
+$$;
+
+-- Runs whose share is shut are held, so that they say why they wait; at most a
+-- thousand at once, each locked job first. Those that are being worked hold
+-- themselves.
+CREATE FUNCTION towpath_hold_shut(kind text, share text, reason text) RETURNS integer LANGUAGE sql SET search_path = public AS $$
+    WITH waiting AS (
+        SELECT job.id
+        FROM sync_runs AS run
+        JOIN river.river_job AS job ON job.id = run.river_job_id
+        WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
+            AND run.stage = towpath_stage(towpath_hold_shut.kind)
+            AND run.status = 'queued'
+            AND job.state = 'pending'
+        LIMIT 1000
+        FOR UPDATE OF job SKIP LOCKED
+    ), held AS (
+        UPDATE sync_runs AS run
+        SET status = 'held', hold_reason = reason, updated_at = clock_timestamp()
+        FROM waiting
+        WHERE run.river_job_id = waiting.id AND run.status = 'queued'
+        RETURNING run.id, run.stage, run.attempt
+    ), noted AS (
+        INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+        SELECT held.id, held.stage, 'queued', 'held', held.attempt, towpath_who(), 'waits with all of its connection: ' || reason
+        FROM held
+    )
+    SELECT count(*)::integer FROM held
+$$;
+
+-- The other way: the share is open again, though nobody released its runs (a probe
+-- got through).
+CREATE FUNCTION towpath_unhold_open(kind text, share text) RETURNS integer LANGUAGE sql SET search_path = public AS $$
+    WITH waiting AS (
+        SELECT job.id
+        FROM sync_runs AS run
+        JOIN river.river_job AS job ON job.id = run.river_job_id
+        WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
+            AND run.stage = towpath_stage(towpath_unhold_open.kind)
+            AND run.status = 'held'
+            AND run.hold_reason = 'auth'
+            AND job.state = 'pending'
+        LIMIT 1000
+        FOR UPDATE OF job SKIP LOCKED
+    ), freed AS (
+        UPDATE sync_runs AS run
+        SET status = 'queued', hold_reason = NULL, updated_at = clock_timestamp()
+        FROM waiting
+        WHERE run.river_job_id = waiting.id AND run.status = 'held'
+        RETURNING run.id, run.stage, run.attempt
+    ), noted AS (
+        INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+        SELECT freed.id, freed.stage, 'held', 'queued', freed.attempt, towpath_who(), 'its connection works again'
+        FROM freed
+    )
+    SELECT count(*)::integer FROM freed
+$$;
+
+-- The beat: every share that has jobs waiting is looked at, by one process at a
+-- time.
+CREATE FUNCTION towpath_keep_shares() RETURNS integer LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    at record;
+    reason text;
+    moved integer := 0;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(844322, 1) THEN
+        RETURN 0;
+    END IF;
+    FOR at IN
+        -- One step of the index for each share, however many jobs wait in it.
+        WITH RECURSIVE shares AS (
+            (SELECT job.kind, job.args ->> 'share' AS share
+            FROM river.river_job AS job
+            WHERE job.finalized_at IS NULL AND job.args ->> 'share' IS NOT NULL
+            ORDER BY 1, 2
+            LIMIT 1)
+            UNION ALL
+            SELECT next.kind, next.share
+            FROM shares
+            CROSS JOIN LATERAL (
+                SELECT job.kind, job.args ->> 'share' AS share
+                FROM river.river_job AS job
+                WHERE job.finalized_at IS NULL
+                    AND (job.kind, job.args ->> 'share') > (shares.kind, shares.share)
+                ORDER BY 1, 2
+                LIMIT 1
+            ) AS next
+        )
+        SELECT shares.kind, shares.share
+        FROM shares
+        WHERE EXISTS (
+            SELECT 1
+            FROM river.river_job AS job
+            WHERE job.kind = shares.kind AND job.args ->> 'share' = shares.share AND job.state = 'pending' AND job.finalized_at IS NULL
+        )
+    LOOP
+        reason := towpath_shut(at.kind, at.share);
+        IF at.kind = 'push_sync_state' THEN
+            NULL; -- its runs have ended, and are not held
+        ELSIF reason IS NOT NULL THEN
+            moved := moved + towpath_hold_shut(at.kind, at.share, reason);
+        ELSE
+            moved := moved + towpath_unhold_open(at.kind, at.share);
+        END IF;
+        moved := moved + towpath_admit(at.kind, at.share);
+    END LOOP;
+    RETURN moved;
+END
+$$;
+
+CREATE TRIGGER towpath_gate_insert
+BEFORE INSERT ON river.river_job
+FOR EACH ROW
+WHEN (NEW.state = 'available' AND NEW.args ? 'share')
+EXECUTE FUNCTION towpath_gate();
+
+CREATE TRIGGER towpath_gate_update
+BEFORE UPDATE OF state ON river.river_job
+FOR EACH ROW
+WHEN (NEW.state = 'available' AND OLD.state NOT IN ('available', 'pending') AND NEW.args ? 'share')
+EXECUTE FUNCTION towpath_gate();
+
+CREATE TRIGGER towpath_leave_update
+AFTER UPDATE OF state ON river.river_job
+FOR EACH ROW
+WHEN (OLD.state IN ('available', 'running') AND NEW.state NOT IN ('available', 'running') AND NEW.args ? 'share')
+EXECUTE FUNCTION towpath_admit_next();
+
+CREATE TRIGGER towpath_leave_delete
+AFTER DELETE ON river.river_job
+FOR EACH ROW
+WHEN (OLD.state IN ('available', 'running') AND OLD.args ? 'share')
+EXECUTE FUNCTION towpath_admit_next();
 
 -- Promise 1 as a query: in no snapshot does this have a row.
 CREATE VIEW run_queue_mismatch AS

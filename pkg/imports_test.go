@@ -47,6 +47,7 @@ func rules() map[string]rule {
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
+		"pkg/budget":  {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/pgdb"}},
 		"pkg/custody": {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.
@@ -61,7 +62,7 @@ func rules() map[string]rule {
 		},
 		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
-			code:  []string{"pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
+			code:  []string{"pkg/budget", "pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/ledgerv2", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
 		},
 

@@ -17,16 +17,9 @@ import (
 	"towpath/pkg/syncrun"
 )
 
-// work is one attempt's view of its run.
-type work struct {
-	dbsqlc.SyncRunWorkRow
-	stage string
-}
-
 // attempt runs one attempt of a job: it reads the run, lets do act, and turns a
 // failure into what River must be told. One log line an attempt.
-func attempt[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A], stage string, runID uuid.UUID, do func(ctx context.Context, w work) error) error {
-	started := p.Now()
+func attempt[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A], stage string, runID uuid.UUID, do func(ctx context.Context, h hand) error) error {
 	row, err := p.queries.SyncRunWork(ctx, p.Pool, runID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return river.JobCancel(fmt.Errorf("run %s does not exist", runID))
@@ -39,29 +32,36 @@ func attempt[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A
 		p.Logger.InfoContext(ctx, "job is of no run", "job_id", job.ID, "run_id", runID)
 		return nil
 	}
-	w := work{SyncRunWorkRow: row, stage: stage}
-	if err = w.connected(); err == nil {
-		err = recovering(ctx, w, do)
+	h := hand{work: work{SyncRunWorkRow: row, stage: stage}, job: riverJob[A]{job}}
+	started := p.Now()
+	if err = h.connected(); err == nil {
+		err = recovering(func() error { return do(ctx, h) })
 	}
-	p.Metrics.Stage(stage, p.Now().Sub(started))
-	cause := err
+	return p.concluded(ctx, h, started, err)
+}
+
+// concluded ends an attempt that began at started: it settles a failure, and
+// counts and logs the attempt.
+func (p *pipeline) concluded(ctx context.Context, h hand, started time.Time, cause error) error {
+	p.Metrics.Stage(h.stage, p.Now().Sub(started))
+	err := cause
 	if err != nil {
-		err = settle(ctx, p, job, w, err)
+		err = p.settle(ctx, h, err)
 	}
-	p.logAttempt(ctx, w, job.Attempt, p.Now().Sub(started), cause, err)
+	p.logAttempt(ctx, h, p.Now().Sub(started), cause, err)
 	return err
 }
 
 // recovering turns a panic into a bug's failure, so that it ends the run after
 // bugAttempts like any other bug; River alone would try for a week.
-func recovering(ctx context.Context, w work, do func(ctx context.Context, w work) error) (err error) {
+func recovering(do func() error) (err error) {
 	defer func() {
 		if said := recover(); said != nil {
 			err = &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "internal error",
 				Detail: fmt.Sprintf("panic: %v\n%s", said, debug.Stack())}
 		}
 	}()
-	return do(ctx, w)
+	return do()
 }
 
 // connected holds the runs of a binding that was revoked: nothing is written
@@ -77,57 +77,67 @@ func (w work) connected() error {
 }
 
 // settle decides what becomes of a failed attempt; see the table in outcome.go.
-func settle[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A], w work, err error) error {
+func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 	if errors.Is(err, errTakenOver) || errors.Is(err, syncrun.ErrNotMine) {
 		// Returned as an error, never as nil: River writes by job id alone, and
 		// nil would complete the attempt that has taken over.
 		return err
 	}
+	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		// Stopping, or cancelled by an operator: River knows which, and takes
-		// the job back without counting the attempt in the first case. What
-		// failed meanwhile says nothing about the run.
-		return fmt.Errorf("give back: %w", context.Canceled)
+		return p.giveBack(ctx, h, say)
 	}
 	if errors.Is(err, syncrun.ErrBusy) {
-		return waiting(ctx, verdict{snooze: busy(job.Metadata), report: report{
-			Attempt: job.Attempt, Outcome: "wait", Message: "waits for another run of the same document",
-		}}, err)
+		say.Message = "waits for another run of the same document"
+		return h.job.putBack(ctx, verdict{snooze: busy(h.job.metadata()), report: say}, err)
 	}
 	f := failureOf(err)
-	p.remember(ctx, w, f)
-	v := judge(f, job.Attempt)
-	if w.stage == stagePush {
+	p.remember(ctx, h.work, f)
+	v := judge(f, h.job.attempt())
+	if h.stage == stagePush {
 		// The run has ended already; telling the shop goes on for as long as
 		// River retries, whatever the shop answers.
 		v.end = false
 	}
-	if !v.end {
-		return waiting(ctx, v, err)
+	if v.end {
+		return p.fail(ctx, h, v.report)
 	}
-	return p.end(ctx, w, func(change func(context.Context, pgx.Tx) error) error {
-		return inCompletion(ctx, p, job, change)
-	}, job.ID, v.report)
+	if v.report.Outcome == outcomeHeld {
+		v.snooze = p.nextLook(ctx, h, v)
+	}
+	return h.job.putBack(ctx, v, err)
 }
 
-// end fails the run and inserts the job that tells the shop, in the transaction
+// giveBack ends an attempt that was cut off: stopping, or cancelled by an
+// operator. River knows which, and takes its job back without counting the attempt
+// in the first case. What failed meanwhile says nothing about the run.
+func (p *pipeline) giveBack(ctx context.Context, h hand, say report) error {
+	cut := fmt.Errorf("give back: %w", context.Canceled)
+	if taken, ok := h.job.(takenJob); ok {
+		say.Message = "given back"
+		return taken.putBack(ctx, verdict{snooze: time.Millisecond, report: say}, cut)
+	}
+	return cut
+}
+
+// fail ends the run and inserts the job that tells the shop, in the transaction
 // that completes this job.
-func (p *pipeline) end(ctx context.Context, w work, complete func(func(context.Context, pgx.Tx) error) error, jobID int64, why report) error {
-	err := complete(func(ctx context.Context, tx pgx.Tx) error {
-		next, err := insertNext(ctx, tx, PushSyncStateArgs{RunID: w.SyncRun.ID})
+func (p *pipeline) fail(ctx context.Context, h hand, why report) error {
+	err := p.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
+		next, err := insertNext(ctx, tx, h.SyncRun, tellJob(h.SyncRun))
 		if err != nil {
 			return err
 		}
 		return syncrun.Fail(ctx, tx, p.who, syncrun.Ended{
-			Step:  syncrun.Step{RunID: w.SyncRun.ID, JobID: jobID, NextJobID: next},
-			Stage: w.stage, Code: why.Code, Message: why.Message, Detail: why.Detail,
+			Step:  syncrun.Step{RunID: h.SyncRun.ID, JobID: h.job.id(), NextJobID: next},
+			Stage: h.stage, Code: why.Code, Message: why.Message, Detail: why.Detail,
 		})
 	})
 	if err != nil {
 		return err
 	}
 	p.Metrics.Failure(why.Code)
-	p.ended(w, syncrun.Failed)
+	p.ended(h.work, syncrun.Failed)
 	return nil
 }
 
@@ -147,7 +157,7 @@ func (p *pipeline) remember(ctx context.Context, w work, f *provider.Failure) {
 		_, err = p.queries.BindingSetStatus(ctx, p.Pool, dbsqlc.BindingSetStatusParams{ID: w.Binding.ID, Status: "needs_consent"})
 	case f.Kind == provider.Auth:
 		_, err = p.queries.TenantSetConnection(ctx, p.Pool, dbsqlc.TenantSetConnectionParams{ID: w.Tenant.ID, ConnectionStatus: "token_revoked"})
-	case f.Kind == provider.RateLimited && w.stage == stagePost && f.Reason != reasonPaused:
+	case f.Kind == provider.RateLimited && w.stage == stagePost && f.Reason != reasonPaused && f.Reason != provider.ReasonBudget:
 		until := p.Now().Add(orDefault(f.RetryAfter, rateLimitWait))
 		err = p.queries.BindingPauseUntil(ctx, p.Pool, dbsqlc.BindingPauseUntilParams{ID: w.Binding.ID, Until: until})
 	}
@@ -170,7 +180,7 @@ func (p *pipeline) recovered(ctx context.Context, w work) error {
 }
 
 // logAttempt says what became of an attempt, and of a failed one why.
-func (p *pipeline) logAttempt(ctx context.Context, w work, attempt int, took time.Duration, cause, err error) {
+func (p *pipeline) logAttempt(ctx context.Context, h hand, took time.Duration, cause, err error) {
 	level, outcome := slog.LevelInfo, "done"
 	var snooze *river.JobSnoozeError
 	switch {
@@ -182,7 +192,7 @@ func (p *pipeline) logAttempt(ctx context.Context, w work, attempt int, took tim
 	case cause != nil:
 		level, outcome = slog.LevelWarn, storable(cause.Error())
 	}
-	p.Logger.LogAttrs(ctx, level, "job", slog.String("stage", w.stage), slog.String("run_id", w.SyncRun.ID.String()),
-		slog.String("tenant", w.Tenant.ID.String()), slog.String("event", w.SyncRun.Event),
-		slog.Int("attempt", attempt), slog.Duration("took", took), slog.String("outcome", outcome))
+	p.Logger.LogAttrs(ctx, level, "job", slog.String("stage", h.stage), slog.String("run_id", h.SyncRun.ID.String()),
+		slog.String("tenant", h.Tenant.ID.String()), slog.String("event", h.SyncRun.Event),
+		slog.Int("attempt", h.job.attempt()), slog.Duration("took", took), slog.String("outcome", outcome))
 }

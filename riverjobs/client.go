@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/syncrun"
 )
 
 // Schema is the Postgres schema of River's tables.
@@ -72,15 +73,17 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 }
 
 // Enqueue inserts the first job of each run; it is the ingress's Enqueue.
-func Enqueue(client *Client) func(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
-	return func(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
-		params := make([]river.InsertManyParams, len(runIDs))
-		for i, id := range runIDs {
-			params[i] = river.InsertManyParams{Args: FetchCanonicalArgs{RunID: id}}
+func Enqueue(client *Client) syncrun.Enqueue {
+	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
+		params := make([]river.InsertManyParams, len(runs))
+		for i, run := range runs {
+			params[i] = river.InsertManyParams{
+				Args: FetchCanonicalArgs{RunID: run.RunID, Share: run.TenantID}, InsertOpts: options(run.Backfill),
+			}
 		}
 		results, err := client.InsertManyTx(ctx, tx, params)
 		if err != nil {
-			return nil, fmt.Errorf("insert %d jobs: %w", len(runIDs), err)
+			return nil, fmt.Errorf("insert %d jobs: %w", len(runs), err)
 		}
 		ids := make([]int64, len(results))
 		for i, r := range results {

@@ -28,17 +28,17 @@ func (w *fetchCanonical) Timeout(*river.Job[FetchCanonicalArgs]) time.Duration {
 
 // Work is one attempt.
 func (w *fetchCanonical) Work(ctx context.Context, job *river.Job[FetchCanonicalArgs]) error {
-	return attempt(ctx, w.pipeline, job, stageFetch, job.Args.RunID, func(ctx context.Context, run work) error {
-		return w.fetch(ctx, job, run)
+	return attempt(ctx, w.pipeline, job, stageFetch, job.Args.RunID, func(ctx context.Context, run hand) error {
+		return w.fetch(ctx, run)
 	})
 }
 
-func (w *fetchCanonical) fetch(ctx context.Context, job *river.Job[FetchCanonicalArgs], run work) error {
+func (w *fetchCanonical) fetch(ctx context.Context, run hand) error {
 	pol, err := run.policy()
 	if err != nil {
 		return err
 	}
-	raw, decision, err := w.decide(ctx, run, pol)
+	raw, decision, err := w.decide(ctx, run.work, pol)
 	if err != nil {
 		return err
 	}
@@ -46,8 +46,8 @@ func (w *fetchCanonical) fetch(ctx context.Context, job *river.Job[FetchCanonica
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	return inCompletion(ctx, w.pipeline, job, func(ctx context.Context, tx pgx.Tx) error {
-		return w.pipeline.handOn(ctx, tx, run, job.ID, raw, encoded, decision)
+	return w.inCompletion(ctx, run, func(ctx context.Context, tx pgx.Tx) error {
+		return w.handOn(ctx, tx, run, raw, encoded, decision)
 	})
 }
 
@@ -87,16 +87,16 @@ func (w *fetchCanonical) decide(ctx context.Context, run work, pol policy.Policy
 }
 
 // handOn is T2: the run and its next job.
-func (p *pipeline) handOn(ctx context.Context, tx pgx.Tx, run work, jobID int64, raw, encoded json.RawMessage, decision policy.Decision) error {
+func (p *pipeline) handOn(ctx context.Context, tx pgx.Tx, run hand, raw, encoded json.RawMessage, decision policy.Decision) error {
 	decided := syncrun.Decided{
-		Step: syncrun.Step{RunID: run.SyncRun.ID, JobID: jobID}, Canonical: canon.Storable(raw), Decision: encoded,
+		Step: syncrun.Step{RunID: run.SyncRun.ID, JobID: run.job.id()}, Canonical: canon.Storable(raw), Decision: encoded,
 	}
-	var next river.JobArgs = PostInvoiceArgs{RunID: run.SyncRun.ID}
+	var next river.JobArgs = PostInvoiceArgs{RunID: run.SyncRun.ID, Share: run.Binding.ID}
 	if decision.Action == policy.Skip {
 		decided.SkipReason = decision.Reason
-		next = PushSyncStateArgs{RunID: run.SyncRun.ID}
+		next = tellJob(run.SyncRun)
 	}
-	id, err := insertNext(ctx, tx, next)
+	id, err := insertNext(ctx, tx, run.SyncRun, next)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (p *pipeline) handOn(ctx context.Context, tx pgx.Tx, run work, jobID int64,
 	}
 	if decision.Action == policy.Skip {
 		p.Metrics.Skip(decision.Reason)
-		p.ended(run, syncrun.Skipped)
+		p.ended(run.work, syncrun.Skipped)
 	}
 	return nil
 }

@@ -26,9 +26,13 @@ const (
 	rescueAfter  = 4 * time.Minute
 )
 
+// Of one kind and share only a few jobs are with the workers at a time; see the
+// shares in schema.sql.
+
 // FetchCanonicalArgs reads the canonical document of a run from the shop.
 type FetchCanonicalArgs struct {
 	RunID uuid.UUID `json:"run_id"`
+	Share uuid.UUID `json:"share"` // the tenant
 }
 
 // Kind is the name in river_job.
@@ -43,6 +47,7 @@ func (FetchCanonicalArgs) InsertOpts() river.InsertOpts {
 // PostInvoiceArgs writes a run's invoice to the ledger.
 type PostInvoiceArgs struct {
 	RunID uuid.UUID `json:"run_id"`
+	Share uuid.UUID `json:"share"` // the binding
 }
 
 // Kind is the name in river_job.
@@ -57,6 +62,7 @@ func (PostInvoiceArgs) InsertOpts() river.InsertOpts {
 // schema.sql inserts the same job where a run is ended in SQL.
 type PushSyncStateArgs struct {
 	RunID uuid.UUID `json:"run_id"`
+	Share uuid.UUID `json:"share"` // the tenant
 }
 
 // Kind is the name in river_job.
@@ -65,6 +71,14 @@ func (PushSyncStateArgs) Kind() string { return "push_sync_state" }
 // InsertOpts puts each kind in a queue of its own.
 func (PushSyncStateArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: "push_sync_state", MaxAttempts: maxAttempts}
+}
+
+// options are those of a run's job: backfill goes after what happens now.
+func options(backfill bool) *river.InsertOpts {
+	if backfill {
+		return &river.InsertOpts{Priority: 2}
+	}
+	return &river.InsertOpts{Priority: 1}
 }
 
 // Kinds are all job kinds, in the order of the pipeline.

@@ -151,15 +151,15 @@ type watched struct {
 	at func(ctx context.Context, place string) error
 }
 
-func (w watched) EnsureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error) {
+func (w watched) EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
 	if err := w.at(ctx, "before contact"); err != nil {
-		return "", err
+		return provider.Failed[string](len(set), err)
 	}
-	id, err := w.Ledger.EnsureContact(ctx, buyer, try)
+	found := w.Ledger.EnsureContacts(ctx, set)
 	if stop := w.at(ctx, "after contact"); stop != nil {
-		return "", stop
+		return provider.Failed[string](len(set), stop)
 	}
-	return id, err
+	return found
 }
 
 func (w watched) Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
@@ -173,23 +173,23 @@ func (w watched) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 	return w.Ledger.Document(inv, pol, ref, contactID, runURL)
 }
 
-func (w watched) EnsureInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error) {
+func (w watched) EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
 	if err := w.at(ctx, "before invoice"); err != nil {
-		return provider.Posted{}, err
+		return provider.Failed[provider.Posted](len(set), err)
 	}
-	posted, err := w.Ledger.EnsureInvoice(ctx, doc, try)
+	posted := w.Ledger.EnsureInvoices(ctx, set)
 	if stop := w.at(ctx, "after invoice"); stop != nil {
-		return provider.Posted{}, stop
+		return provider.Failed[provider.Posted](len(set), stop)
 	}
-	return posted, err
+	return posted
 }
 
 // watch puts at into each of the worker's ledgers.
 func watch(at func(ctx context.Context, place string) error) func(*riverjobs.Config) {
 	return func(cfg *riverjobs.Config) {
 		open := cfg.Ledgers
-		cfg.Ledgers = func(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
-			ledger, err := open(binding)
+		cfg.Ledgers = func(binding dbsqlc.Binding, permit provider.Permit) (riverjobs.Ledger, error) {
+			ledger, err := open(binding, permit)
 			return watched{ledger, at}, err
 		}
 	}

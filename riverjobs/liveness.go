@@ -113,6 +113,12 @@ func (p *Process) lock(ctx context.Context) error {
 // then it lets go of the lock. Call it after the worker client has stopped
 // taking part: its ctx must outlive the client.
 func (p *Process) Run(ctx context.Context) {
+	shares := make(chan struct{})
+	go func() {
+		defer close(shares)
+		p.keepShares(ctx)
+	}()
+	defer func() { <-shares }()
 	ticker := time.NewTicker(livenessInterval)
 	defer ticker.Stop()
 	for {

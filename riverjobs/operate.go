@@ -20,6 +20,8 @@ type Operator struct {
 	Pool   *pgxpool.Pool
 	Client *Client
 	Who    string // for the run's history
+	// Backfill lets what happens now go before the runs that are started over.
+	Backfill bool
 }
 
 // ErrNothingToDo means that the run's state leaves nothing to retry or cancel.
@@ -38,7 +40,7 @@ func (o *Operator) Retry(ctx context.Context, runID uuid.UUID) error {
 				return o.startOver(ctx, tx, run, nil, lost)
 			}
 			if run.Status != syncrun.Running {
-				return o.goOn(ctx, tx, run, []int64{job.ID})
+				return o.goOn(ctx, tx, run, job.ID)
 			}
 		case syncrun.Failed, syncrun.Cancelled, syncrun.Skipped:
 			return o.startOver(ctx, tx, run, job, lost)
@@ -59,7 +61,7 @@ func finished(state string) bool {
 
 // tellAgain gives a run that succeeded a new job to tell the shop.
 func (o *Operator) tellAgain(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, lost bool) error {
-	inserted, err := o.Client.InsertTx(ctx, tx, PushSyncStateArgs{RunID: run.ID}, nil)
+	inserted, err := o.Client.InsertTx(ctx, tx, tellJob(run), options(run.Backfill))
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
@@ -73,8 +75,8 @@ func (o *Operator) tellAgain(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun,
 	return nil
 }
 
-// goOn makes waiting jobs due now; the trigger moves their runs.
-func (o *Operator) goOn(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, jobs []int64) error {
+// goOn makes a waiting job due now, before whatever else waits in its share.
+func (o *Operator) goOn(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, job int64) error {
 	binding, err := dbsqlc.New().BindingGet(ctx, tx, run.BindingID)
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)
@@ -82,18 +84,11 @@ func (o *Operator) goOn(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, jobs
 	if err := dbsqlc.New().BindingClearPause(ctx, tx, binding.ID); err != nil {
 		return fmt.Errorf("lift the pause: %w", err)
 	}
-	return o.release(ctx, tx, binding.PolicyVersion, jobs)
-}
-
-func (o *Operator) release(ctx context.Context, tx pgx.Tx, policyVersion int32, jobs []int64) error {
-	_, err := dbsqlc.New().SyncRunRepin(ctx, tx, dbsqlc.SyncRunRepinParams{PolicyVersion: policyVersion, JobIds: jobs, Who: o.Who})
-	if err != nil {
-		return fmt.Errorf("pin policy version %d: %w", policyVersion, err)
+	if err := release(ctx, tx, binding, []int64{job}, o.Who); err != nil {
+		return err
 	}
-	for _, id := range jobs {
-		if _, err := o.Client.JobRetryTx(ctx, tx, id); err != nil {
-			return fmt.Errorf("retry job %d: %w", id, err)
-		}
+	if _, err := o.Client.JobRetryTx(ctx, tx, job); err != nil {
+		return fmt.Errorf("retry job %d: %w", job, err)
 	}
 	return nil
 }
@@ -102,11 +97,11 @@ func (o *Operator) release(ctx context.Context, tx pgx.Tx, policyVersion int32, 
 // the shop of the old end goes; if it is at it right now, it will find that the
 // run no longer waits for it.
 func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, old *dbsqlc.SyncRunLockJobRow, lost bool) error {
-	inserted, err := o.Client.InsertTx(ctx, tx, FetchCanonicalArgs{RunID: run.ID}, nil)
+	inserted, err := o.Client.InsertTx(ctx, tx, FetchCanonicalArgs{RunID: run.ID, Share: run.TenantID}, options(o.Backfill))
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
-	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, JobLost: lost, Who: o.Who})
+	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, JobLost: lost, Backfill: o.Backfill, Who: o.Who})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("retry run %s: %w: it was just retried", run.ID, ErrNothingToDo)
 	}
@@ -135,16 +130,6 @@ func (o *Operator) Cancel(ctx context.Context, runID uuid.UUID) error {
 		}
 		return nil
 	})
-}
-
-// ReleaseHeld lets every held run of a binding look again now, under the given
-// policy version. It is part of the transaction that changed the settings.
-func (o *Operator) ReleaseHeld(ctx context.Context, tx pgx.Tx, bindingID uuid.UUID, policyVersion int32) (int, error) {
-	jobs, err := dbsqlc.New().SyncRunHeldJobs(ctx, tx, bindingID)
-	if err != nil {
-		return 0, fmt.Errorf("find held runs: %w", err)
-	}
-	return len(jobs), o.release(ctx, tx, policyVersion, jobs)
 }
 
 // withJob reads the run and locks its job, then runs do in one transaction. If

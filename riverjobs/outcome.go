@@ -1,13 +1,9 @@
 package riverjobs
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
-
-	"github.com/riverqueue/river"
 
 	"towpath/pkg/provider"
 )
@@ -17,7 +13,8 @@ import (
 //	kind          what happens                                            attempt
 //	temporary     error: retried after about 1 s, 2 s, 4 s, ...           counted
 //	unknown       the same; the next attempt looks before it writes       counted
-//	rate_limited  snooze until the provider's time, the binding pauses    given back
+//	rate_limited  snooze until the provider's time (the binding pauses)   given back
+//	              or until the budget has a call again
 //	auth          tenant or binding marked, run held                      given back
 //	held          run held with its reason, looked at again               given back
 //	refused, gone the run fails in this job's own transaction             -
@@ -26,7 +23,6 @@ import (
 // Whatever kind, the last attempt fails the run in its own transaction.
 const (
 	bugAttempts   = 8
-	holdRecheck   = 5 * time.Minute
 	authRecheck   = 5 * time.Minute
 	rateLimitWait = 5 * time.Second
 	busyWait      = time.Second
@@ -41,12 +37,18 @@ const reasonPaused = "paused"
 // job's metadata with the change of state, and the trigger carries both.
 type report struct {
 	Attempt int    `json:"attempt"`
-	Outcome string `json:"outcome"` // retry, wait or held
+	Outcome string `json:"outcome"` // one of the three below
 	Reason  string `json:"reason,omitempty"`
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Detail  string `json:"detail,omitempty"`
 }
+
+const (
+	outcomeRetry = "retry"
+	outcomeWait  = "wait"
+	outcomeHeld  = "held"
+)
 
 // reportKey is the metadata key that sync_run_carry in schema.sql reads.
 const reportKey = "towpath"
@@ -60,20 +62,24 @@ type verdict struct {
 
 // judge is the table above as code; it has no effect.
 func judge(f *provider.Failure, attempt int) verdict {
-	say := report{Attempt: attempt, Outcome: "retry", Reason: f.Reason, Code: f.Code, Message: storable(f.Message), Detail: detail(f)}
+	say := report{Attempt: attempt, Outcome: outcomeRetry, Reason: f.Reason, Code: f.Code, Message: storable(f.Message), Detail: detail(f)}
 	switch f.Kind {
 	case provider.Refused, provider.Gone:
 		return verdict{end: true, report: say}
 	case provider.RateLimited:
-		say.Outcome = "wait"
+		say.Outcome = outcomeWait
 		return verdict{snooze: orDefault(f.RetryAfter, rateLimitWait), report: say}
 	case provider.Auth:
-		say.Outcome, say.Reason = "held", "auth"
+		say.Outcome, say.Reason = outcomeHeld, "auth"
 		return verdict{snooze: orDefault(f.RetryAfter, authRecheck), report: say}
 	case provider.Held:
-		say.Outcome = "held"
+		say.Outcome = outcomeHeld
 		return verdict{snooze: orDefault(f.RetryAfter, holdRecheck), report: say}
 	case provider.Temporary, provider.Unknown:
+		if f.Reason == provider.ReasonBudget { // the second call of a document had to wait
+			say.Outcome = outcomeWait
+			return verdict{snooze: orDefault(f.RetryAfter, rateLimitWait), report: say}
+		}
 		return verdict{end: attempt >= maxAttempts, report: say}
 	default:
 		return verdict{end: attempt >= bugAttempts, report: say}
@@ -88,18 +94,6 @@ func busy(metadata []byte) time.Duration {
 	}
 	_ = json.Unmarshal(metadata, &said) // without a count it is the first wait
 	return min(busyWait<<min(max(said.Snoozes-5, 0), 10), longestBusy)
-}
-
-// waiting turns a verdict that does not end the run into what River must be
-// told. The report is written with the job's change of state, not here.
-func waiting(ctx context.Context, v verdict, cause error) error {
-	if err := river.MetadataSet(ctx, reportKey, v.report); err != nil {
-		return errors.Join(cause, err)
-	}
-	if v.snooze > 0 {
-		return river.JobSnooze(v.snooze)
-	}
-	return attemptError{text: storable(cause.Error()), cause: cause}
 }
 
 // attemptError is a failure whose text River can store.

@@ -32,23 +32,31 @@ type Ledger interface {
 	// Reference reads what a policy may refer to; a part that the provider does
 	// not offer stays nil.
 	Reference(ctx context.Context) (provider.Reference, error)
-	// EnsureContact answers the id of the buyer's contact and creates it where
-	// there is none. It never makes a second one.
-	EnsureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error)
+	// Recheck answers ref with the part read anew that a hold reason is about, in a
+	// call or none.
+	Recheck(ctx context.Context, ref provider.Reference, reason string) (provider.Reference, error)
+	// EnsureContacts answers the ids of the buyers' contacts, in the order of set,
+	// and creates those that are not there. It never makes a second one.
+	EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string]
 	// Document is pure: the body that would be posted and its predicted totals,
 	// or a Held failure where it must not be.
 	Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error)
-	// EnsureInvoice creates the document. Where the try is Uncertain, or the
-	// number is taken, it looks it up and adopts it if it is ours.
-	EnsureInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error)
+	// EnsureInvoices creates the documents, and answers what became of each in the
+	// order of set. Where a try is Uncertain, or a number is taken, it looks the
+	// document up and adopts it if it is ours.
+	EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted]
+	// BatchSize is how many documents one call takes.
+	BatchSize() int
 }
 
 // Config is what the workers stand on.
 type Config struct {
 	// Pool serves the workers' own transactions; River has another.
-	Pool    *pgxpool.Pool
-	Shops   func(tenant dbsqlc.Tenant) (Shop, error)
-	Ledgers func(binding dbsqlc.Binding) (Ledger, error)
+	Pool  *pgxpool.Pool
+	Shops func(tenant dbsqlc.Tenant) (Shop, error)
+	// Ledgers makes the client of a binding's provider; permit is asked before each
+	// of its calls.
+	Ledgers func(binding dbsqlc.Binding, permit provider.Permit) (Ledger, error)
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
 	Now     func() time.Time

@@ -11,14 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"towpath/pkg/budget"
 	"towpath/pkg/canon"
-	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
 
-// postInvoice writes one invoice to the ledger. Its crash points:
+// postInvoice writes invoices to the ledger: the one of its job, and where others
+// of the binding wait for their turn, as many of them as one call takes (batch.go).
+// Each document goes its own way through these crash points:
 //
 //   - before T3: nothing was written; the next attempt starts over.
 //   - after T3, before or during the call: the intent is on record, so the next
@@ -36,45 +38,68 @@ func (w *postInvoice) Timeout(*river.Job[PostInvoiceArgs]) time.Duration { retur
 
 // Work is one attempt.
 func (w *postInvoice) Work(ctx context.Context, job *river.Job[PostInvoiceArgs]) error {
-	return attempt(ctx, w.pipeline, job, stagePost, job.Args.RunID, func(ctx context.Context, run work) error {
-		return w.post(ctx, job, run)
-	})
+	return attempt(ctx, w.pipeline, job, stagePost, job.Args.RunID, w.post)
 }
 
-func (w *postInvoice) post(ctx context.Context, job *river.Job[PostInvoiceArgs], run work) error {
-	if wait := w.paused(run); wait > 0 {
+func (w *postInvoice) post(ctx context.Context, lead hand) error {
+	if wait := w.paused(lead.work); wait > 0 {
 		return &provider.Failure{Kind: provider.RateLimited, Code: provider.CodeRateLimited, Reason: reasonPaused, RetryAfter: wait,
 			Message: "the provider asked to wait"}
 	}
-	pol, err := run.policy()
+	first, err := w.draft(ctx, lead)
+	if err != nil || first == nil {
+		return err
+	}
+	calls := budget.New(w.Pool, lead.Binding, lead.SyncRun.Backfill)
+	ledger, err := w.Ledgers(lead.Binding, calls.Permit)
 	if err != nil {
 		return err
 	}
-	inv, err := canon.DecodeInvoice(run.SyncRun.Canonical)
+	b := batch{postInvoice: w, ledger: ledger, calls: calls}
+	return b.run(ctx, first)
+}
+
+// draft is a document on its way. Once err is set it goes no further.
+type draft struct {
+	hand
+	inv     canon.Invoice
+	pol     policy.Policy
+	buyer   policy.Buyer
+	ref     provider.Reference
+	contact string
+	doc     provider.Document
+	taken   syncrun.Taken
+	err     error
+}
+
+// draft decides what is to be written for a run; nil where nothing is and the run
+// has gone on: it is known already, or the settings leave it out.
+func (w *postInvoice) draft(ctx context.Context, h hand) (*draft, error) {
+	pol, err := h.policy()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	number, err := w.mayExistAs(ctx, run)
+	inv, err := canon.DecodeInvoice(h.SyncRun.Canonical)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	number, err := w.mayExistAs(ctx, h.work)
+	if err != nil {
+		return nil, err
 	}
 	if number != "" {
 		pol = policy.WithNumber(inv, pol, number)
 	} else if decision := policy.Decide(inv, pol); decision.Action == policy.Skip {
-		return w.skip(ctx, job, run, decision) // the settings changed while it was held
+		return nil, w.skip(ctx, h, decision) // the settings changed while it was held
 	}
-	known, err := w.knownInvoice(ctx, run)
+	known, err := w.knownInvoice(ctx, h.work)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if known != nil {
-		return w.finish(ctx, job, run, provider.Document{Number: known.Number}, *known)
+		return nil, w.finish(ctx, h, provider.Document{Number: known.Number}, *known)
 	}
-	doc, posted, err := w.write(ctx, job, run, inv, pol)
-	if err != nil {
-		return err
-	}
-	return w.finish(ctx, job, run, doc, posted)
+	return &draft{hand: h, inv: inv, pol: pol, buyer: policy.BuyerOf(inv, pol)}, nil
 }
 
 // mayExistAs is the number under which an earlier attempt may have written the
@@ -92,113 +117,15 @@ func (w *postInvoice) mayExistAs(ctx context.Context, run work) (string, error) 
 	return number, nil
 }
 
-// write makes sure of the contact, then of the document.
-func (w *postInvoice) write(ctx context.Context, job *river.Job[PostInvoiceArgs], run work, inv canon.Invoice, pol policy.Policy) (provider.Document, provider.Posted, error) {
-	ledger, err := w.Ledgers(run.Binding)
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, err
-	}
-	// A document that may not be posted must not leave a contact behind.
-	ref, err := w.allowed(ctx, run, ledger, inv, pol)
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, err
-	}
-	buyer := policy.BuyerOf(inv, pol)
-	contactID, err := w.contact(ctx, job, run, ledger, buyer)
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, err
-	}
-	doc, err := ledger.Document(inv, pol, ref, contactID, w.runURL(run.SyncRun.ID))
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, err
-	}
-	taken, err := w.intend(ctx, job.ID, job.Attempt, run, syncrun.WriteInvoice, doc.Number, doc.Hash())
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, err
-	}
-	// If the process stops here, the intent says that the document may exist.
-	posted, err := ledger.EnsureInvoice(ctx, doc, provider.Try{Key: taken.Key(), Uncertain: taken.Uncertain})
-	if err != nil {
-		return provider.Document{}, provider.Posted{}, errors.Join(w.forgotten(ctx, run, buyer, err), w.answered(ctx, taken, err))
-	}
-	// And here: it does exist, and the next attempt will find it.
-	return doc, posted, w.recovered(ctx, run)
-}
-
-// allowed answers the reference data under which the document may be posted. If
-// it may not, as far as is known, what is known is read anew first: the currency
-// may have been enabled, the account restored.
-func (w *postInvoice) allowed(ctx context.Context, run work, ledger Ledger, inv canon.Invoice, pol policy.Policy) (provider.Reference, error) {
-	var held error
-	for _, age := range []time.Duration{referenceAge, referenceRecheck} {
-		ref, err := w.reference(ctx, run, ledger, age)
-		if err != nil {
-			return provider.Reference{}, err
-		}
-		if _, held = ledger.Document(inv, pol, ref, "", w.runURL(run.SyncRun.ID)); held == nil {
-			return ref, nil
-		}
-	}
-	return provider.Reference{}, held
-}
-
-// contact answers the ledger's id of the buyer: remembered, or made sure of
-// under an intent of its own, so that two runs of a new customer make one.
-func (w *postInvoice) contact(ctx context.Context, job *river.Job[PostInvoiceArgs], run work, ledger Ledger, buyer policy.Buyer) (string, error) {
-	xref := w.xref(run, "contact", buyer.Key)
-	known, err := w.lookUp(ctx, xref)
-	if err != nil || known != nil {
-		return providerID(known), err
-	}
-	body, err := json.Marshal(buyer)
-	if err != nil {
-		return "", fmt.Errorf("encode buyer: %w", err)
-	}
-	taken, err := w.intend(ctx, job.ID, job.Attempt, run, syncrun.WriteContact, buyer.Key, hash(body))
-	if err != nil {
-		return "", err
-	}
-	id, err := ledger.EnsureContact(ctx, buyer, provider.Try{Key: taken.Key(), Uncertain: taken.Uncertain})
-	if err != nil {
-		return "", w.answered(ctx, taken, err)
-	}
-	xref.ProviderID = id
-	err = pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) error { return syncrun.FoundContact(ctx, tx, taken, xref) })
-	return id, err
-}
-
-// forgotten answers ErrBusy where the document was held for a contact that an
-// earlier run remembered: it is forgotten and made sure of anew, which follows
-// a merge. A contact that this very run made sure of is left: then a person must
-// act.
-func (w *postInvoice) forgotten(ctx context.Context, run work, buyer policy.Buyer, cause error) error {
-	switch provider.AsFailure(cause).Reason {
-	case "contact_not_found", "contact_archived":
-	default:
-		return nil
-	}
-	x := w.xref(run, "contact", buyer.Key)
-	n, err := w.queries.EntityXrefForget(ctx, w.Pool, dbsqlc.EntityXrefForgetParams{
-		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID, RunID: run.SyncRun.ID,
-	})
-	if err != nil {
-		return fmt.Errorf("forget contact %q: %w", buyer.Key, err)
-	}
-	if n == 0 {
-		return nil
-	}
-	return syncrun.ErrBusy
-}
-
 // intend is T3, a transaction of its own, and the last look before the call: a
 // process that has been out of touch (cut off, suspended) may have been given up
 // for dead, and leaves the write to whoever has the job now.
-func (w *postInvoice) intend(ctx context.Context, jobID int64, attempt int, run work, operation, key, bodyHash string) (syncrun.Taken, error) {
+func (w *postInvoice) intend(ctx context.Context, h hand, operation, key, bodyHash string) (syncrun.Taken, error) {
 	var taken syncrun.Taken
 	err := pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) error {
 		var err error
-		taken, err = syncrun.Intend(ctx, tx, jobID, attempt, syncrun.Intent{
-			RunID: run.SyncRun.ID, BindingID: run.Binding.ID, Operation: operation, ObjectKey: key, BodyHash: bodyHash, Who: w.who,
+		taken, err = syncrun.Intend(ctx, tx, h.job.id(), h.job.attempt(), syncrun.Intent{
+			RunID: h.SyncRun.ID, BindingID: h.Binding.ID, Operation: operation, ObjectKey: key, BodyHash: bodyHash, Who: w.who,
 		})
 		return err
 	})
@@ -228,7 +155,7 @@ func (w *postInvoice) answered(ctx context.Context, taken syncrun.Taken, cause e
 func certain(taken syncrun.Taken, f *provider.Failure) bool {
 	switch f.Kind {
 	case provider.Refused, provider.Held:
-		return true
+		return !f.Exists
 	case provider.Auth, provider.RateLimited:
 		return !taken.Uncertain
 	}
@@ -236,7 +163,7 @@ func certain(taken syncrun.Taken, f *provider.Failure) bool {
 }
 
 // finish is T4.
-func (w *postInvoice) finish(ctx context.Context, job *river.Job[PostInvoiceArgs], run work, doc provider.Document, posted provider.Posted) error {
+func (w *postInvoice) finish(ctx context.Context, h hand, doc provider.Document, posted provider.Posted) error {
 	record, err := json.Marshal(doc)
 	if err != nil {
 		return fmt.Errorf("encode document: %w", err)
@@ -246,15 +173,15 @@ func (w *postInvoice) finish(ctx context.Context, job *river.Job[PostInvoiceArgs
 	if err != nil {
 		return fmt.Errorf("encode variance: %w", err)
 	}
-	xref := w.xref(run, "invoice", strconv.FormatInt(run.SyncRun.MagentoEntityID, 10))
+	xref := w.xref(h.work, "invoice", strconv.FormatInt(h.SyncRun.MagentoEntityID, 10))
 	xref.ProviderID, xref.Reference, xref.URL = posted.ID, &posted.Number, &posted.URL
-	err = inCompletion(ctx, w.pipeline, job, func(ctx context.Context, tx pgx.Tx) error {
-		next, err := insertNext(ctx, tx, PushSyncStateArgs{RunID: run.SyncRun.ID})
+	err = w.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
+		next, err := insertNext(ctx, tx, h.SyncRun, tellJob(h.SyncRun))
 		if err != nil {
 			return err
 		}
 		return syncrun.Post(ctx, tx, w.who, []syncrun.Posted{{
-			Step: syncrun.Step{RunID: run.SyncRun.ID, JobID: job.ID, NextJobID: next},
+			Step: syncrun.Step{RunID: h.SyncRun.ID, JobID: h.job.id(), NextJobID: next},
 			Xref: xref, Document: record, Variance: difference, Why: story(posted),
 		}})
 	})
@@ -266,19 +193,20 @@ func (w *postInvoice) finish(ctx context.Context, job *river.Job[PostInvoiceArgs
 		return err
 	}
 	if found != nil {
-		w.Metrics.Variance(run.Binding.Provider)
+		w.Metrics.Variance(h.Binding.Provider)
 	}
-	w.ended(run, syncrun.Succeeded)
+	w.ended(h.work, syncrun.Succeeded)
+	w.gotThrough(ctx, h)
 	return nil
 }
 
-func (w *postInvoice) skip(ctx context.Context, job *river.Job[PostInvoiceArgs], run work, decision policy.Decision) error {
+func (w *postInvoice) skip(ctx context.Context, h hand, decision policy.Decision) error {
 	encoded, err := json.Marshal(decision)
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	return inCompletion(ctx, w.pipeline, job, func(ctx context.Context, tx pgx.Tx) error {
-		return w.handOn(ctx, tx, run, job.ID, run.SyncRun.Canonical, encoded, decision)
+	return w.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
+		return w.handOn(ctx, tx, h, h.SyncRun.Canonical, encoded, decision)
 	})
 }
 

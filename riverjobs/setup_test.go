@@ -26,6 +26,7 @@ import (
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/policy"
+	"towpath/pkg/provider"
 	"towpath/pkg/provider/ledgerv2"
 	"towpath/pkg/provider/ledgerv2/ledgerv2sim"
 	"towpath/pkg/provider/xero"
@@ -177,11 +178,11 @@ func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
 		Shops: func(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
 			return magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(tenant.ApiKeySealed), HTTP: client})
 		},
-		Ledgers: func(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
+		Ledgers: func(binding dbsqlc.Binding, permit provider.Permit) (riverjobs.Ledger, error) {
 			if binding.Wire == "v2" {
-				return ledgerv2.New(ledgerv2.Config{BaseURL: binding.ApiUrl, HTTP: client, Token: token})
+				return ledgerv2.New(ledgerv2.Config{BaseURL: binding.ApiUrl, HTTP: client, Token: token, Permit: permit})
 			}
-			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, HTTP: client, Token: token})
+			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, HTTP: client, Token: token, Permit: permit})
 		},
 	}
 }

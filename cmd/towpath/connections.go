@@ -11,6 +11,7 @@ import (
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
 	"towpath/pkg/outbound"
+	"towpath/pkg/provider"
 	"towpath/pkg/provider/ledgerv2"
 	"towpath/pkg/provider/xero"
 	"towpath/pkg/secret"
@@ -50,8 +51,8 @@ func (c connections) shop(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
 	return magento.New(cfg)
 }
 
-// ledger makes the client of a binding's provider.
-func (c connections) ledger(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
+// ledger makes the client of a binding's provider; permit is asked before each call.
+func (c connections) ledger(binding dbsqlc.Binding, permit provider.Permit) (riverjobs.Ledger, error) {
 	observe := func(operation, code string, took time.Duration) {
 		if c.metrics != nil {
 			c.metrics.ProviderRequest(binding.Provider, operation, code, took)
@@ -71,10 +72,10 @@ func (c connections) ledger(binding dbsqlc.Binding) (riverjobs.Ledger, error) {
 	}
 	if binding.Wire == wireV2 {
 		return ledgerv2.New(ledgerv2.Config{
-			BaseURL: binding.ApiUrl, Token: token, HTTP: client, Now: c.now, Observe: observe,
+			BaseURL: binding.ApiUrl, Token: token, HTTP: client, Now: c.now, Observe: observe, Permit: permit,
 			// FreeAgent itself accepts a second contact with one e-mail.
 			MatchContacts: binding.Provider == "freeagent",
 		})
 	}
-	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Token: token, HTTP: client, Now: c.now, Observe: observe})
+	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Token: token, HTTP: client, Now: c.now, Observe: observe, Permit: permit})
 }

@@ -75,7 +75,7 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 			return fmt.Errorf("read policy: %w", err)
 		}
 		// No key is needed to open a token that is not used.
-		ledger, err := newConnections(nil, true, nil).ledger(binding)
+		ledger, err := newConnections(nil, true, nil).ledger(binding, provider.Unlimited)
 		if err != nil {
 			return err
 		}

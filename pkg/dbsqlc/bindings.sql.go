@@ -15,11 +15,12 @@ import (
 
 const bindingClearPause = `-- name: BindingClearPause :exec
 UPDATE bindings
-SET paused_until = NULL
+SET paused_until = NULL, reference_tried_at = NULL
 WHERE id = $1
 `
 
-// An operator's word goes before the provider's.
+// A person's word goes before the provider's: the pause is over, and what was read
+// of the provider is looked at again.
 func (q *Queries) BindingClearPause(ctx context.Context, db DBTX, id uuid.UUID) error {
 	_, err := db.Exec(ctx, bindingClearPause, id)
 	return err
@@ -196,6 +197,18 @@ func (q *Queries) BindingLock(ctx context.Context, db DBTX, id uuid.UUID) (Bindi
 	return i, err
 }
 
+const bindingLookAgain = `-- name: BindingLookAgain :exec
+UPDATE bindings
+SET reference_tried_at = NULL
+WHERE id = $1
+`
+
+// Something has changed: what was read of the provider is looked at again.
+func (q *Queries) BindingLookAgain(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, bindingLookAgain, id)
+	return err
+}
+
 const bindingPauseUntil = `-- name: BindingPauseUntil :exec
 UPDATE bindings
 SET paused_until = greatest(paused_until, $1::timestamptz)
@@ -211,6 +224,51 @@ type BindingPauseUntilParams struct {
 func (q *Queries) BindingPauseUntil(ctx context.Context, db DBTX, arg BindingPauseUntilParams) error {
 	_, err := db.Exec(ctx, bindingPauseUntil, arg.Until, arg.ID)
 	return err
+}
+
+const bindingReferenceDue = `-- name: BindingReferenceDue :many
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
+FROM bindings
+WHERE status = 'active'
+    AND (reference_at IS NULL OR reference_at < clock_timestamp() - make_interval(secs => $1::float8))
+ORDER BY id
+`
+
+// Live bindings whose reference data are older than a day, or were never read.
+func (q *Queries) BindingReferenceDue(ctx context.Context, db DBTX, seconds float64) ([]Binding, error) {
+	rows, err := db.Query(ctx, bindingReferenceDue, seconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Binding{}
+	for rows.Next() {
+		var i Binding
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.Provider,
+			&i.Wire,
+			&i.Status,
+			&i.ApiUrl,
+			&i.OrgID,
+			&i.TokenSealed,
+			&i.PolicyVersion,
+			&i.PausedUntil,
+			&i.Reference,
+			&i.ReferenceAt,
+			&i.ReferenceTriedAt,
+			&i.CreatedAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const bindingRevoke = `-- name: BindingRevoke :execrows
@@ -329,12 +387,18 @@ const bindingTakeReference = `-- name: BindingTakeReference :execrows
 UPDATE bindings
 SET reference_tried_at = clock_timestamp()
 WHERE id = $1
-    AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - interval '30 seconds')
+    AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - make_interval(secs => $2::float8))
 `
 
-// The right to read the reference data: one worker in half a minute has it.
-func (q *Queries) BindingTakeReference(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
-	result, err := db.Exec(ctx, bindingTakeReference, id)
+type BindingTakeReferenceParams struct {
+	ID      uuid.UUID
+	Seconds float64
+}
+
+// The right to read the reference data, or a part of it: one worker in so many
+// seconds has it.
+func (q *Queries) BindingTakeReference(ctx context.Context, db DBTX, arg BindingTakeReferenceParams) (int64, error) {
+	result, err := db.Exec(ctx, bindingTakeReference, arg.ID, arg.Seconds)
 	if err != nil {
 		return 0, err
 	}

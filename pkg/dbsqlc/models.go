@@ -79,6 +79,19 @@ type Binding struct {
 	RevokedAt        *time.Time
 }
 
+type CallBudget struct {
+	BindingID    uuid.UUID
+	PerMinute    int32
+	AtOnce       int32
+	Others       int32
+	OthersAt     *time.Time
+	DayLeft      *int32
+	DayLeftAt    *time.Time
+	DayLimit     *int32
+	BackfillFrom *time.Time
+	LiveFrom     *time.Time
+}
+
 type EntityXref struct {
 	TenantID          uuid.UUID
 	Provider          string
@@ -120,6 +133,13 @@ type Policy struct {
 	Version   int32
 	Policy    json.RawMessage
 	CreatedAt time.Time
+}
+
+type ProviderCall struct {
+	ID        int64
+	BindingID uuid.UUID
+	BeganAt   time.Time
+	EndedAt   *time.Time
 }
 
 type ProviderIntent struct {
@@ -187,6 +207,7 @@ type SyncRun struct {
 	OccurredAt        time.Time
 	ReceivedAt        time.Time
 	Body              []byte
+	Backfill          bool
 	Status            string
 	Stage             string
 	RiverJobID        *int64

@@ -7,10 +7,50 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
+
+const queueAdmit = `-- name: QueueAdmit :one
+SELECT towpath_admit($1::text, $2::text)
+`
+
+type QueueAdmitParams struct {
+	Kind  string
+	Share string
+}
+
+func (q *Queries) QueueAdmit(ctx context.Context, db DBTX, arg QueueAdmitParams) (int32, error) {
+	row := db.QueryRow(ctx, queueAdmit, arg.Kind, arg.Share)
+	var towpath_admit int32
+	err := row.Scan(&towpath_admit)
+	return towpath_admit, err
+}
+
+const queueComplete = `-- name: QueueComplete :one
+UPDATE river.river_job
+SET state = 'completed', finalized_at = clock_timestamp()
+WHERE id = $1
+    AND state = 'running'
+    AND attempt = $2
+RETURNING id
+`
+
+type QueueCompleteParams struct {
+	ID      int64
+	Attempt int16
+}
+
+// Completes a job that was taken; no row where it is not this attempt's any more.
+func (q *Queries) QueueComplete(ctx context.Context, db DBTX, arg QueueCompleteParams) (int64, error) {
+	row := db.QueryRow(ctx, queueComplete, arg.ID, arg.Attempt)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
 
 const queueDepth = `-- name: QueueDepth :many
 SELECT kind, state::text AS state, count(*) AS jobs,
@@ -113,6 +153,18 @@ func (q *Queries) QueueGiveBackOrphans(ctx context.Context, db DBTX, arg QueueGi
 	return items, nil
 }
 
+const queueKeepShares = `-- name: QueueKeepShares :one
+SELECT towpath_keep_shares()
+`
+
+// The beat of the shares: what a pause or a race left waiting is admitted.
+func (q *Queries) QueueKeepShares(ctx context.Context, db DBTX) (int32, error) {
+	row := db.QueryRow(ctx, queueKeepShares)
+	var towpath_keep_shares int32
+	err := row.Scan(&towpath_keep_shares)
+	return towpath_keep_shares, err
+}
+
 const queueLastArrival = `-- name: QueueLastArrival :one
 SELECT received_at
 FROM sync_runs
@@ -126,6 +178,158 @@ func (q *Queries) QueueLastArrival(ctx context.Context, db DBTX) (time.Time, err
 	var received_at time.Time
 	err := row.Scan(&received_at)
 	return received_at, err
+}
+
+const queuePark = `-- name: QueuePark :exec
+UPDATE river.river_job AS job
+SET state = 'pending', scheduled_at = clock_timestamp()
+WHERE job.id = ANY ($1::bigint[])
+    AND job.state IN ('scheduled', 'retryable', 'available', 'pending')
+`
+
+// Jobs wait for their turn in their share, from now on.
+func (q *Queries) QueuePark(ctx context.Context, db DBTX, ids []int64) error {
+	_, err := db.Exec(ctx, queuePark, ids)
+	return err
+}
+
+const queuePutBack = `-- name: QueuePutBack :one
+UPDATE river.river_job AS job
+SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE $1::text END::river.river_job_state,
+    finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
+    attempt = CASE WHEN $2::boolean THEN job.attempt - 1 ELSE job.attempt END,
+    scheduled_at = clock_timestamp() + make_interval(secs => $3::float8),
+    metadata = job.metadata || $4::jsonb,
+    errors = CASE WHEN $5::text = '' THEN job.errors
+        ELSE array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt, 'error', $5::text, 'trace', '')) END
+WHERE job.id = $6
+    AND job.state = 'running'
+    AND job.attempt = $7
+RETURNING job.id
+`
+
+type QueuePutBackParams struct {
+	State   string
+	Waits   bool
+	Seconds float64
+	Report  json.RawMessage
+	Error   string
+	ID      int64
+	Attempt int16
+}
+
+// Puts a taken job back, with what the worker says of its attempt. A wait gives
+// the attempt back; a job whose cancel was asked for meanwhile is cancelled.
+func (q *Queries) QueuePutBack(ctx context.Context, db DBTX, arg QueuePutBackParams) (int64, error) {
+	row := db.QueryRow(ctx, queuePutBack,
+		arg.State,
+		arg.Waits,
+		arg.Seconds,
+		arg.Report,
+		arg.Error,
+		arg.ID,
+		arg.Attempt,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const queueTake = `-- name: QueueTake :many
+UPDATE river.river_job AS job
+SET state = 'running',
+    attempt = job.attempt + 1,
+    attempted_at = clock_timestamp(),
+    attempted_by = array_append(job.attempted_by[greatest(1, coalesce(array_length(job.attempted_by, 1), 0) - 98):], $1::text)
+FROM (
+    SELECT waiting.id
+    FROM river.river_job AS waiting
+    WHERE waiting.kind = $2::text
+        AND waiting.args ->> 'share' = $3::text
+        AND waiting.state = 'pending'
+        AND waiting.finalized_at IS NULL
+        AND waiting.scheduled_at <= clock_timestamp()
+    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    LIMIT $4::int
+    FOR UPDATE SKIP LOCKED
+) AS taken
+WHERE job.id = taken.id
+RETURNING job.id, job.attempt, job.metadata, (job.args ->> 'run_id')::uuid AS run_id
+`
+
+type QueueTakeParams struct {
+	ClientID string
+	Kind     string
+	Share    string
+	Most     int32
+}
+
+type QueueTakeRow struct {
+	ID       int64
+	Attempt  int16
+	Metadata json.RawMessage
+	RunID    uuid.UUID
+}
+
+// Takes jobs of a share that wait for their turn, as River takes available ones:
+// they are this process's from here on. If it dies, they are given back like any
+// other of its jobs.
+func (q *Queries) QueueTake(ctx context.Context, db DBTX, arg QueueTakeParams) ([]QueueTakeRow, error) {
+	rows, err := db.Query(ctx, queueTake,
+		arg.ClientID,
+		arg.Kind,
+		arg.Share,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []QueueTakeRow{}
+	for rows.Next() {
+		var i QueueTakeRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Attempt,
+			&i.Metadata,
+			&i.RunID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const queueWaiting = `-- name: QueueWaiting :one
+SELECT count(*)
+FROM (
+    SELECT 1
+    FROM river.river_job AS job
+    WHERE job.kind = $1::text
+        AND job.args ->> 'share' = $2::text
+        AND job.state = 'pending'
+        AND job.finalized_at IS NULL
+        AND job.scheduled_at <= clock_timestamp()
+    LIMIT $3::int
+) AS waiting
+`
+
+type QueueWaitingParams struct {
+	Kind  string
+	Share string
+	Most  int32
+}
+
+// How many jobs of a share wait for their turn and are due, counted up to most.
+func (q *Queries) QueueWaiting(ctx context.Context, db DBTX, arg QueueWaitingParams) (int64, error) {
+	row := db.QueryRow(ctx, queueWaiting, arg.Kind, arg.Share, arg.Most)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const workerProcessBeat = `-- name: WorkerProcessBeat :exec

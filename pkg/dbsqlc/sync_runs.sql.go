@@ -162,7 +162,8 @@ WITH decided AS (
         unnest($5::jsonb[]) AS decision, unnest($6::text[]) AS skip_reason
 ), updated AS (
     UPDATE sync_runs AS run
-    SET status = CASE WHEN decided.skip_reason = '' THEN 'running' ELSE 'skipped_by_policy' END,
+    SET status = CASE WHEN decided.skip_reason <> '' THEN 'skipped_by_policy'
+            WHEN next.state = 'pending' THEN 'queued' ELSE 'running' END,
         stage = CASE WHEN decided.skip_reason = '' THEN 'post' ELSE 'push' END,
         shop_told = CASE WHEN decided.skip_reason = '' THEN NULL ELSE 'pending' END,
         finished_at = CASE WHEN decided.skip_reason = '' THEN NULL ELSE clock_timestamp() END,
@@ -173,6 +174,7 @@ WITH decided AS (
         error_code = NULL, error_message = NULL, error_detail = NULL,
         updated_at = clock_timestamp()
     FROM decided
+    JOIN river.river_job AS next ON next.id = decided.next_job_id
     WHERE run.id = decided.id
         AND run.river_job_id = decided.job_id
         AND run.stage IN ('fetch', 'post')
@@ -180,7 +182,9 @@ WITH decided AS (
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
     SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, $7::text,
-        CASE WHEN updated.status = 'running' THEN 'canonical stored, to be posted' ELSE 'skipped: ' || updated.skip_reason END
+        CASE updated.status WHEN 'running' THEN 'canonical stored, to be posted'
+            WHEN 'queued' THEN 'canonical stored, waits for its turn to be posted'
+            ELSE 'skipped: ' || updated.skip_reason END
     FROM updated
 )
 SELECT updated.id
@@ -197,8 +201,9 @@ type SyncRunDecideManyParams struct {
 	Who        string
 }
 
-// T2 for a set: the run was fetched and decided; its next job is there. A run
-// that was held at stage post and now falls under another policy is decided anew.
+// T2 for a set: the run was fetched and decided; its next job is there, and may
+// have to wait for its turn. A run that was held at stage post and now falls under
+// another policy is decided anew.
 func (q *Queries) SyncRunDecideMany(ctx context.Context, db DBTX, arg SyncRunDecideManyParams) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, syncRunDecideMany,
 		arg.ID,
@@ -296,7 +301,7 @@ func (q *Queries) SyncRunFail(ctx context.Context, db DBTX, arg SyncRunFailParam
 }
 
 const syncRunGet = `-- name: SyncRunGet :one
-SELECT id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id, website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, received_at, body, status, stage, river_job_id, attempt, next_attempt_at, hold_reason, skip_reason, error_code, error_message, error_detail, canonical, decision, document, provider_entity_id, provider_reference, provider_url, variance, finished_at, shop_told, told_at, updated_at
+SELECT id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id, website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, received_at, body, backfill, status, stage, river_job_id, attempt, next_attempt_at, hold_reason, skip_reason, error_code, error_message, error_detail, canonical, decision, document, provider_entity_id, provider_reference, provider_url, variance, finished_at, shop_told, told_at, updated_at
 FROM sync_runs
 WHERE id = $1
 `
@@ -320,6 +325,7 @@ func (q *Queries) SyncRunGet(ctx context.Context, db DBTX, id uuid.UUID) (SyncRu
 		&i.OccurredAt,
 		&i.ReceivedAt,
 		&i.Body,
+		&i.Backfill,
 		&i.Status,
 		&i.Stage,
 		&i.RiverJobID,
@@ -380,14 +386,26 @@ func (q *Queries) SyncRunHeldByReason(ctx context.Context, db DBTX) ([]SyncRunHe
 const syncRunHeldJobs = `-- name: SyncRunHeldJobs :many
 SELECT job.id
 FROM river.river_job AS job
-WHERE job.id IN (SELECT run.river_job_id FROM sync_runs AS run WHERE run.binding_id = $1 AND run.status = 'held')
+WHERE job.id IN (
+    SELECT run.river_job_id
+    FROM sync_runs AS run
+    WHERE run.binding_id = $1
+        AND run.finished_at IS NULL
+        AND run.status = 'held'
+        AND ($2::text IS NULL OR run.hold_reason = $2)
+)
 ORDER BY job.id
 FOR UPDATE OF job
 `
 
-// The jobs of a binding's held runs, locked job first.
-func (q *Queries) SyncRunHeldJobs(ctx context.Context, db DBTX, bindingID uuid.UUID) ([]int64, error) {
-	rows, err := db.Query(ctx, syncRunHeldJobs, bindingID)
+type SyncRunHeldJobsParams struct {
+	BindingID  uuid.UUID
+	HoldReason *string
+}
+
+// The jobs of a binding's held runs (of one reason, or of all), locked job first.
+func (q *Queries) SyncRunHeldJobs(ctx context.Context, db DBTX, arg SyncRunHeldJobsParams) ([]int64, error) {
+	rows, err := db.Query(ctx, syncRunHeldJobs, arg.BindingID, arg.HoldReason)
 	if err != nil {
 		return nil, err
 	}
@@ -406,20 +424,52 @@ func (q *Queries) SyncRunHeldJobs(ctx context.Context, db DBTX, bindingID uuid.U
 	return items, nil
 }
 
+const syncRunHeldProbe = `-- name: SyncRunHeldProbe :one
+SELECT EXISTS (
+    SELECT 1
+    FROM sync_runs AS run
+    WHERE run.binding_id = $1
+        AND run.status = 'held'
+        AND run.hold_reason = $2::text
+        AND run.id <> $3
+        AND run.next_attempt_at < clock_timestamp() + make_interval(secs => $4::float8)
+)
+`
+
+type SyncRunHeldProbeParams struct {
+	BindingID  uuid.UUID
+	HoldReason string
+	ID         uuid.UUID
+	Seconds    float64
+}
+
+// Whether another run that is held for the same reason looks again soon.
+func (q *Queries) SyncRunHeldProbe(ctx context.Context, db DBTX, arg SyncRunHeldProbeParams) (bool, error) {
+	row := db.QueryRow(ctx, syncRunHeldProbe,
+		arg.BindingID,
+		arg.HoldReason,
+		arg.ID,
+		arg.Seconds,
+	)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const syncRunInsertMany = `-- name: SyncRunInsertMany :many
 WITH inserted AS (
     INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
-        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
+        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, backfill, river_job_id)
     SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::int[]),
         unnest($5::text[]), unnest($6::text[]), unnest($7::bigint[]),
         unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::text[]),
         unnest($11::text[]), unnest($12::text[]), unnest($13::timestamptz[]),
-        unnest($14::json[]), unnest($15::bigint[])
+        unnest($14::json[]), unnest($15::boolean[]), unnest($16::bigint[])
     ON CONFLICT (binding_id, dedupe_key) DO NOTHING
     RETURNING id
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, to_status, who)
-    SELECT inserted.id, 'accept', 'queued', $16::text
+    SELECT inserted.id, 'accept', 'queued', $17::text
     FROM inserted
 )
 SELECT inserted.id
@@ -441,6 +491,7 @@ type SyncRunInsertManyParams struct {
 	Lane            []string
 	OccurredAt      []time.Time
 	Body            [][]byte
+	Backfill        []bool
 	RiverJobID      []int64
 	Who             string
 }
@@ -463,6 +514,7 @@ func (q *Queries) SyncRunInsertMany(ctx context.Context, db DBTX, arg SyncRunIns
 		arg.Lane,
 		arg.OccurredAt,
 		arg.Body,
+		arg.Backfill,
 		arg.RiverJobID,
 		arg.Who,
 	)
@@ -707,49 +759,21 @@ func (q *Queries) SyncRunPostMany(ctx context.Context, db DBTX, arg SyncRunPostM
 	return items, nil
 }
 
-const syncRunRepin = `-- name: SyncRunRepin :execrows
-WITH repinned AS (
-    UPDATE sync_runs AS run
-    SET policy_version = $2, updated_at = clock_timestamp()
-    WHERE run.river_job_id = ANY ($3::bigint[])
-        AND run.status = 'held'
-        AND run.policy_version <> $2
-    RETURNING run.id, run.attempt
-)
-INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-SELECT repinned.id, 'settings', 'held', 'held', repinned.attempt, $1::text, 'policy version ' || $2::int
-FROM repinned
-`
-
-type SyncRunRepinParams struct {
-	Who           string
-	PolicyVersion int32
-	JobIds        []int64
-}
-
-// Held runs look at the settings as they are now.
-func (q *Queries) SyncRunRepin(ctx context.Context, db DBTX, arg SyncRunRepinParams) (int64, error) {
-	result, err := db.Exec(ctx, syncRunRepin, arg.Who, arg.PolicyVersion, arg.JobIds)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const syncRunRequeue = `-- name: SyncRunRequeue :one
 WITH updated AS (
     UPDATE sync_runs AS run
     SET status = 'queued', stage = 'fetch', river_job_id = $1::bigint, shop_told = NULL, told_at = NULL,
         attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL, hold_reason = NULL,
+        backfill = $2::boolean,
         policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
         error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
-    FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = $3 FOR UPDATE) AS before
+    FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = $4 FOR UPDATE) AS before
     WHERE run.id = before.id
-        AND (before.status IN ('failed', 'cancelled', 'skipped_by_policy') OR $2::boolean)
+        AND (before.status IN ('failed', 'cancelled', 'skipped_by_policy') OR $3::boolean)
     RETURNING run.id, before.status AS from_status
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
-    SELECT updated.id, 'retry', updated.from_status, 'queued', $4::text, 'retried by an operator'
+    SELECT updated.id, 'retry', updated.from_status, 'queued', $5::text, 'retried by an operator'
     FROM updated
 )
 SELECT updated.id
@@ -758,6 +782,7 @@ FROM updated
 
 type SyncRunRequeueParams struct {
 	NextJobID int64
+	Backfill  bool
 	JobLost   bool
 	ID        uuid.UUID
 	Who       string
@@ -768,6 +793,7 @@ type SyncRunRequeueParams struct {
 func (q *Queries) SyncRunRequeue(ctx context.Context, db DBTX, arg SyncRunRequeueParams) (uuid.UUID, error) {
 	row := db.QueryRow(ctx, syncRunRequeue,
 		arg.NextJobID,
+		arg.Backfill,
 		arg.JobLost,
 		arg.ID,
 		arg.Who,
@@ -867,8 +893,39 @@ func (q *Queries) SyncRunTellMany(ctx context.Context, db DBTX, arg SyncRunTellM
 	return items, nil
 }
 
+const syncRunUnhold = `-- name: SyncRunUnhold :execrows
+WITH released AS (
+    UPDATE sync_runs AS run
+    SET status = 'queued', hold_reason = NULL, next_attempt_at = NULL, policy_version = $2, updated_at = clock_timestamp()
+    FROM (SELECT old.id, old.policy_version FROM sync_runs AS old WHERE old.river_job_id = ANY ($3::bigint[])) AS before
+    WHERE run.id = before.id
+        AND run.status = 'held'
+    RETURNING run.id, run.stage, run.attempt,
+        'looks again' || CASE WHEN before.policy_version <> $2 THEN ', under policy version ' || $2::int ELSE '' END AS why
+)
+INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+SELECT released.id, released.stage, 'held', 'queued', released.attempt, $1::text, released.why
+FROM released
+`
+
+type SyncRunUnholdParams struct {
+	Who           string
+	PolicyVersion int32
+	JobIds        []int64
+}
+
+// Held runs wait for their turn again, under the settings as they are now; their
+// jobs are locked and parked already.
+func (q *Queries) SyncRunUnhold(ctx context.Context, db DBTX, arg SyncRunUnholdParams) (int64, error) {
+	result, err := db.Exec(ctx, syncRunUnhold, arg.Who, arg.PolicyVersion, arg.JobIds)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const syncRunWork = `-- name: SyncRunWork :one
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -903,6 +960,7 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.SyncRun.OccurredAt,
 		&i.SyncRun.ReceivedAt,
 		&i.SyncRun.Body,
+		&i.SyncRun.Backfill,
 		&i.SyncRun.Status,
 		&i.SyncRun.Stage,
 		&i.SyncRun.RiverJobID,
@@ -948,4 +1006,101 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.Policy,
 	)
 	return i, err
+}
+
+const syncRunWorkMany = `-- name: SyncRunWorkMany :many
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
+WHERE run.id = ANY ($1::uuid[])
+`
+
+type SyncRunWorkManyRow struct {
+	SyncRun SyncRun
+	Tenant  Tenant
+	Binding Binding
+	Policy  json.RawMessage
+}
+
+// The same for a set.
+func (q *Queries) SyncRunWorkMany(ctx context.Context, db DBTX, ids []uuid.UUID) ([]SyncRunWorkManyRow, error) {
+	rows, err := db.Query(ctx, syncRunWorkMany, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunWorkManyRow{}
+	for rows.Next() {
+		var i SyncRunWorkManyRow
+		if err := rows.Scan(
+			&i.SyncRun.ID,
+			&i.SyncRun.TenantID,
+			&i.SyncRun.BindingID,
+			&i.SyncRun.PolicyVersion,
+			&i.SyncRun.Event,
+			&i.SyncRun.EntityType,
+			&i.SyncRun.MagentoEntityID,
+			&i.SyncRun.WebsiteID,
+			&i.SyncRun.StoreID,
+			&i.SyncRun.IdempotencyKey,
+			&i.SyncRun.DedupeKey,
+			&i.SyncRun.Lane,
+			&i.SyncRun.OccurredAt,
+			&i.SyncRun.ReceivedAt,
+			&i.SyncRun.Body,
+			&i.SyncRun.Backfill,
+			&i.SyncRun.Status,
+			&i.SyncRun.Stage,
+			&i.SyncRun.RiverJobID,
+			&i.SyncRun.Attempt,
+			&i.SyncRun.NextAttemptAt,
+			&i.SyncRun.HoldReason,
+			&i.SyncRun.SkipReason,
+			&i.SyncRun.ErrorCode,
+			&i.SyncRun.ErrorMessage,
+			&i.SyncRun.ErrorDetail,
+			&i.SyncRun.Canonical,
+			&i.SyncRun.Decision,
+			&i.SyncRun.Document,
+			&i.SyncRun.ProviderEntityID,
+			&i.SyncRun.ProviderReference,
+			&i.SyncRun.ProviderUrl,
+			&i.SyncRun.Variance,
+			&i.SyncRun.FinishedAt,
+			&i.SyncRun.ShopTold,
+			&i.SyncRun.ToldAt,
+			&i.SyncRun.UpdatedAt,
+			&i.Tenant.ID,
+			&i.Tenant.Name,
+			&i.Tenant.MagentoUrl,
+			&i.Tenant.ApiKeySealed,
+			&i.Tenant.ConnectionStatus,
+			&i.Tenant.CreatedAt,
+			&i.Binding.ID,
+			&i.Binding.TenantID,
+			&i.Binding.Provider,
+			&i.Binding.Wire,
+			&i.Binding.Status,
+			&i.Binding.ApiUrl,
+			&i.Binding.OrgID,
+			&i.Binding.TokenSealed,
+			&i.Binding.PolicyVersion,
+			&i.Binding.PausedUntil,
+			&i.Binding.Reference,
+			&i.Binding.ReferenceAt,
+			&i.Binding.ReferenceTriedAt,
+			&i.Binding.CreatedAt,
+			&i.Binding.RevokedAt,
+			&i.Policy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/syncrun"
 )
 
 // line is a connection to the database that a test can break.
@@ -189,7 +191,7 @@ func TestWebhook_faults_inside_T1(t *testing.T) {
 			d := setup(t, func(cfg *Config) {
 				insert := cfg.Enqueue
 				cfg.Pool = (&line{}).pool(t, cfg.Pool, 1) // a leaked connection would show
-				cfg.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []uuid.UUID) ([]int64, error) {
+				cfg.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 					n := int(calls.Add(1)) - 1
 					jobs, err := insert(ctx, tx, runs)
 					if n >= len(c.faults) {
@@ -234,7 +236,7 @@ func TestDrain_refuses_new_requests_and_lets_those_under_way_end(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	d := setup(t, func(c *Config) {
 		insert := c.Enqueue
-		c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []uuid.UUID) ([]int64, error) {
+		c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 			close(entered)
 			<-release
 			return insert(ctx, tx, runs)
@@ -261,7 +263,7 @@ func TestWebhook_is_stored_though_the_shop_hangs_up(t *testing.T) {
 	entered, gone, stored := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	d := setup(t, func(c *Config) {
 		insert := c.Enqueue
-		c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []uuid.UUID) ([]int64, error) {
+		c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 			close(entered)
 			<-gone
 			defer close(stored)

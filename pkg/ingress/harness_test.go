@@ -82,10 +82,10 @@ func enqueue(t testing.TB, db *pgxpool.Pool) syncrun.Enqueue {
 		Schema: "river", SkipUnknownJobCheck: true, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	return func(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
-		params := make([]river.InsertManyParams, len(runIDs))
-		for i, id := range runIDs {
-			params[i] = river.InsertManyParams{Args: fetchCanonical{RunID: id}}
+	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
+		params := make([]river.InsertManyParams, len(runs))
+		for i, run := range runs {
+			params[i] = river.InsertManyParams{Args: fetchCanonical{RunID: run.RunID, Share: run.TenantID}}
 		}
 		inserted, err := client.InsertManyTx(ctx, tx, params)
 		if err != nil {
@@ -101,6 +101,7 @@ func enqueue(t testing.TB, db *pgxpool.Pool) syncrun.Enqueue {
 
 type fetchCanonical struct {
 	RunID uuid.UUID `json:"run_id"`
+	Share uuid.UUID `json:"share"`
 }
 
 func (fetchCanonical) Kind() string { return "fetch_canonical" }

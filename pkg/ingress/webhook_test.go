@@ -354,7 +354,7 @@ func TestWebhook_two_at_the_same_moment_make_one_run(t *testing.T) {
 			d := setup(t, func(c *Config) {
 				insert := c.Enqueue
 				// The first two meet inside T1, unless the token lets only one in.
-				c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []uuid.UUID) ([]int64, error) {
+				c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 					mu.Lock()
 					n := calls
 					calls++

@@ -71,6 +71,15 @@ func (m *Metrics) ProviderRequest(provider, operation, code string, d time.Durat
 	m.providerSeconds.WithLabelValues(provider, operation).Observe(d.Seconds())
 }
 
+// CallsPerDocument notes that a number of calls posted a number of documents
+// together.
+func (m *Metrics) CallsPerDocument(provider string, calls, documents int) {
+	observer := m.callsPerDoc.WithLabelValues(m.labels.provider.value(provider))
+	for range documents {
+		observer.Observe(float64(calls) / float64(documents))
+	}
+}
+
 // ShopRequest counts one call to a shop. code is the HTTP status, timeout or
 // error.
 func (m *Metrics) ShopRequest(operation, code string, d time.Duration) {

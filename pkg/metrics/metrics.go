@@ -51,6 +51,7 @@ type Metrics struct {
 	failures        *prometheus.CounterVec   // error_code
 	variances       *prometheus.CounterVec   // provider
 	stageDuration   *prometheus.HistogramVec // stage
+	callsPerDoc     *prometheus.HistogramVec // provider
 	providerTotal   *prometheus.CounterVec   // provider, operation, code
 	providerSeconds *prometheus.HistogramVec // provider, operation
 	shopTotal       *prometheus.CounterVec   // operation, code
@@ -134,6 +135,8 @@ func (m *Metrics) makeRuns(f maker) {
 func (m *Metrics) makeRequests(f maker) {
 	buckets := []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	m.providerTotal = f.counter("provider_requests_total", "Calls to a ledger.", "provider", "operation", "code")
+	m.callsPerDoc = f.histogram("provider_calls_per_document", "Calls that a posted document took: those of its batch, shared out.",
+		[]float64{.02, .05, .1, .25, .5, 1, 2, 3, 5, 10}, "provider")
 	m.providerSeconds = f.histogram("provider_request_duration_seconds", "Time of a call to a ledger.", buckets, "provider", "operation")
 	m.shopTotal = f.counter("shop_requests_total", "Calls to a shop.", "operation", "code")
 	m.shopSeconds = f.histogram("shop_request_duration_seconds", "Time of a call to a shop.", buckets, "operation")
@@ -158,6 +161,7 @@ func (m *Metrics) zero(o Options) {
 	each(count(m.variances), Providers())
 	each(observe(m.stageDuration), Stages())
 	each(count(m.providerTotal), Providers(), o.ProviderOperations, usual)
+	each(observe(m.callsPerDoc), Providers())
 	each(observe(m.providerSeconds), Providers(), o.ProviderOperations)
 	each(count(m.shopTotal), o.ShopOperations, usual)
 	each(observe(m.shopSeconds), o.ShopOperations)

@@ -62,7 +62,21 @@ var (
 
 // Enqueue inserts the first job of each run inside tx and returns the jobs'
 // ids in the same order.
-type Enqueue func(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error)
+type Enqueue func(ctx context.Context, tx pgx.Tx, runs []FirstJob) ([]int64, error)
+
+// FirstJob is what the first job of a run must know.
+type FirstJob struct {
+	RunID    uuid.UUID
+	TenantID uuid.UUID
+	Backfill bool
+}
+
+// backfillAge is how old an event is when it comes that lets newer ones go first:
+// it waited in the shop longer than the shop's first four tries take.
+const backfillAge = time.Hour
+
+// backfill reports whether the event came late.
+func (e Event) backfill() bool { return time.Since(e.OccurredAt) > backfillAge }
 
 // Accept is T1: it spends the tokens and inserts the runs with their first
 // jobs. An event that is known already is answered with its run's id and adds
@@ -157,11 +171,12 @@ func find(ctx context.Context, tx pgx.Tx, e Event) (uuid.UUID, error) {
 }
 
 func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, accepted []Accepted, fresh []int) error {
-	ids := make([]uuid.UUID, len(fresh))
+	ids, first := make([]uuid.UUID, len(fresh)), make([]FirstJob, len(fresh))
 	for n, i := range fresh {
 		ids[n] = accepted[i].RunID
+		first[n] = FirstJob{RunID: ids[n], TenantID: events[i].TenantID, Backfill: events[i].backfill()}
 	}
-	jobs, err := enqueue(ctx, tx, ids)
+	jobs, err := enqueue(ctx, tx, first)
 	if err != nil {
 		return fmt.Errorf("insert jobs: %w", err)
 	}
@@ -182,6 +197,7 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 		rows.Lane = append(rows.Lane, lane(entity, e.EntityID))
 		rows.OccurredAt = append(rows.OccurredAt, e.OccurredAt)
 		rows.Body = append(rows.Body, e.Body)
+		rows.Backfill = append(rows.Backfill, e.backfill())
 	}
 	inserted, err := queries.SyncRunInsertMany(ctx, tx, rows)
 	if err != nil {

@@ -52,11 +52,11 @@ func (b *bundle) event(name string, id int64, key string) syncrun.Event {
 }
 
 // enqueue inserts first jobs as River would.
-func enqueue(ctx context.Context, tx pgx.Tx, runIDs []uuid.UUID) ([]int64, error) {
-	ids := make([]int64, len(runIDs))
-	for i, run := range runIDs {
+func enqueue(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
+	ids := make([]int64, len(runs))
+	for i, run := range runs {
 		err := tx.QueryRow(ctx, `INSERT INTO river.river_job (kind, args, max_attempts)
-			VALUES ('fetch_canonical', jsonb_build_object('run_id', $1::uuid), 180) RETURNING id`, run).Scan(&ids[i])
+			VALUES ('fetch_canonical', jsonb_build_object('run_id', $1::uuid, 'share', $2::uuid), 180) RETURNING id`, run.RunID, run.TenantID).Scan(&ids[i])
 		if err != nil {
 			return nil, err
 		}

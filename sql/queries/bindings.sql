@@ -62,12 +62,21 @@ SET token_sealed = @token_sealed, status = 'active', reference_tried_at = NULL
 WHERE id = @id
     AND status <> 'revoked';
 
--- The right to read the reference data: one worker in half a minute has it.
+-- The right to read the reference data, or a part of it: one worker in so many
+-- seconds has it.
 -- name: BindingTakeReference :execrows
 UPDATE bindings
 SET reference_tried_at = clock_timestamp()
 WHERE id = @id
-    AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - interval '30 seconds');
+    AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - make_interval(secs => @seconds::float8));
+
+-- Live bindings whose reference data are older than a day, or were never read.
+-- name: BindingReferenceDue :many
+SELECT *
+FROM bindings
+WHERE status = 'active'
+    AND (reference_at IS NULL OR reference_at < clock_timestamp() - make_interval(secs => @seconds::float8))
+ORDER BY id;
 
 -- Another address or organisation: what was read of the old one is forgotten.
 -- name: BindingSetAddress :execrows
@@ -77,8 +86,15 @@ SET api_url = coalesce(sqlc.narg('api_url'), api_url), org_id = coalesce(sqlc.na
 WHERE id = @id
     AND status <> 'revoked';
 
--- An operator's word goes before the provider's.
+-- Something has changed: what was read of the provider is looked at again.
+-- name: BindingLookAgain :exec
+UPDATE bindings
+SET reference_tried_at = NULL
+WHERE id = @id;
+
+-- A person's word goes before the provider's: the pause is over, and what was read
+-- of the provider is looked at again.
 -- name: BindingClearPause :exec
 UPDATE bindings
-SET paused_until = NULL
+SET paused_until = NULL, reference_tried_at = NULL
 WHERE id = @id;

@@ -67,3 +67,80 @@ SELECT received_at
 FROM sync_runs
 ORDER BY received_at DESC, id DESC
 LIMIT 1;
+
+-- The beat of the shares: what a pause or a race left waiting is admitted.
+-- name: QueueKeepShares :one
+SELECT towpath_keep_shares();
+
+-- name: QueueAdmit :one
+SELECT towpath_admit(@kind::text, @share::text);
+
+-- How many jobs of a share wait for their turn and are due, counted up to most.
+-- name: QueueWaiting :one
+SELECT count(*)
+FROM (
+    SELECT 1
+    FROM river.river_job AS job
+    WHERE job.kind = @kind::text
+        AND job.args ->> 'share' = @share::text
+        AND job.state = 'pending'
+        AND job.finalized_at IS NULL
+        AND job.scheduled_at <= clock_timestamp()
+    LIMIT @most::int
+) AS waiting;
+
+-- Takes jobs of a share that wait for their turn, as River takes available ones:
+-- they are this process's from here on. If it dies, they are given back like any
+-- other of its jobs.
+-- name: QueueTake :many
+UPDATE river.river_job AS job
+SET state = 'running',
+    attempt = job.attempt + 1,
+    attempted_at = clock_timestamp(),
+    attempted_by = array_append(job.attempted_by[greatest(1, coalesce(array_length(job.attempted_by, 1), 0) - 98):], @client_id::text)
+FROM (
+    SELECT waiting.id
+    FROM river.river_job AS waiting
+    WHERE waiting.kind = @kind::text
+        AND waiting.args ->> 'share' = @share::text
+        AND waiting.state = 'pending'
+        AND waiting.finalized_at IS NULL
+        AND waiting.scheduled_at <= clock_timestamp()
+    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    LIMIT @most::int
+    FOR UPDATE SKIP LOCKED
+) AS taken
+WHERE job.id = taken.id
+RETURNING job.id, job.attempt, job.metadata, (job.args ->> 'run_id')::uuid AS run_id;
+
+-- Completes a job that was taken; no row where it is not this attempt's any more.
+-- name: QueueComplete :one
+UPDATE river.river_job
+SET state = 'completed', finalized_at = clock_timestamp()
+WHERE id = @id
+    AND state = 'running'
+    AND attempt = @attempt
+RETURNING id;
+
+-- Puts a taken job back, with what the worker says of its attempt. A wait gives
+-- the attempt back; a job whose cancel was asked for meanwhile is cancelled.
+-- name: QueuePutBack :one
+UPDATE river.river_job AS job
+SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE @state::text END::river.river_job_state,
+    finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
+    attempt = CASE WHEN @waits::boolean THEN job.attempt - 1 ELSE job.attempt END,
+    scheduled_at = clock_timestamp() + make_interval(secs => @seconds::float8),
+    metadata = job.metadata || @report::jsonb,
+    errors = CASE WHEN @error::text = '' THEN job.errors
+        ELSE array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt, 'error', @error::text, 'trace', '')) END
+WHERE job.id = @id
+    AND job.state = 'running'
+    AND job.attempt = @attempt
+RETURNING job.id;
+
+-- Jobs wait for their turn in their share, from now on.
+-- name: QueuePark :exec
+UPDATE river.river_job AS job
+SET state = 'pending', scheduled_at = clock_timestamp()
+WHERE job.id = ANY (@ids::bigint[])
+    AND job.state IN ('scheduled', 'retryable', 'available', 'pending');

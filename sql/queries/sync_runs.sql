@@ -3,12 +3,12 @@
 -- name: SyncRunInsertMany :many
 WITH inserted AS (
     INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
-        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, river_job_id)
+        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, backfill, river_job_id)
     SELECT unnest(@id::uuid[]), unnest(@tenant_id::uuid[]), unnest(@binding_id::uuid[]), unnest(@policy_version::int[]),
         unnest(@event::text[]), unnest(@entity_type::text[]), unnest(@magento_entity_id::bigint[]),
         unnest(@website_id::bigint[]), unnest(@store_id::bigint[]), unnest(@idempotency_key::text[]),
         unnest(@dedupe_key::text[]), unnest(@lane::text[]), unnest(@occurred_at::timestamptz[]),
-        unnest(@body::json[]), unnest(@river_job_id::bigint[])
+        unnest(@body::json[]), unnest(@backfill::boolean[]), unnest(@river_job_id::bigint[])
     ON CONFLICT (binding_id, dedupe_key) DO NOTHING
     RETURNING id
 ), noted AS (
@@ -48,8 +48,18 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
 WHERE run.id = @id;
 
--- T2 for a set: the run was fetched and decided; its next job is there. A run
--- that was held at stage post and now falls under another policy is decided anew.
+-- The same for a set.
+-- name: SyncRunWorkMany :many
+SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
+WHERE run.id = ANY (@ids::uuid[]);
+
+-- T2 for a set: the run was fetched and decided; its next job is there, and may
+-- have to wait for its turn. A run that was held at stage post and now falls under
+-- another policy is decided anew.
 -- name: SyncRunDecideMany :many
 WITH decided AS (
     SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id,
@@ -57,7 +67,8 @@ WITH decided AS (
         unnest(@decision::jsonb[]) AS decision, unnest(@skip_reason::text[]) AS skip_reason
 ), updated AS (
     UPDATE sync_runs AS run
-    SET status = CASE WHEN decided.skip_reason = '' THEN 'running' ELSE 'skipped_by_policy' END,
+    SET status = CASE WHEN decided.skip_reason <> '' THEN 'skipped_by_policy'
+            WHEN next.state = 'pending' THEN 'queued' ELSE 'running' END,
         stage = CASE WHEN decided.skip_reason = '' THEN 'post' ELSE 'push' END,
         shop_told = CASE WHEN decided.skip_reason = '' THEN NULL ELSE 'pending' END,
         finished_at = CASE WHEN decided.skip_reason = '' THEN NULL ELSE clock_timestamp() END,
@@ -68,6 +79,7 @@ WITH decided AS (
         error_code = NULL, error_message = NULL, error_detail = NULL,
         updated_at = clock_timestamp()
     FROM decided
+    JOIN river.river_job AS next ON next.id = decided.next_job_id
     WHERE run.id = decided.id
         AND run.river_job_id = decided.job_id
         AND run.stage IN ('fetch', 'post')
@@ -75,7 +87,9 @@ WITH decided AS (
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
     SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, @who::text,
-        CASE WHEN updated.status = 'running' THEN 'canonical stored, to be posted' ELSE 'skipped: ' || updated.skip_reason END
+        CASE updated.status WHEN 'running' THEN 'canonical stored, to be posted'
+            WHEN 'queued' THEN 'canonical stored, waits for its turn to be posted'
+            ELSE 'skipped: ' || updated.skip_reason END
     FROM updated
 )
 SELECT updated.id
@@ -178,6 +192,7 @@ WITH updated AS (
     UPDATE sync_runs AS run
     SET status = 'queued', stage = 'fetch', river_job_id = @next_job_id::bigint, shop_told = NULL, told_at = NULL,
         attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL, hold_reason = NULL,
+        backfill = @backfill::boolean,
         policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
         error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
     FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = @id FOR UPDATE) AS before
@@ -236,27 +251,48 @@ FROM sync_runs
 WHERE status = 'held'
 GROUP BY hold_reason;
 
--- The jobs of a binding's held runs, locked job first.
+-- The jobs of a binding's held runs (of one reason, or of all), locked job first.
 -- name: SyncRunHeldJobs :many
 SELECT job.id
 FROM river.river_job AS job
-WHERE job.id IN (SELECT run.river_job_id FROM sync_runs AS run WHERE run.binding_id = @binding_id AND run.status = 'held')
+WHERE job.id IN (
+    SELECT run.river_job_id
+    FROM sync_runs AS run
+    WHERE run.binding_id = @binding_id
+        AND run.finished_at IS NULL
+        AND run.status = 'held'
+        AND (sqlc.narg('hold_reason')::text IS NULL OR run.hold_reason = sqlc.narg('hold_reason'))
+)
 ORDER BY job.id
 FOR UPDATE OF job;
 
--- Held runs look at the settings as they are now.
--- name: SyncRunRepin :execrows
-WITH repinned AS (
-    UPDATE sync_runs AS run
-    SET policy_version = @policy_version, updated_at = clock_timestamp()
-    WHERE run.river_job_id = ANY (@job_ids::bigint[])
+-- Whether another run that is held for the same reason looks again soon.
+-- name: SyncRunHeldProbe :one
+SELECT EXISTS (
+    SELECT 1
+    FROM sync_runs AS run
+    WHERE run.binding_id = @binding_id
         AND run.status = 'held'
-        AND run.policy_version <> @policy_version
-    RETURNING run.id, run.attempt
+        AND run.hold_reason = @hold_reason::text
+        AND run.id <> @id
+        AND run.next_attempt_at < clock_timestamp() + make_interval(secs => @seconds::float8)
+);
+
+-- Held runs wait for their turn again, under the settings as they are now; their
+-- jobs are locked and parked already.
+-- name: SyncRunUnhold :execrows
+WITH released AS (
+    UPDATE sync_runs AS run
+    SET status = 'queued', hold_reason = NULL, next_attempt_at = NULL, policy_version = @policy_version, updated_at = clock_timestamp()
+    FROM (SELECT old.id, old.policy_version FROM sync_runs AS old WHERE old.river_job_id = ANY (@job_ids::bigint[])) AS before
+    WHERE run.id = before.id
+        AND run.status = 'held'
+    RETURNING run.id, run.stage, run.attempt,
+        'looks again' || CASE WHEN before.policy_version <> @policy_version THEN ', under policy version ' || @policy_version::int ELSE '' END AS why
 )
 INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-SELECT repinned.id, 'settings', 'held', 'held', repinned.attempt, @who::text, 'policy version ' || @policy_version::int
-FROM repinned;
+SELECT released.id, released.stage, 'held', 'queued', released.attempt, @who::text, released.why
+FROM released;
 
 -- An operator's word is given job first, then run.
 -- name: SyncRunLockJob :one

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"towpath/pkg/provider"
 )
 
 // Config is what a Client needs. Token and BaseURL are required.
@@ -17,6 +19,10 @@ type Config struct {
 	BaseURL string
 	// Token returns a valid access token; it refreshes by itself.
 	Token func(ctx context.Context) (string, error)
+	// Permit is asked before each call, when all but the sending is done; what it
+	// refuses is not sent. provider.Unlimited where nil. Token's own calls are
+	// not asked for here.
+	Permit provider.Permit
 	// HTTP does the calls; http.DefaultClient where nil. Redirects are never
 	// followed, whatever it says: they would carry the token elsewhere and turn
 	// a POST into a GET.
@@ -51,6 +57,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Token == nil {
 		return nil, errors.New("configure wire v2: Token is missing")
+	}
+	if cfg.Permit == nil {
+		cfg.Permit = provider.Unlimited
 	}
 	if cfg.HTTP == nil {
 		cfg.HTTP = http.DefaultClient

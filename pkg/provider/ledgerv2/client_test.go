@@ -3,7 +3,9 @@ package ledgerv2
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,19 +97,43 @@ func TestRateLimit_told_with_its_wait(t *testing.T) {
 	b := setup(t, ledgerv2sim.Config{PerMinute: 4}) // three of them for the reference
 	inv := sample(t, "plain_vat")
 	contact := b.contact(t, inv)
-	_, err := b.client.EnsureInvoice(t.Context(), b.documentFor(t, inv, contact), provider.Try{})
+	_, err := ensureInvoice(t.Context(), b.client, b.documentFor(t, inv, contact), provider.Try{})
 	f := failureIn(t, err)
 	require.Equal(t, provider.RateLimited, f.Kind)
 	require.Equal(t, "1m0s", f.RetryAfter.String())
 	require.Equal(t, "You must not exceed 4 requests per 60 seconds", f.Detail)
+	require.Equal(t, 1, b.sim.Usage().Limited)
+}
+
+// The hour's refusal names a minute as well: the next one is met then.
+func TestRateLimit_of_the_hour_told_until_the_hour_is_over(t *testing.T) {
+	t.Parallel()
+	var minutes atomic.Int64
+	clock := func() time.Time { return testNow().Add(time.Duration(minutes.Load()) * time.Minute) }
+	b := setup(t, ledgerv2sim.Config{PerHour: 4, Now: clock}) // three of them for the reference
+	doc := b.documentFor(t, sample(t, "plain_vat"), b.contact(t, sample(t, "plain_vat")))
+	for _, at := range []int64{0, 1, 59} {
+		minutes.Store(at)
+		_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
+		f := failureIn(t, err)
+		require.Equal(t, provider.RateLimited, f.Kind)
+		require.Equal(t, time.Minute, f.RetryAfter)
+		require.Equal(t, "You must not exceed 4 requests per 3600 seconds", f.Detail)
+	}
+	minutes.Store(60)
+	_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
+	require.NoError(t, err)
+	require.Equal(t, ledgerv2sim.Usage{Minute: 1, Hour: 1, MostMinute: 5, MostHour: 7, Limited: 3}, b.sim.Usage())
 }
 
 // The client is what the jobs ask of a ledger.
 var _ interface {
 	Reference(ctx context.Context) (provider.Reference, error)
-	EnsureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error)
+	Recheck(ctx context.Context, ref provider.Reference, reason string) (provider.Reference, error)
+	BatchSize() int
+	EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string]
 	Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error)
-	EnsureInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error)
+	EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted]
 } = (*Client)(nil)
 
 func TestRedirect_not_followed(t *testing.T) {

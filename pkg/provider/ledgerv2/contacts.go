@@ -11,11 +11,21 @@ import (
 	"towpath/pkg/provider"
 )
 
-// EnsureContact returns the URL of the buyer's contact and creates it where
-// there is none.
+// EnsureContacts returns for each buyer the URL of its contact, and creates it
+// where there is none; in the set's order, one after another. A buyer is in the
+// set once: the wire would let a second one make a twin. After a RateLimited,
+// Auth, Temporary or Unknown failure the rest is not called, and its failures
+// say so: RateLimited and Auth as they are, else Temporary.
+func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
+	return inTurn(set, func(buyer policy.Buyer, try provider.Try) (string, error) {
+		return c.ensureContact(ctx, buyer, try)
+	})
+}
+
+// ensureContact is EnsureContacts for one buyer.
 //
-// If the create fails before it reached the ledger: Temporary, nothing
-// happened. If its answer is lost: Unknown; the caller comes again with
+// If the create was not permitted, or failed before it reached the ledger:
+// nothing happened. If its answer is lost: Unknown; the caller comes again with
 // try.Uncertain, and then the e-mail is looked up before anything is written.
 // If the process dies after the create: the same, since the caller's intent
 // says that an attempt was made. Once uncertain, a caller stays so until this
@@ -23,7 +33,7 @@ import (
 //
 // A buyer without e-mail is recognised only by being alike in name and postcode
 // and without e-mail, and only when uncertain: two customers may share a name.
-func (c *Client) EnsureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error) {
+func (c *Client) ensureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error) {
 	body, err := encode(contactEnvelope{Contact: contactOf(buyer)})
 	if err != nil {
 		return "", err

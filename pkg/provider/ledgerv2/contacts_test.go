@@ -32,7 +32,7 @@ func modes() map[string]ledgerv2sim.Config {
 func TestContact_created_with_all_fields(t *testing.T) {
 	t.Parallel()
 	b := setup(t, ledgerv2sim.Config{})
-	url, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{})
+	url, err := ensureContact(t.Context(), b.client, ada(), provider.Try{})
 	require.NoError(t, err)
 	made := b.sim.Contacts()
 	require.Len(t, made, 1)
@@ -77,7 +77,7 @@ func TestContact_existing_one_found_when_the_ledger_refuses_the_email(t *testing
 		b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": fmt.Sprintf("other%d@example.com", i)})
 	}
 	id := b.sim.AddContact(map[string]string{"organisation_name": "Ada", "email": "ada+shop@example.COM", "status": "Hidden"})
-	url, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{})
+	url, err := ensureContact(t.Context(), b.client, ada(), provider.Try{})
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(id), idOf(url))
 	require.Len(t, b.sim.Contacts(), 251)
@@ -92,7 +92,7 @@ func TestContact_found_on_the_last_page_when_the_filter_is_ignored(t *testing.T)
 	for i := range 250 {
 		b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": fmt.Sprintf("other%d@example.com", i)})
 	}
-	url, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{})
+	url, err := ensureContact(t.Context(), b.client, ada(), provider.Try{})
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(id), idOf(url))
 	require.Equal(t, 3, b.sim.Count(ledgerv2sim.ContactList))
@@ -104,7 +104,7 @@ func TestContact_refusal_surfaced_when_nobody_has_the_email(t *testing.T) {
 	b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": "other@example.com"})
 	buyer := ada()
 	buyer.Email = "no-at-sign"
-	_, err := b.client.EnsureContact(t.Context(), buyer, provider.Try{})
+	_, err := ensureContact(t.Context(), b.client, buyer, provider.Try{})
 	f := failureIn(t, err)
 	require.Equal(t, provider.Refused, f.Kind)
 	require.Equal(t, "Email is invalid", f.Detail)
@@ -115,7 +115,7 @@ func TestContact_hand_made_one_matched_before_creating(t *testing.T) {
 	t.Parallel()
 	b := setup(t, ledgerv2sim.RealFreeAgent(ledgerv2sim.Config{}), func(c *Config) { c.MatchContacts = true })
 	id := b.sim.AddContact(map[string]string{"organisation_name": "Ada's", "email": "ada+shop@example.com"})
-	url, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{})
+	url, err := ensureContact(t.Context(), b.client, ada(), provider.Try{})
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(id), idOf(url))
 	require.Zero(t, b.sim.Count(ledgerv2sim.ContactCreate))
@@ -128,9 +128,9 @@ func TestContact_own_one_found_without_reading_on(t *testing.T) {
 	for i := range 250 {
 		b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": fmt.Sprintf("other%d@example.com", i)})
 	}
-	made, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{})
+	made, err := ensureContact(t.Context(), b.client, ada(), provider.Try{})
 	require.NoError(t, err)
-	found, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+	found, err := ensureContact(t.Context(), b.client, ada(), provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.Equal(t, made, found)
 	require.Equal(t, 1, b.sim.Count(ledgerv2sim.ContactList))
@@ -142,7 +142,7 @@ func TestContact_email_not_in_the_error_of_a_lost_look_up(t *testing.T) {
 	for range 2 { // net/http itself reads again over a fresh connection
 		b.sim.Inject(ledgerv2sim.Fault{Operation: ledgerv2sim.ContactList, Reset: true})
 	}
-	_, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+	_, err := ensureContact(t.Context(), b.client, ada(), provider.Try{Uncertain: true})
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
 	require.NotContains(t, strings.ToLower(err.Error()), "example.com")
 }
@@ -156,7 +156,7 @@ func TestContact_the_one_with_the_buyers_name_taken_of_several(t *testing.T) {
 	b.sim.AddContact(map[string]string{"first_name": "Ada", "last_name": "Lovelace", "email": same, "status": "Hidden"})
 	id := b.sim.AddContact(map[string]string{"first_name": "Ada", "last_name": "Lovelace", "email": same})
 	b.sim.AddContact(map[string]string{"organisation_name": "New", "email": same})
-	url, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+	url, err := ensureContact(t.Context(), b.client, ada(), provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.Equal(t, strconv.Itoa(id), idOf(url))
 }
@@ -173,9 +173,9 @@ func TestContact_made_once_whatever_fails(t *testing.T) {
 					t.Parallel()
 					b := setup(t, cfg)
 					b.sim.Inject(fault.Fault)
-					_, err := b.client.EnsureContact(t.Context(), buyer, provider.Try{})
+					_, err := ensureContact(t.Context(), b.client, buyer, provider.Try{})
 					require.Equal(t, fault.kind, failureIn(t, err).Kind)
-					url, err := b.client.EnsureContact(t.Context(), buyer, provider.Try{Uncertain: true})
+					url, err := ensureContact(t.Context(), b.client, buyer, provider.Try{Uncertain: true})
 					require.NoError(t, err)
 					made := b.sim.Contacts()
 					require.Len(t, made, 1)
@@ -192,7 +192,7 @@ func TestContact_without_email_not_mistaken_for_a_namesake(t *testing.T) {
 	b := setup(t, ledgerv2sim.Config{})
 	b.sim.AddContact(map[string]string{"first_name": "Grace", "last_name": "Hopper", "postcode": "N1 1AA"})
 	b.sim.AddContact(map[string]string{"first_name": "Grace", "last_name": "Hopper", "email": "g@example.com"})
-	_, err := b.client.EnsureContact(t.Context(), policy.Buyer{Name: "Grace Hopper", FirstName: "Grace", LastName: "Hopper"}, provider.Try{Uncertain: true})
+	_, err := ensureContact(t.Context(), b.client, policy.Buyer{Name: "Grace Hopper", FirstName: "Grace", LastName: "Hopper"}, provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.Len(t, b.sim.Contacts(), 3)
 }
@@ -213,7 +213,7 @@ func TestContact_not_created_when_the_look_up_fails(t *testing.T) {
 			b := setup(t, ledgerv2sim.Config{})
 			fault.Operation = ledgerv2sim.ContactList
 			b.sim.Inject(fault)
-			_, err := b.client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+			_, err := ensureContact(t.Context(), b.client, ada(), provider.Try{Uncertain: true})
 			require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
 			require.Empty(t, b.sim.Contacts())
 		})
@@ -231,7 +231,7 @@ func TestList_left_when_it_does_not_end(t *testing.T) {
 		w.Header().Set("Link", `<http://elsewhere.test/v2/contacts?page=2>; rel="next"`)
 		_, _ = w.Write([]byte(`{"contacts":[{"url":"http://elsewhere.test/v2/contacts/1","email":"x@example.com"}]}`))
 	}))
-	_, err := client.EnsureContact(t.Context(), ada(), provider.Try{Uncertain: true})
+	_, err := ensureContact(t.Context(), client, ada(), provider.Try{Uncertain: true})
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
 	require.Equal(t, maxPages, calls)
 }

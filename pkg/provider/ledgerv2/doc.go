@@ -11,4 +11,7 @@
 //   - It may ignore a filter that it does not know: every match of a list is
 //     checked again here.
 //   - An invoice is always created as a Draft; "Sent" is a second call.
+//   - It has no joint call: a set is written one after another.
+//   - It counts calls by clock minute and hour and does not tell what is left:
+//     a 429 says only how long to wait.
 package ledgerv2

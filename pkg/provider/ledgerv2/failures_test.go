@@ -90,7 +90,7 @@ func TestFailures(t *testing.T) {
 				w.WriteHeader(row.status)
 				_, _ = w.Write([]byte(row.body))
 			}))
-			_, err := client.EnsureInvoice(t.Context(), provider.Document{Number: "1", Body: []byte("{}")}, provider.Try{})
+			_, err := ensureInvoice(t.Context(), client, provider.Document{Number: "1", Body: []byte("{}")}, provider.Try{})
 			f := failureIn(t, err)
 			require.Equal(t, row.kind, f.Kind)
 			require.Equal(t, row.code, f.Code)
@@ -117,6 +117,6 @@ func TestFailures_Temporary_when_nothing_was_sent(t *testing.T) {
 	t.Parallel()
 	client, err := New(Config{BaseURL: "http://127.0.0.1:1", Token: goodToken})
 	require.NoError(t, err)
-	_, err = client.EnsureInvoice(t.Context(), provider.Document{Body: []byte("{}")}, provider.Try{})
+	_, err = ensureInvoice(t.Context(), client, provider.Document{Body: []byte("{}")}, provider.Try{})
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
 }

@@ -29,7 +29,7 @@ func TestSamples(t *testing.T) {
 			doc := b.document(t, s.Invoice)
 			golden(t, s.Name, doc)
 
-			posted, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{Key: "k"})
+			posted, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{Key: "k"})
 			require.NoError(t, err)
 			total, found := b.sim.Total(doc.Number)
 			require.True(t, found)

@@ -10,17 +10,27 @@ import (
 	"towpath/pkg/provider"
 )
 
-// EnsureInvoice creates the document, once.
+// EnsureInvoices creates each document, once; in the set's order, one after
+// another. After a RateLimited, Auth, Temporary or Unknown failure the rest is
+// not called, and its failures say so: RateLimited and Auth as they are, else
+// Temporary.
+func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
+	return inTurn(set, func(doc provider.Document, try provider.Try) (provider.Posted, error) {
+		return c.ensureInvoice(ctx, doc, try)
+	})
+}
+
+// ensureInvoice is EnsureInvoices for one document.
 //
-// If the create fails before it reached the ledger: Temporary, nothing
-// happened. If its answer is lost, breaks off or is a 5xx: Unknown; the caller
+// If the create was not permitted, or failed before it reached the ledger:
+// nothing happened. If its answer is lost, breaks off or is a 5xx: Unknown; the caller
 // comes again with try.Uncertain, and then the number is looked up among the
 // contact's invoices and adopted instead of posted. If the process dies after
 // the create: the same, since the caller's intent says that an attempt was
 // made. Once uncertain, a caller stays so until this succeeds: the look-up
 // itself may fail too. If the process dies between the create and mark_as_sent,
-// the adopted Draft is sent then.
-func (c *Client) EnsureInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error) {
+// or that call is not permitted, the adopted Draft is sent then.
+func (c *Client) ensureInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error) {
 	if try.Uncertain {
 		ours, taken, err := c.findInvoice(ctx, doc)
 		switch {
@@ -87,7 +97,8 @@ func (c *Client) adopt(ctx context.Context, doc provider.Document, ours invoiceA
 	if ours.Status != "" && ours.Status != "Draft" {
 		return found, nil
 	}
-	return c.send(ctx, doc, found)
+	sent, err := c.send(ctx, doc, found)
+	return sent, stillUncertain(err)
 }
 
 // send moves a Draft on where the document asks for it; to repeat it is safe.
@@ -117,7 +128,9 @@ func (c *Client) send(ctx context.Context, doc provider.Document, draft provider
 }
 
 // stillUncertain makes a passing failure after the create an Unknown one: the
-// invoice exists, so the next try must look for it.
+// invoice exists, so the next try must look for it. One that lasts says that it
+// exists. Code, Reason and RetryAfter
+// stay: a limit keeps the run waiting as long as it would have.
 func stillUncertain(err error) error {
 	if err == nil {
 		return nil
@@ -127,6 +140,8 @@ func stillUncertain(err error) error {
 	case provider.Temporary, provider.RateLimited, provider.Auth, provider.Bug:
 		f.Kind = provider.Unknown
 		f.Message = "the invoice was created but not yet sent; " + f.Message
+	case provider.Refused, provider.Held:
+		f.Exists = true
 	}
 	return &f
 }

@@ -55,7 +55,7 @@ func TestInvoice_one_document_whatever_fails(t *testing.T) {
 				b.pol.V2InvoiceStatus = "Sent"
 				doc := b.document(t, sample(t, "plain_vat"))
 				b.sim.Inject(f.Fault)
-				_, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+				_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 				require.Equal(t, f.kind, failureIn(t, err).Kind)
 				again(t, b, doc, f.After)
 			})
@@ -66,7 +66,7 @@ func TestInvoice_one_document_whatever_fails(t *testing.T) {
 // again is the second try: uncertain, as the caller's intent says.
 func again(t *testing.T, b *bundle, doc provider.Document, adopted bool) {
 	t.Helper()
-	posted, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{Uncertain: true})
+	posted, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.Equal(t, adopted, posted.Adopted)
 	all := b.sim.Invoices()
@@ -91,7 +91,7 @@ func TestInvoice_sent_once_it_is_adopted(t *testing.T) {
 			b.pol.V2InvoiceStatus = "Sent"
 			doc := b.document(t, sample(t, "plain_vat"))
 			b.sim.Inject(f.Fault)
-			_, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+			_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 			require.Equal(t, provider.Unknown, failureIn(t, err).Kind, "the invoice exists: nothing may say that it does not")
 			again(t, b, doc, true)
 		})
@@ -102,9 +102,9 @@ func TestInvoice_adopted_without_being_uncertain_when_the_number_is_taken(t *tes
 	t.Parallel()
 	b := setup(t, ledgerv2sim.Config{})
 	doc := b.document(t, sample(t, "plain_vat"))
-	first, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+	first, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 	require.NoError(t, err)
-	second, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+	second, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 	require.NoError(t, err)
 	require.True(t, second.Adopted)
 	require.Equal(t, first.ID, second.ID)
@@ -116,9 +116,9 @@ func TestInvoice_left_alone_when_it_was_sent_before(t *testing.T) {
 	b := setup(t, ledgerv2sim.Config{})
 	b.pol.V2InvoiceStatus = "Sent"
 	doc := b.document(t, sample(t, "plain_vat"))
-	_, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+	_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 	require.NoError(t, err)
-	posted, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{Uncertain: true})
+	posted, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.Equal(t, "Open", posted.Status)
 	require.Equal(t, 1, b.sim.Count(ledgerv2sim.InvoiceSend))
@@ -129,7 +129,7 @@ func TestInvoice_stays_a_draft_where_the_policy_says_so(t *testing.T) {
 	t.Parallel()
 	b := setup(t, ledgerv2sim.Config{})
 	doc := b.document(t, sample(t, "plain_vat"))
-	posted, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+	posted, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 	require.NoError(t, err)
 	require.Equal(t, "Draft", posted.Status)
 	require.Zero(t, b.sim.Count(ledgerv2sim.InvoiceSend))
@@ -151,9 +151,9 @@ func TestInvoice_held_when_the_number_belongs_to_another_document(t *testing.T) 
 				inv := sample(t, "plain_vat")
 				other := inv
 				change(&other)
-				theirs, err := b.client.EnsureInvoice(t.Context(), b.document(t, other), provider.Try{})
+				theirs, err := ensureInvoice(t.Context(), b.client, b.document(t, other), provider.Try{})
 				require.NoError(t, err)
-				_, err = b.client.EnsureInvoice(t.Context(), b.document(t, inv), try)
+				_, err = ensureInvoice(t.Context(), b.client, b.document(t, inv), try)
 				f := failureIn(t, err)
 				require.Equal(t, provider.Held, f.Kind)
 				require.Equal(t, "number_taken", f.Reason)
@@ -180,9 +180,9 @@ func TestInvoice_held_by_the_look_up_alone(t *testing.T) {
 			inv := sample(t, "plain_vat")
 			other := inv
 			change(&other)
-			_, err := b.client.EnsureInvoice(t.Context(), b.document(t, other), provider.Try{})
+			_, err := ensureInvoice(t.Context(), b.client, b.document(t, other), provider.Try{})
 			require.NoError(t, err)
-			_, err = b.client.EnsureInvoice(t.Context(), b.document(t, inv), provider.Try{Uncertain: true})
+			_, err = ensureInvoice(t.Context(), b.client, b.document(t, inv), provider.Try{Uncertain: true})
 			require.Equal(t, "number_taken", failureIn(t, err).Reason)
 			require.Len(t, b.sim.Invoices(), 1)
 		})
@@ -201,15 +201,15 @@ func TestInvoice_found_behind_many_others(t *testing.T) {
 	b := setup(t, ledgerv2sim.Config{})
 	inv := sample(t, "zero_value")
 	doc := b.document(t, inv)
-	_, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+	_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 	require.NoError(t, err)
 	for i := range 120 {
 		later := inv
 		later.IncrementID += "-" + time.Duration(i).String()
-		_, err := b.client.EnsureInvoice(t.Context(), b.documentFor(t, later, doc.ContactID), provider.Try{})
+		_, err := ensureInvoice(t.Context(), b.client, b.documentFor(t, later, doc.ContactID), provider.Try{})
 		require.NoError(t, err)
 	}
-	posted, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{Uncertain: true})
+	posted, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.True(t, posted.Adopted)
 	require.Equal(t, 2, b.sim.Count(ledgerv2sim.InvoiceList))
@@ -226,7 +226,7 @@ func TestInvoice_held_when_the_period_is_locked(t *testing.T) {
 	t.Parallel()
 	b := setup(t, ledgerv2sim.Config{})
 	b.sim.LockUntil("2026-04-30")
-	_, err := b.client.EnsureInvoice(t.Context(), b.document(t, sample(t, "plain_vat")), provider.Try{})
+	_, err := ensureInvoice(t.Context(), b.client, b.document(t, sample(t, "plain_vat")), provider.Try{})
 	require.Equal(t, "period_locked", failureIn(t, err).Reason)
 }
 
@@ -256,7 +256,7 @@ func TestInvoice_only_the_url_of_an_answer_is_relied_on(t *testing.T) {
 				_, _ = w.Write([]byte(row.body))
 			}))
 			doc := provider.Document{Number: "1", Total: dec("4840.86"), Body: json.RawMessage(`{"invoice":{}}`)}
-			posted, err := client.EnsureInvoice(t.Context(), doc, provider.Try{})
+			posted, err := ensureInvoice(t.Context(), client, doc, provider.Try{})
 			require.NoError(t, err)
 			require.Equal(t, row.id, posted.ID)
 			require.Equal(t, row.total != "", posted.Total.Valid)
@@ -274,7 +274,7 @@ func TestInvoice_not_sent_when_the_ledger_computes_another_total(t *testing.T) {
 	b := setup(t, ledgerv2sim.Config{NotRegistered: true})
 	b.pol.V2InvoiceStatus = "Sent"
 	b.ref.TaxRates = nil
-	posted, err := b.client.EnsureInvoice(t.Context(), b.document(t, sample(t, "plain_vat")), provider.Try{})
+	posted, err := ensureInvoice(t.Context(), b.client, b.document(t, sample(t, "plain_vat")), provider.Try{})
 	require.NoError(t, err)
 	require.Equal(t, "Draft", posted.Status)
 	requireEqual(t, dec("4034.05"), posted.Total.Decimal)
@@ -293,7 +293,7 @@ func TestInvoice_unknown_when_the_answer_does_not_come_in_time(t *testing.T) {
 	b.sim.Inject(ledgerv2sim.Fault{Operation: ledgerv2sim.InvoiceCreate, After: true, Hang: release})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := b.client.EnsureInvoice(ctx, doc, provider.Try{})
+	_, err := ensureInvoice(ctx, b.client, doc, provider.Try{})
 	f := failureIn(t, err)
 	require.Equal(t, provider.Unknown, f.Kind)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -309,9 +309,9 @@ func TestCalls_observed_with_code_and_operation(t *testing.T) {
 	b.sim.Inject(ledgerv2sim.Fault{Operation: ledgerv2sim.InvoiceCreate, Reset: true})
 	b.pol.V2InvoiceStatus = "Sent"
 	doc := b.document(t, sample(t, "plain_vat"))
-	_, err := b.client.EnsureInvoice(t.Context(), doc, provider.Try{})
+	_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
 	require.Error(t, err)
-	_, err = b.client.EnsureInvoice(t.Context(), doc, provider.Try{Uncertain: true})
+	_, err = ensureInvoice(t.Context(), b.client, doc, provider.Try{Uncertain: true})
 	require.NoError(t, err)
 	require.Equal(t, []string{"company 200", "categories 200", "bank_accounts 200", "contact_create 201",
 		"invoice_create error", "invoice_list 200", "invoice_create 201", "invoice_send 200"}, seen)
@@ -326,7 +326,7 @@ func TestToken_failure_keeps_its_kind(t *testing.T) {
 		client := clientOf(t, http.NotFoundHandler(), func(c *Config) {
 			c.Token = func(context.Context) (string, error) { return "", cause }
 		})
-		_, err := client.EnsureInvoice(t.Context(), provider.Document{Body: []byte("{}")}, provider.Try{})
+		_, err := ensureInvoice(t.Context(), client, provider.Document{Body: []byte("{}")}, provider.Try{})
 		require.Equal(t, want, failureIn(t, err).Kind)
 	}
 }

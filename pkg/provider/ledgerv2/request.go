@@ -56,7 +56,9 @@ func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 // do makes one call and returns the answer of any status. An error is a
 // *provider.Failure: Temporary where the request cannot have reached the server
 // (no connection was got) or only reads, Unknown where a write may have taken
-// effect.
+// effect. What the permit answers comes back as it is: nothing was sent. A
+// permit that was given is ended once, whatever becomes of the call; the wire
+// tells of no quota.
 func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	token, err := c.cfg.Token(ctx)
 	if err != nil {
@@ -70,6 +72,11 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	done, err := c.cfg.Permit(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	defer done(provider.Quota{})
 	begun := c.cfg.Now()
 	a, err := c.exchange(req)
 	if err == nil {

@@ -34,7 +34,10 @@ type bundle struct {
 // a client of it.
 func setup(t *testing.T, cfg ledgerv2sim.Config, change ...func(*Config)) *bundle {
 	t.Helper()
-	cfg.Now, cfg.Tokens = testNow, []string{testToken}
+	cfg.Tokens = []string{testToken}
+	if cfg.Now == nil {
+		cfg.Now = testNow
+	}
 	sim := ledgerv2sim.New(cfg)
 	client := clientOf(t, sim, change...)
 	ref, err := client.Reference(t.Context())
@@ -75,10 +78,22 @@ func testPolicy() policy.Policy {
 	return pol
 }
 
+// ensureInvoice is a set of one.
+func ensureInvoice(ctx context.Context, c *Client, doc provider.Document, try provider.Try) (provider.Posted, error) {
+	all := c.EnsureInvoices(ctx, []provider.Item[provider.Document]{{Value: doc, Try: try}})
+	return all[0].Value, all[0].Err
+}
+
+// ensureContact is a set of one.
+func ensureContact(ctx context.Context, c *Client, buyer policy.Buyer, try provider.Try) (string, error) {
+	all := c.EnsureContacts(ctx, []provider.Item[policy.Buyer]{{Value: buyer, Try: try}})
+	return all[0].Value, all[0].Err
+}
+
 // contact makes sure of the buyer's contact.
 func (b *bundle) contact(t *testing.T, inv canon.Invoice) string {
 	t.Helper()
-	id, err := b.client.EnsureContact(t.Context(), policy.BuyerOf(inv, b.pol), provider.Try{})
+	id, err := ensureContact(t.Context(), b.client, policy.BuyerOf(inv, b.pol), provider.Try{})
 	require.NoError(t, err)
 	return id
 }

@@ -28,10 +28,10 @@ func Test_Number_of_another_document_is_held(t *testing.T) {
 		for _, uncertain := range []bool{true, false} {
 			b := setup(t)
 			doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
-			there, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "first"})
+			there, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "first"})
 			require.NoError(t, err)
 			c.change(b, &doc)
-			_, err = b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "second", Uncertain: uncertain})
+			_, err = ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "second", Uncertain: uncertain})
 			f := failure(t, err)
 			require.Equal(t, provider.Held, f.Kind, c.name)
 			require.Equal(t, "number_taken", f.Reason, c.name)
@@ -48,7 +48,7 @@ func Test_Purchase_bill_with_our_number_is_not_adopted(t *testing.T) {
 	doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
 	b.sim.Inject(xerosim.Fault{Operation: "GET /Invoices", Status: 200,
 		Body: `{"Invoices":[{"Type":"ACCPAY","InvoiceID":"5eed0000-0000-4000-8000-0000000000aa","InvoiceNumber":"100000042","Contact":[],"Total":"4840.86"}]}`})
-	posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k", Uncertain: true})
+	posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
 	require.NoError(t, err)
 	require.False(t, posted.Adopted)
 }
@@ -57,10 +57,10 @@ func Test_Taken_number_that_Xero_does_not_show_is_held(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
-	_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "first"})
+	_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "first"})
 	require.NoError(t, err)
 	b.sim.Inject(xerosim.Fault{Operation: "GET /Invoices", Status: 200, Body: `{"Invoices":[]}`})
-	_, err = b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "second"})
+	_, err = ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "second"})
 	require.Equal(t, "number_taken", failure(t, err).Reason)
 }
 
@@ -70,7 +70,7 @@ func Test_Unknown_contact_of_an_invoice_is_held(t *testing.T) {
 	b := setup(t)
 	doc, err := b.client.Document(canontest.Named(t, "plain_vat").Invoice, samplePolicy(), b.reference(t), "5eed0000-0000-4000-8000-00000000dead", runURL)
 	require.NoError(t, err)
-	_, err = b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+	_, err = ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 	require.Equal(t, "contact_not_found", failure(t, err).Reason)
 }
 
@@ -94,12 +94,12 @@ func Test_Refusals_from_outside_are_held_until_mended(t *testing.T) {
 		b := setup(t)
 		doc := b.document(t, canontest.Named(t, c.sample).Invoice, samplePolicy())
 		c.break_(b.sim)
-		_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k1"})
+		_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k1"})
 		f := failure(t, err)
 		require.Equal(t, provider.Held, f.Kind, c.reason)
 		require.Equal(t, c.reason, f.Reason)
 		c.fix(b.sim)
-		_, err = b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k2"})
+		_, err = ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k2"})
 		require.NoError(t, err, c.reason)
 	}
 }
@@ -120,7 +120,7 @@ func Test_Wrong_mapping_is_held_by_what_Xero_says(t *testing.T) {
 			return b.document(t, inv, pol)
 		},
 	} {
-		_, err := b.client.EnsureInvoice(b.ctx, change(), provider.Try{Key: reason})
+		_, err := ensureInvoice(b.ctx, b.client, change(), provider.Try{Key: reason})
 		require.Equal(t, reason, failure(t, err).Reason)
 	}
 }
@@ -130,7 +130,7 @@ func Test_Answers_with_quoted_numbers_are_read_without_loss(t *testing.T) {
 	b := setup(t, func(c *xerosim.Config) { c.QuotedNumbers = true })
 	doc := b.document(t, canontest.Named(t, "two_hundred_lines").Invoice, samplePolicy())
 	for _, uncertain := range []bool{false, true} {
-		posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k", Uncertain: uncertain})
+		posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: uncertain})
 		require.NoError(t, err)
 		require.Equal(t, "370580.49", posted.Total.Decimal.StringFixed(2))
 		require.Equal(t, uncertain, posted.Adopted)
@@ -143,9 +143,9 @@ func Test_Number_with_a_comma_is_looked_up_whole(t *testing.T) {
 	inv := canontest.Named(t, "plain_vat").Invoice
 	inv.IncrementID = `A,"42"`
 	doc := b.document(t, inv, samplePolicy())
-	_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+	_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 	require.NoError(t, err)
-	posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k", Uncertain: true})
+	posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
 	require.NoError(t, err)
 	require.True(t, posted.Adopted)
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"towpath/pkg/provider"
 )
 
 const standardPath = "/api.xro/2.0"
@@ -18,6 +20,7 @@ type Config struct {
 	OrgID   string // the xero-tenant-id header; omitted when empty, as a custom connection wants it
 	Token   func(ctx context.Context) (string, error)
 	HTTP    *http.Client
+	Permit  provider.Permit                                     // asked before each call is sent; default provider.Unlimited
 	Now     func() time.Time                                    // default time.Now
 	Observe func(operation, code string, elapsed time.Duration) // optional; see Operations
 }
@@ -29,6 +32,7 @@ type Client struct {
 	orgID   string
 	token   func(ctx context.Context) (string, error)
 	http    *http.Client
+	permit  provider.Permit
 	now     func() time.Time
 	observe func(operation, code string, elapsed time.Duration)
 }
@@ -45,7 +49,10 @@ func New(cfg Config) (*Client, error) {
 	case cfg.HTTP == nil:
 		return nil, errors.New("xero client: no http client")
 	}
-	c := &Client{base: base, orgID: cfg.OrgID, token: cfg.Token, http: cfg.HTTP, now: cfg.Now, observe: cfg.Observe}
+	c := &Client{base: base, orgID: cfg.OrgID, token: cfg.Token, http: cfg.HTTP, permit: cfg.Permit, now: cfg.Now, observe: cfg.Observe}
+	if c.permit == nil {
+		c.permit = provider.Unlimited
+	}
 	if c.now == nil {
 		c.now = time.Now
 	}

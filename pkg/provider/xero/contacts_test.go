@@ -17,7 +17,7 @@ import (
 
 func ensure(t *testing.T, b bundle, buyer policy.Buyer) string {
 	t.Helper()
-	id, err := b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k-" + buyer.Key})
+	id, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k-" + buyer.Key})
 	require.NoError(t, err)
 	return id
 }
@@ -27,7 +27,7 @@ func Test_Known_contact_number_is_found_not_made_again(t *testing.T) {
 	b := setup(t)
 	first := ensure(t, b, policy.Buyer{Key: "1042", Name: "Ada Lovelace"})
 	// Another name, e-mail and key: the same customer later.
-	again, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "1042", Name: "Ada King"}, provider.Try{Key: "another"})
+	again, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "1042", Name: "Ada King"}, provider.Try{Key: "another"})
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 	require.Len(t, b.sim.Contacts(), 1)
@@ -37,7 +37,7 @@ func Test_Number_is_compared_exactly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.sim.AddContact("GUEST-00aa", "Somebody else") // the filters ignore case
-	_, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "guest-00aa", Name: "Me"}, provider.Try{Key: "k", Uncertain: true})
+	_, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "guest-00aa", Name: "Me"}, provider.Try{Key: "k", Uncertain: true})
 	require.Equal(t, "contact_number_taken", failure(t, err).Reason)
 	require.Len(t, b.sim.Contacts(), 1)
 	require.Equal(t, other, b.sim.Contacts()[0].ID)
@@ -76,7 +76,7 @@ func Test_Every_name_taken_is_held(t *testing.T) {
 	b := setup(t)
 	b.sim.AddContact("", "Jane")
 	b.sim.AddContact("", "Jane (M-7)")
-	_, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "k"})
+	_, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "k"})
 	f := failure(t, err)
 	require.Equal(t, provider.Held, f.Kind)
 	require.Equal(t, "contact_name_taken", f.Reason)
@@ -88,13 +88,13 @@ func Test_Archived_contact_is_held_and_goes_on_once_restored(t *testing.T) {
 		b := setup(t)
 		id := ensure(t, b, policy.Buyer{Key: "7", Name: "Jane"})
 		b.sim.ArchiveContact(id)
-		_, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later", Uncertain: uncertain})
+		_, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later", Uncertain: uncertain})
 		f := failure(t, err)
 		require.Equal(t, provider.Held, f.Kind)
 		require.Equal(t, "contact_archived", f.Reason)
 		require.Contains(t, f.Message, "restore it")
 		b.sim.RestoreContact(id)
-		again, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later still", Uncertain: uncertain})
+		again, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later still", Uncertain: uncertain})
 		require.NoError(t, err)
 		require.Equal(t, id, again)
 	}
@@ -107,7 +107,7 @@ func Test_Merged_contact_is_followed(t *testing.T) {
 	second, third := b.sim.AddContact("", "Jane D"), b.sim.AddContact("", "Jane Doe")
 	b.sim.MergeContact(first, second)
 	b.sim.MergeContact(second, third)
-	id, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later"})
+	id, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later"})
 	require.NoError(t, err)
 	require.Equal(t, third, id)
 }
@@ -119,7 +119,7 @@ func Test_Contacts_merged_in_a_circle_are_held(t *testing.T) {
 	second := b.sim.AddContact("", "Jane D")
 	b.sim.MergeContact(first, second)
 	b.sim.MergeContact(second, first)
-	_, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later"})
+	_, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later"})
 	require.Equal(t, "contact_archived", failure(t, err).Reason)
 }
 
@@ -135,7 +135,7 @@ func Test_Look_up_goes_by_address_where_the_filter_is_refused_or_blind(t *testin
 		id := ensure(t, b, policy.Buyer{Key: "7", Name: "Jane"})
 		filter.Operation = "GET /Contacts"
 		b.sim.Inject(filter)
-		again, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later", Uncertain: true})
+		again, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "7", Name: "Jane"}, provider.Try{Key: "later", Uncertain: true})
 		require.NoError(t, err)
 		require.Equal(t, id, again)
 	}
@@ -147,11 +147,11 @@ func Test_Contact_and_invoice_share_a_key_without_conflict(t *testing.T) {
 	b := setup(t)
 	inv, pol := canontest.Named(t, "plain_vat").Invoice, samplePolicy()
 	try := provider.Try{Key: strings.Repeat("k", 128)}
-	id, err := b.client.EnsureContact(b.ctx, policy.BuyerOf(inv, pol), try)
+	id, err := ensureContact(b.ctx, b.client, policy.BuyerOf(inv, pol), try)
 	require.NoError(t, err)
 	doc, err := b.client.Document(inv, pol, b.reference(t), id, runURL)
 	require.NoError(t, err)
-	_, err = b.client.EnsureInvoice(b.ctx, doc, try)
+	_, err = ensureInvoice(b.ctx, b.client, doc, try)
 	require.NoError(t, err)
 }
 

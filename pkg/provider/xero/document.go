@@ -62,7 +62,8 @@ type trackingBody struct {
 
 // Document builds the sales invoice for inv. It is pure, so explain shows what
 // a run would post. A document whose total would not be the shop's to the penny,
-// or whose tax or account nobody has mapped, is Held and names what is missing.
+// whose tax or account nobody has mapped, or that Xero would refuse by what ref
+// says (locked period, archived account, ...) is Held and names what is missing.
 func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
 	return Build(inv, pol, ref, contactID, runURL)
 }
@@ -80,6 +81,9 @@ func Build(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contact
 	}
 	rounding, err := b.rounding(sum(lines))
 	if err != nil {
+		return provider.Document{}, err
+	}
+	if err := b.checkMapping(lines); err != nil {
 		return provider.Document{}, err
 	}
 	residue := decimal.Zero
@@ -109,15 +113,15 @@ type builder struct {
 func (b *builder) check(number string) error {
 	switch {
 	case b.pol.RevenueAccountCode == "":
-		return held("missing_mapping", "default_xero_revenue_account_code is not set: choose the account for sales in the settings")
+		return held(reasonMissingMapping, "default_xero_revenue_account_code is not set: choose the account for sales in the settings")
 	case number == "" || !asciiOnly(number) || len(number) > maxNumber:
 		return refused("the invoice number " + strconv.Quote(number) + " must be 1 to 255 printable ASCII characters for Xero")
 	case b.inv.GrandTotal.IsNegative():
 		return refused("an invoice cannot have a negative total")
 	case !b.currencyEnabled():
-		return held(reasonCurrencyOff, "the currency "+b.inv.Currency+" is not enabled in Xero: add it under Settings, Currencies")
+		return held(reasonCurrencyOff, "the currency "+b.inv.Currency+" is not enabled in Xero: add it under Settings, Currencies"+goesOn)
 	}
-	return nil
+	return b.checkPeriod()
 }
 
 // currencyEnabled is true where Xero did not tell its currencies.

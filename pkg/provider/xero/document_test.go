@@ -26,9 +26,15 @@ func ukReference() provider.Reference {
 	}
 	return provider.Reference{
 		Organisation: provider.Organisation{BaseCurrency: "GBP", Timezone: "GMTSTANDARDTIME"},
-		Accounts:     []provider.Account{{Code: "200", Status: "ACTIVE"}, {Code: "860", Status: "ACTIVE", SystemAccount: "ROUNDING", TaxType: "NONE"}},
-		TaxRates:     []provider.TaxRate{rate("OUTPUT2", "20"), rate("RROUTPUT", "5"), rate("ZERORATEDOUTPUT", "0"), rate("NONE", "0")},
-		Currencies:   []string{"GBP", "EUR"},
+		Accounts: []provider.Account{
+			{Code: "200", Name: "Sales", Status: "ACTIVE"}, {Code: "425", Name: "Shipping", Status: "ACTIVE"},
+			{Code: "860", Status: "ACTIVE", SystemAccount: "ROUNDING", TaxType: "NONE"},
+		},
+		TaxRates: []provider.TaxRate{
+			rate("OUTPUT2", "20"), rate("TAX19", "19"), rate("TAX18", "18"), rate("RROUTPUT", "5"), rate("ZERORATEDOUTPUT", "0"),
+			rate("EXEMPTOUTPUT", "0"), rate("NONE", "0"),
+		},
+		Currencies: []string{"GBP", "EUR"},
 	}
 }
 

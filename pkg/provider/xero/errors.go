@@ -19,6 +19,9 @@ const (
 	reasonContactGone     = "contact_not_found"
 	reasonPlanLimit       = "plan_limit"
 	reasonTaxInvalid      = "tax_type_invalid"
+	reasonRateNotMapped   = "tax_rate_not_mapped"
+	reasonMissingMapping  = "missing_mapping"
+	reasonTotalMismatch   = "total_mismatch"
 	reasonNumberTaken     = "number_taken"
 	reasonContactTaken    = "contact_number_taken"
 	reasonNameTaken       = "contact_name_taken"
@@ -51,15 +54,16 @@ type rule struct {
 
 // rules is what each answer of Xero means. Bodies are not always JSON: 404,
 // 429, 503 and whatever a proxy adds are text, HTML or empty, so they are
-// searched as text.
+// searched as text. An answer to a read is never Refused or Held: those are
+// judgements of a document, and say that it was not written.
 var rules = []rule{
 	{"key of another request", 400, "", "is used with a different request", provider.Bug, provider.Unknown, provider.CodeProvider, reasonKeyConflict, 0,
 		"Xero knows the idempotency key from another request; the document is looked up first"},
-	{"validation", 400, "", "validationexception", provider.Refused, provider.Refused, provider.CodeValidation, "", 0, "Xero refused the data"},
+	{"validation", 400, "", "validationexception", provider.Bug, provider.Refused, provider.CodeValidation, "", 0, "Xero refused the data"},
 	{"query not understood", 400, "", "queryparseexception", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero did not understand the query"},
 	{"body not understood", 400, "", "postdatainvalidexception", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero did not understand the body"},
 	{"too many rows", 400, "", "highvolumeexception", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero wants a narrower query"},
-	{"other 400", 400, "", "", provider.Refused, provider.Refused, provider.CodeValidation, "", 0, "Xero refused the request"},
+	{"other 400", 400, "", "", provider.Bug, provider.Refused, provider.CodeValidation, "", 0, "Xero refused the request"},
 
 	{"token expired or refused, or scope missing", 401, "", "", provider.Auth, provider.Auth, provider.CodeAuth, "", 0,
 		"Xero refused the access token: connect the organisation again"},
@@ -69,7 +73,7 @@ var rules = []rule{
 	{"contact of an invoice unknown", 404, "", "", provider.Gone, provider.Held, provider.CodeProvider, reasonContactGone, 0,
 		"Xero does not know the contact of this document: it may belong to another organisation; connect the right one or clear the contact's link"},
 	{"precondition", 412, "", "", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero refused a precondition of the request"},
-	{"too large", 413, "", "", provider.Refused, provider.Refused, provider.CodeValidation, "", 0, "the document is too large for Xero"},
+	{"too large", 413, "", "", provider.Bug, provider.Refused, provider.CodeValidation, "", 0, "the document is too large for Xero"},
 	{"request timed out at the server", 408, "", "", provider.Temporary, provider.Unknown, provider.CodeHTTP, "", 0, "Xero did not receive the request in time"},
 
 	{"minute limit", 429, "minute", "", provider.RateLimited, provider.RateLimited, provider.CodeRateLimited, "minute", time.Minute, "Xero's limit of calls per minute is reached"},
@@ -118,7 +122,7 @@ func classify(a reply) *provider.Failure {
 			break
 		}
 	}
-	if chosen.name == "validation" {
+	if chosen.name == "validation" && a.write {
 		if said := complaints([]byte(a.body)); len(said) > 0 {
 			return refusal(said)
 		}
@@ -127,7 +131,11 @@ func classify(a reply) *provider.Failure {
 	if a.write {
 		f.Kind = chosen.writes
 	}
-	if f.Kind != provider.Bug && f.Kind != provider.Gone {
+	switch f.Kind {
+	case provider.Bug:
+		f.Code = provider.CodeInternal
+	case provider.Gone:
+	default:
 		f.Reason = chosen.reason
 	}
 	if wait, ok := retryAfter(a.header); ok {

@@ -52,26 +52,26 @@ func answerCases() []answerCase {
 		aRate, internal             = provider.CodeRateLimited, provider.CodeInternal
 	)
 	return []answerCase{
-		{name: "validation", status: 400, body: validation(`{"Message":"Quantity is wrong"}`), write: refused, read: refused, code: aValidation, says: "Quantity is wrong"},
-		{name: "validation with Description", status: 400, body: validation(`{"Description":"Quantity is wrong"}`), write: refused, read: refused, code: aValidation, says: "Quantity is wrong"},
+		{name: "validation", status: 400, body: validation(`{"Message":"Quantity is wrong"}`), write: refused, read: bug, code: aValidation, says: "Quantity is wrong"},
+		{name: "validation with Description", status: 400, body: validation(`{"Description":"Quantity is wrong"}`), write: refused, read: bug, code: aValidation, says: "Quantity is wrong"},
 		{name: "validation of a line", status: 400, body: `{"Type":"ValidationException","Elements":[{"LineItems":[{},{"ValidationErrors":[{"Message":"Too long"}]}]}]}`,
-			write: refused, read: refused, code: aValidation, says: "LineItems[1]: Too long"},
-		{name: "validation without elements", status: 400, body: `{"Type":"ValidationException","Message":"No"}`, write: refused, read: refused, code: aValidation, says: "No"},
-		{name: "period locked", status: 400, body: validation(`{"Message":"The document date cannot be before the period lock date, currently set at 31 March 2026"}`), write: held, read: held, code: aProvider, reason: "period_locked"},
-		{name: "year locked", status: 400, body: validation(`{"Message":"The document date cannot be before the end of year lock date, currently set at 31 March 2026"}`), write: held, read: held, code: aProvider, reason: "period_locked"},
-		{name: "currency off", status: 400, body: validation(`{"Message":"Organisation is not subscribed to currency EUR"}`), write: held, read: held, code: aProvider, reason: "currency_not_enabled"},
-		{name: "account archived", status: 400, body: validation(`{"Message":"Account code '200' has been archived, or has been deleted. Each line item must reference a valid account"}`), write: held, read: held, code: aProvider, reason: "account_archived"},
-		{name: "account invalid", status: 400, body: validation(`{"Message":"Account code '090' is not a valid code for this document."}`), write: held, read: held, code: aProvider, reason: "account_invalid"},
-		{name: "contact archived", status: 400, body: validation(`{"Message":"The contact with the specified contact details has been archived. The contact must be un-archived before creating new invoices or credit notes."}`), write: held, read: held, code: aProvider, reason: "contact_archived"},
-		{name: "plan cap", status: 400, body: validation(`{"Message":"You have reached the limit of invoices you can approve."}`), write: held, read: held, code: aProvider, reason: "plan_limit"},
-		{name: "tax type unusable", status: 400, body: validation(`{"Message":"The TaxType code 'INPUT2' cannot be used with account code '200'."}`), write: held, read: held, code: aProvider, reason: "tax_type_invalid"},
-		{name: "lock date beside a plain fault", status: 400, body: validation(`{"Message":"Something odd"},{"Message":"before the period lock date"}`), write: held, read: held, code: aProvider, reason: "period_locked", says: "Something odd"},
+			write: refused, read: bug, code: aValidation, says: "LineItems[1]: Too long"},
+		{name: "validation without elements", status: 400, body: `{"Type":"ValidationException","Message":"No"}`, write: refused, read: bug, code: aValidation, says: "No"},
+		{name: "period locked", status: 400, body: validation(`{"Message":"The document date cannot be before the period lock date, currently set at 31 March 2026"}`), write: held, read: bug, code: aProvider, reason: "period_locked"},
+		{name: "year locked", status: 400, body: validation(`{"Message":"The document date cannot be before the end of year lock date, currently set at 31 March 2026"}`), write: held, read: bug, code: aProvider, reason: "period_locked"},
+		{name: "currency off", status: 400, body: validation(`{"Message":"Organisation is not subscribed to currency EUR"}`), write: held, read: bug, code: aProvider, reason: "currency_not_enabled"},
+		{name: "account archived", status: 400, body: validation(`{"Message":"Account code '200' has been archived, or has been deleted. Each line item must reference a valid account"}`), write: held, read: bug, code: aProvider, reason: "account_archived"},
+		{name: "account invalid", status: 400, body: validation(`{"Message":"Account code '090' is not a valid code for this document."}`), write: held, read: bug, code: aProvider, reason: "account_invalid"},
+		{name: "contact archived", status: 400, body: validation(`{"Message":"The contact with the specified contact details has been archived. The contact must be un-archived before creating new invoices or credit notes."}`), write: held, read: bug, code: aProvider, reason: "contact_archived"},
+		{name: "plan cap", status: 400, body: validation(`{"Message":"You have reached the limit of invoices you can approve."}`), write: held, read: bug, code: aProvider, reason: "plan_limit"},
+		{name: "tax type unusable", status: 400, body: validation(`{"Message":"The TaxType code 'INPUT2' cannot be used with account code '200'."}`), write: held, read: bug, code: aProvider, reason: "tax_type_invalid"},
+		{name: "lock date beside a plain fault", status: 400, body: validation(`{"Message":"Something odd"},{"Message":"before the period lock date"}`), write: held, read: bug, code: aProvider, reason: "period_locked", says: "Something odd"},
 		{name: "query", status: 400, body: `{"ErrorNumber":16,"Type":"QueryParseException","Message":"No property"}`, write: bug, read: bug, code: internal},
 		{name: "post data", status: 400, body: `{"ErrorNumber":17,"Type":"PostDataInvalidException","Message":"JSON"}`, write: bug, read: bug, code: internal},
 		{name: "high volume", status: 400, body: `{"ErrorNumber":51,"Type":"HighVolumeException"}`, write: bug, read: bug, code: internal},
 		{name: "key conflict", status: 400, body: `{"Message":"Idempotency Key: k is used with a different request."}`, write: unknown, read: bug, code: aProvider, reason: "idempotency_conflict"},
-		{name: "400 html", status: 400, body: `<html>bad</html>`, write: refused, read: refused, code: aValidation},
-		{name: "400 empty", status: 400, write: refused, read: refused, code: aValidation},
+		{name: "400 html", status: 400, body: `<html>bad</html>`, write: refused, read: bug, code: aValidation},
+		{name: "400 empty", status: 400, write: refused, read: bug, code: aValidation},
 		{name: "token expired", status: 401, body: `{"Title":"Unauthorized","Status":401,"Detail":"TokenExpired: token expired at 11/20/2026"}`, write: auth, read: auth, code: anAuth, says: "TokenExpired"},
 		{name: "scope missing", status: 401, body: `{"Detail":"AuthorizationUnsuccessful"}`, write: auth, read: auth, code: anAuth},
 		{name: "401 empty", status: 401, write: auth, read: auth, code: anAuth},
@@ -82,7 +82,7 @@ func answerCases() []answerCase {
 		{name: "408", status: 408, write: unknown, read: temporary, code: aHTTP},
 		{name: "409", status: 409, write: bug, read: bug, code: internal},
 		{name: "412", status: 412, write: bug, read: bug, code: internal},
-		{name: "413", status: 413, write: refused, read: refused, code: aValidation},
+		{name: "413", status: 413, write: refused, read: bug, code: aValidation},
 		{name: "429 minute", status: 429, header: limit("minute", "17"), write: limited, read: limited, code: aRate, reason: "minute", wait: 17 * time.Second},
 		{name: "429 Minute without wait", status: 429, header: limit("Minute", ""), write: limited, read: limited, code: aRate, reason: "minute", wait: time.Minute},
 		{name: "429 day", status: 429, header: limit("day", "66975"), write: limited, read: limited, code: aRate, reason: "day", wait: 66975 * time.Second},
@@ -123,7 +123,7 @@ func Test_Answers_to_a_write_mean_what_the_table_says(t *testing.T) {
 	doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
 	for _, c := range answerCases() {
 		b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: c.status, Body: c.body, Header: c.header})
-		_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: c.name})
+		_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: c.name})
 		f := failure(t, err)
 		requireMeans(t, c, c.write, f)
 		require.Equal(t, c.reason, f.Reason, c.name)
@@ -141,7 +141,7 @@ func Test_Answers_to_a_read_mean_what_the_table_says(t *testing.T) {
 			continue // for a read this is no failure
 		}
 		b.sim.Inject(xerosim.Fault{Operation: "GET /Invoices", Status: c.status, Body: c.body, Header: c.header})
-		_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: c.name, Uncertain: true})
+		_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: c.name, Uncertain: true})
 		requireMeans(t, c, c.read, failure(t, err))
 	}
 	require.Zero(t, b.sim.Calls("PUT /Invoices"), "what cannot be looked up must not be posted")
@@ -155,7 +155,9 @@ func requireMeans(t *testing.T, c answerCase, kind provider.Kind, f *provider.Fa
 	}
 	require.Equal(t, c.wait, f.RetryAfter, c.name)
 	require.NotEmpty(t, f.Message, c.name)
-	require.Contains(t, f.Error(), c.says, c.name)
+	if kind != provider.Bug { // the operator reads the answer as it came
+		require.Contains(t, f.Error(), c.says, c.name)
+	}
 	require.LessOrEqual(t, len(f.Detail), 2000, c.name)
 }
 
@@ -165,7 +167,7 @@ func Test_Token_is_scrubbed_from_what_the_other_side_says(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.sim.Inject(xerosim.Fault{Status: 500, Body: "you sent Bearer " + testToken})
-	_, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "1", Name: "N"}, provider.Try{Key: "k"})
+	_, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "1", Name: "N"}, provider.Try{Key: "k"})
 	f := failure(t, err)
 	require.Contains(t, f.Detail, "Bearer [token]")
 	require.NotContains(t, f.Error(), testToken)
@@ -178,7 +180,7 @@ func Test_Real_refusals_of_token_and_organisation_are_auth(t *testing.T) {
 		"organisation": func(c *xerosim.Config) { c.OrgID = "5eed5eed-0000-4000-8000-00000000ffff" },
 	} {
 		b := setup(t, change)
-		_, err := b.client.EnsureContact(b.ctx, policy.Buyer{Key: "1", Name: "N"}, provider.Try{Key: "k"})
+		_, err := ensureContact(b.ctx, b.client, policy.Buyer{Key: "1", Name: "N"}, provider.Try{Key: "k"})
 		require.Equal(t, provider.Auth, failure(t, err).Kind, name)
 		_, err = b.client.Reference(b.ctx)
 		require.Equal(t, provider.Auth, failure(t, err).Kind, name)
@@ -189,13 +191,13 @@ func Test_Minute_limit_of_Xero_is_rate_limited_with_its_wait(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *xerosim.Config) { c.Limits = xerosim.Limits{PerMinute: 1} })
 	buyer := policy.Buyer{Key: "1", Name: "N"}
-	_, err := b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k"})
+	_, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k"})
 	require.NoError(t, err)
-	_, err = b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k"})
+	_, err = ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k"})
 	f := failure(t, err)
 	require.Equal(t, provider.RateLimited, f.Kind)
 	require.Equal(t, 49*time.Second, f.RetryAfter, "12 seconds into the minute")
 	b.clock.advance(f.RetryAfter)
-	_, err = b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k"})
+	_, err = ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k"})
 	require.NoError(t, err)
 }

@@ -50,11 +50,11 @@ func Test_Second_call_leaves_one_invoice_wherever_the_first_failed(t *testing.T)
 			p.fault.Operation = "PUT /Invoices"
 			b.sim.Inject(p.fault)
 
-			_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+			_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 			require.Equal(t, p.kind, failure(t, err).Kind)
 			require.Len(t, b.sim.Invoices(), map[bool]int{true: 1}[p.saved])
 
-			posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k", Uncertain: true})
+			posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
 			require.NoError(t, err)
 			require.Equal(t, p.saved, posted.Adopted)
 			require.Len(t, b.sim.Invoices(), 1)
@@ -76,11 +76,11 @@ func Test_Second_call_without_uncertain_leaves_one_invoice_too(t *testing.T) {
 			doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
 			p.fault.Operation = "PUT /Invoices"
 			b.sim.Inject(p.fault)
-			_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+			_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 			require.Error(t, err)
 			b.clock.advance(7 * time.Minute) // Xero has forgotten the key
 
-			posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+			posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 			require.NoError(t, err)
 			require.True(t, posted.Adopted)
 			require.Len(t, b.sim.Invoices(), 1)
@@ -96,12 +96,12 @@ func Test_Second_call_leaves_one_contact_wherever_the_first_failed(t *testing.T)
 			b := setup(t)
 			p.fault.Operation = "PUT /Contacts"
 			b.sim.Inject(p.fault)
-			_, err := b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k"})
+			_, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k"})
 			require.Equal(t, p.kind, failure(t, err).Kind, p.name)
 			if !uncertain {
 				b.clock.advance(7 * time.Minute)
 			}
-			id, err := b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k", Uncertain: uncertain})
+			id, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k", Uncertain: uncertain})
 			require.NoError(t, err, p.name)
 			require.Len(t, b.sim.Contacts(), 1, p.name)
 			require.Equal(t, b.sim.Contacts()[0].ID, id, p.name)
@@ -121,12 +121,12 @@ func Test_Caller_who_goes_away_finds_the_invoice_later(t *testing.T) {
 	ctx, cancel := context.WithTimeout(b.ctx, 100*time.Millisecond)
 	defer cancel()
 
-	_, err := b.client.EnsureInvoice(ctx, doc, provider.Try{Key: "k"})
+	_, err := ensureInvoice(ctx, b.client, doc, provider.Try{Key: "k"})
 	require.Equal(t, provider.Unknown, failure(t, err).Kind)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, "invoice_create timeout", b.seen.last)
 
-	posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k", Uncertain: true})
+	posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
 	require.NoError(t, err)
 	require.True(t, posted.Adopted)
 	require.Len(t, b.sim.Invoices(), 1)
@@ -140,7 +140,7 @@ func Test_Refused_connection_is_temporary(t *testing.T) {
 	closed := httptest.NewServer(b.sim)
 	closed.Close()
 	client := newClient(t, closed.URL, b.clock, b.seen)
-	_, err := client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+	_, err := ensureInvoice(b.ctx, client, doc, provider.Try{Key: "k"})
 	f := failure(t, err)
 	require.Equal(t, provider.Temporary, f.Kind)
 	require.NotContains(t, f.Error(), "summarizeErrors", "no address in an error")
@@ -152,11 +152,11 @@ func Test_Stored_error_of_an_earlier_attempt_does_not_block(t *testing.T) {
 	b := setup(t)
 	doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
 	b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: 500})
-	_, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+	_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 	require.Equal(t, provider.Unknown, failure(t, err).Kind)
 
 	before := b.sim.Calls("PUT /Invoices")
-	posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k", Uncertain: true})
+	posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
 	require.NoError(t, err)
 	require.False(t, posted.Adopted)
 	require.Equal(t, 2, b.sim.Calls("PUT /Invoices")-before, "the old key, then a new one")
@@ -174,14 +174,14 @@ func Test_Many_callers_at_once_leave_one_invoice_and_one_contact(t *testing.T) {
 	for i := range 8 {
 		client := newClient(t, b.url, b.clock, &recorder{})
 		wg.Go(func() {
-			id, err := client.EnsureContact(b.ctx, policy.BuyerOf(inv, pol), provider.Try{Key: fmt.Sprint("k", i)})
+			id, err := ensureContact(b.ctx, client, policy.BuyerOf(inv, pol), provider.Try{Key: fmt.Sprint("k", i)})
 			if err != nil {
 				failed <- err
 				return
 			}
 			doc, err := client.Document(inv, pol, ref, id, runURL)
 			if err == nil {
-				_, err = client.EnsureInvoice(b.ctx, doc, provider.Try{Key: fmt.Sprint("k", i)})
+				_, err = ensureInvoice(b.ctx, client, doc, provider.Try{Key: fmt.Sprint("k", i)})
 			}
 			failed <- err
 		})

@@ -15,18 +15,14 @@ import (
 const rateDecimals = 6
 
 func (b *builder) header(number, contactID, runURL string, lines []line) invoiceBody {
-	date := b.inv.CreatedAt.In(location(b.ref.Organisation.Timezone))
-	status := b.pol.InvoiceStatus
-	if status == "" {
-		status = "AUTHORISED"
-	}
+	date := b.date()
 	body := invoiceBody{
 		Type: "ACCREC", Contact: contactRef{ContactID: contactID},
 		Date:            date.Format(time.DateOnly),
 		DueDate:         date.AddDate(0, 0, policy.PaymentTerms(b.inv, b.pol)).Format(time.DateOnly),
 		LineAmountTypes: "Exclusive", InvoiceNumber: number,
 		Reference: cut(clean(policy.Reference(b.inv)), maxReference), Url: sourceURL(runURL),
-		CurrencyCode: b.inv.Currency, CurrencyRate: b.currencyRate(), Status: status,
+		CurrencyCode: b.inv.Currency, CurrencyRate: b.currencyRate(), Status: b.status(),
 		BrandingThemeID: value(b.pol.BrandingThemeID),
 	}
 	tracking := b.tracking()

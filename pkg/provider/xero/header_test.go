@@ -125,7 +125,7 @@ func Test_Header_carries_number_reference_theme_tracking_and_status(t *testing.T
 			require.Len(t, line.Tracking, 1)
 			require.Equal(t, "North", line.Tracking[0].Option)
 		}
-		posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: status})
+		posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: status})
 		require.NoError(t, err)
 		require.Equal(t, status, posted.Status)
 	}
@@ -139,6 +139,6 @@ func Test_Draft_is_taken_in_a_locked_period(t *testing.T) {
 	require.NoError(t, b.sim.SetLockDates("2026-12-31", ""))
 	pol := samplePolicy()
 	pol.InvoiceStatus = "DRAFT"
-	_, err := b.client.EnsureInvoice(b.ctx, b.document(t, plain(t), pol), provider.Try{Key: "k"})
+	_, err := ensureInvoice(b.ctx, b.client, b.document(t, plain(t), pol), provider.Try{Key: "k"})
 	require.NoError(t, err)
 }

@@ -33,42 +33,90 @@ type request struct {
 func (r request) writes() bool { return r.method != http.MethodGet }
 
 // do makes one call and returns the body of a 200. Any other end is a
-// *provider.Failure:
-//   - it failed before the request had left: Temporary, nothing took effect;
-//   - it failed after that (reset, timeout, half an answer): a read is
-//     Temporary, a write is Unknown, since Xero may have saved it;
-//   - Xero answered: what classify says.
+// *provider.Failure: send's, or what classify says of Xero's answer. Only a
+// permit's error is passed on as it is.
 func (c *Client) do(ctx context.Context, r request) ([]byte, error) {
+	answer, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.status != http.StatusOK {
+		return nil, classify(answer)
+	}
+	return []byte(answer.body), nil
+}
+
+// send makes one call and returns Xero's answer, whatever its status. Without
+// one:
+//   - there is no token, or no permit: nothing was sent;
+//   - it failed before the request had left: Temporary, nothing took effect;
+//   - it failed after that (reset, timeout, half a 200): a read is Temporary, a
+//     write is Unknown, since Xero may have saved it.
+//
+// A granted permit is given back exactly once, with what the answer said of the
+// calls that are left.
+func (c *Client) send(ctx context.Context, r request) (reply, error) {
 	token, err := c.token(ctx)
 	if err != nil {
-		return nil, tokenFailure(err)
+		return reply{}, tokenFailure(err)
 	}
 	var left atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}
 	req, err := c.newRequest(httptrace.WithClientTrace(ctx, trace), r, token)
 	if err != nil {
-		return nil, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "make request to Xero", Err: err}
+		return reply{}, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "make request to Xero", Err: err}
 	}
+	done, err := c.permit(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	var answer reply
+	defer func() { done(quotaOf(answer.header)) }()
+	answer, err = c.exchange(r, req, &left)
+	answer.body = scrubbed(answer.body, token)
+	return answer, err
+}
+
+// exchange sends req. Of an answer that broke off it returns the header beside
+// the failure.
+func (c *Client) exchange(r request, req *http.Request, left *atomic.Bool) (reply, error) {
 	start := time.Now()
 	answer, err := c.http.Do(req)
 	if err != nil {
 		c.observe(r.operation, transportCode(err), time.Since(start))
-		return nil, transportFailure(r, left.Load(), err)
+		return reply{}, transportFailure(r, left.Load(), err)
 	}
 	defer answer.Body.Close()
 	body, err := readBody(answer.Body)
 	if err != nil && answer.StatusCode == http.StatusOK {
 		c.observe(r.operation, transportCode(err), time.Since(start))
-		return nil, transportFailure(r, true, err)
+		return reply{header: answer.Header}, transportFailure(r, true, err)
 	}
 	c.observe(r.operation, strconv.Itoa(answer.StatusCode), time.Since(start))
-	if answer.StatusCode == http.StatusOK {
-		return body, nil
+	return reply{write: r.writes(), operation: r.operation, status: answer.StatusCode, header: answer.Header, body: string(body)}, nil
+}
+
+// quotaOf reads how many calls Xero says are left; every answer of an
+// organisation says so, also a 429.
+func quotaOf(h http.Header) provider.Quota {
+	return provider.Quota{Minute: whole(h.Get("X-MinLimit-Remaining")), Day: whole(h.Get("X-DayLimit-Remaining"))}
+}
+
+// whole is the number that s is; nil where it is none.
+func whole(s string) *int {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil {
+		return nil
 	}
-	return nil, classify(reply{
-		write: r.writes(), operation: r.operation, status: answer.StatusCode, header: answer.Header,
-		body: strings.ReplaceAll(string(body), token, "[token]"),
-	})
+	return &n
+}
+
+// scrubbed is what the other side said without the token, should it echo it.
+func scrubbed(body, token string) string {
+	if token == "" {
+		return body
+	}
+	return strings.ReplaceAll(body, token, "[token]")
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, token string) (*http.Request, error) {
@@ -106,16 +154,21 @@ func readBody(r io.Reader) ([]byte, error) {
 	return body, err
 }
 
-// decode reads a 200's body. What cannot be read (an HTML page of a proxy, half
-// an object) says nothing about the outcome: Unknown for a write.
+// decode reads a 200's body.
 func decode(r request, body []byte, into any) error {
 	if err := json.Unmarshal(body, into); err != nil {
-		f := uncertain(r.writes(), "Xero's answer could not be read; it will be looked up again")
-		f.Detail = clip(string(body), 200)
-		f.Err = err
-		return f
+		return unreadable(r, body, err)
 	}
 	return nil
+}
+
+// unreadable is what a 200 means that cannot be read (an HTML page of a proxy,
+// half an object): it says nothing about the outcome, so Unknown for a write.
+func unreadable(r request, body []byte, err error) *provider.Failure {
+	f := uncertain(r.writes(), "Xero's answer could not be read; it will be looked up again")
+	f.Detail = clip(string(body), 200)
+	f.Err = err
+	return f
 }
 
 func transportFailure(r request, left bool, err error) *provider.Failure {

@@ -182,7 +182,7 @@ func (s sale) describe(quantity string) string {
 func missingRate(s sale, percent string) *provider.Failure {
 	what := "tax " + s.tax.StringFixed(2) + " on " + s.net().StringFixed(2) + ", " + cut(s.describe(""), 200)
 	if percent == "" {
-		return held("tax_rate_not_mapped", "no tax rate explains a tax without an amount ("+what+")")
+		return held(reasonRateNotMapped, "no tax rate explains a tax without an amount ("+what+")")
 	}
-	return held("tax_rate_not_mapped", "no tax type is mapped for "+percent+" % ("+what+"): add \""+percent+"\" to tax_rate_map in the settings")
+	return held(reasonRateNotMapped, "no tax type is mapped for "+percent+" % ("+what+"): add \""+percent+"\" to tax_rate_map in the settings")
 }

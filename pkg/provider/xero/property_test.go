@@ -36,7 +36,9 @@ func newLab(t require.TestingT) *lab {
 		l.pol.TaxRateMap[rate.StringFixed(2)] = taxType
 	}
 	l.client = directClient(t, l.sim)
-	l.ref = ukReference()
+	var err error
+	l.ref, err = l.client.Reference(rapidContext())
+	require.NoError(t, err)
 	l.contact = l.sim.AddContact("1", "Somebody")
 	return l
 }
@@ -48,7 +50,7 @@ func (l *lab) post(t require.TestingT, inv canon.Invoice, number string) (*provi
 	if err != nil {
 		return nil, failure(t, err)
 	}
-	_, err = l.client.EnsureInvoice(rapidContext(), doc, provider.Try{Key: number})
+	_, err = ensureInvoice(rapidContext(), l.client, doc, provider.Try{Key: number})
 	require.NoError(t, err, "%s", doc.Body)
 	return &doc, nil
 }

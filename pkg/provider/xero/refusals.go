@@ -1,6 +1,7 @@
 package xero
 
 import (
+	"errors"
 	"strings"
 
 	"towpath/pkg/provider"
@@ -71,6 +72,13 @@ func (r refusalRule) fits(lower string) bool {
 // held is a failure that goes on by itself once something outside changes.
 func held(reason, message string) *provider.Failure {
 	return &provider.Failure{Kind: provider.Held, Code: provider.CodeProvider, Reason: reason, Message: message}
+}
+
+// hasKind reports whether err is a failure of that kind; an error that is none
+// (a permit's own) is of no kind.
+func hasKind(err error, kind provider.Kind) bool {
+	var f *provider.Failure
+	return errors.As(err, &f) && f.Kind == kind
 }
 
 // hasReason reports whether err is a failure with one of the reasons.

@@ -21,13 +21,13 @@ func (b *builder) rounding(t totals) (*line, error) {
 		return nil, nil
 	}
 	if residue.Abs().GreaterThan(b.pol.RoundingTolerance) || !residue.Equal(money(residue)) {
-		return nil, held("total_mismatch", "the lines come to "+t.total().StringFixed(2)+" (net "+t.sub.StringFixed(2)+", tax "+
+		return nil, held(reasonTotalMismatch, "the lines come to "+t.total().StringFixed(2)+" (net "+t.sub.StringFixed(2)+", tax "+
 			t.tax.StringFixed(2)+") but the shop's grand total is "+number(b.inv.GrandTotal, 2).String()+": a difference of "+
 			residue.String()+", more than rounding_tolerance "+b.pol.RoundingTolerance.StringFixed(2)+" allows")
 	}
 	account, ok := b.roundingAccount()
 	if !ok {
-		return nil, held("missing_mapping", "the document needs a rounding line of "+residue.StringFixed(2)+
+		return nil, held(reasonMissingMapping, "the document needs a rounding line of "+residue.StringFixed(2)+
 			" but Xero shows no active account with SystemAccount ROUNDING: restore the organisation's rounding account")
 	}
 	return &line{

@@ -29,7 +29,7 @@ func Test_Samples_are_posted_to_the_penny(t *testing.T) {
 			b := setup(t)
 			pol := samplePolicy()
 			buyer := policy.BuyerOf(sample.Invoice, pol)
-			contactID, err := b.client.EnsureContact(b.ctx, buyer, provider.Try{Key: "k"})
+			contactID, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k"})
 			require.NoError(t, err)
 			doc, err := b.client.Document(sample.Invoice, pol, b.reference(t), contactID, runURL)
 			require.NoError(t, err)
@@ -37,7 +37,7 @@ func Test_Samples_are_posted_to_the_penny(t *testing.T) {
 			spec.accepts(t, "PUT", "/Invoices?summarizeErrors=false&unitdp=4", doc.Body)
 			require.True(t, doc.Total.Equal(sample.Invoice.GrandTotal))
 
-			posted, err := b.client.EnsureInvoice(b.ctx, doc, provider.Try{Key: "k"})
+			posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
 			require.NoError(t, err)
 			require.Equal(t, sample.Invoice.GrandTotal.StringFixed(2), b.sim.Total(doc.Number))
 			require.Equal(t, doc.Total.StringFixed(2), posted.Total.Decimal.StringFixed(2))

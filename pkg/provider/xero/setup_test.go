@@ -1,10 +1,13 @@
 package xero_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +31,7 @@ const (
 // bundle is a client and the simulated Xero that it speaks to over real HTTP.
 type bundle struct {
 	sim    *xerosim.Sim
+	wire   *wire
 	url    string
 	client *xero.Client
 	clock  *clock
@@ -43,7 +47,8 @@ func setup(t *testing.T, change ...func(*xerosim.Config)) bundle {
 		c(&cfg)
 	}
 	b.sim = xerosim.New(cfg)
-	server := httptest.NewServer(b.sim)
+	b.wire = &wire{next: b.sim}
+	server := httptest.NewServer(b.wire)
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	b.client = newClient(t, server.URL, b.clock, b.seen)
@@ -52,17 +57,106 @@ func setup(t *testing.T, change ...func(*xerosim.Config)) bundle {
 
 // newClient opens a connection for each call: a call that fails is then never
 // repeated by the transport on another connection.
-func newClient(t *testing.T, url string, clock *clock, seen *recorder) *xero.Client {
-	t.Helper()
+func newClient(t require.TestingT, url string, clock *clock, seen *recorder, change ...func(*xero.Config)) *xero.Client {
 	transport := &http.Transport{DisableKeepAlives: true}
-	t.Cleanup(transport.CloseIdleConnections)
-	client, err := xero.New(xero.Config{
+	cfg := xero.Config{
 		BaseURL: url, OrgID: testOrg, Now: clock.Now, Observe: seen.observe,
 		Token: func(context.Context) (string, error) { return testToken, nil },
 		HTTP:  &http.Client{Transport: transport, Timeout: 10 * time.Second},
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	client, err := xero.New(cfg)
 	require.NoError(t, err)
 	return client
+}
+
+// sent is a call as it came in.
+type sent struct {
+	operation string // "PUT /Invoices"
+	query     url.Values
+	uri       string
+	key       string
+	body      []byte
+}
+
+// wire notes every call on its way to the simulated Xero, and may change what it
+// answers.
+type wire struct {
+	next http.Handler
+
+	mu    sync.Mutex
+	calls []sent
+	alter func(operation string, answer []byte) []byte
+}
+
+func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // a body cut off is the simulated Xero's to judge
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	operation := r.Method + " /" + strings.Split(strings.TrimPrefix(r.URL.Path, "/api.xro/2.0/"), "/")[0]
+	w.mu.Lock()
+	w.calls = append(w.calls, sent{operation, r.URL.Query(), r.URL.RequestURI(), r.Header.Get("Idempotency-Key"), body})
+	alter := w.alter
+	w.mu.Unlock()
+	if alter == nil {
+		w.next.ServeHTTP(rw, r)
+		return
+	}
+	answer := httptest.NewRecorder()
+	w.next.ServeHTTP(answer, r)
+	for name, values := range answer.Header() {
+		rw.Header()[name] = values
+	}
+	rw.WriteHeader(answer.Code)
+	_, _ = rw.Write(alter(operation, answer.Body.Bytes()))
+}
+
+func (w *wire) answerWith(alter func(operation string, answer []byte) []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alter = alter
+}
+
+// of are the calls of one operation since the last forget.
+func (w *wire) of(operation string) []sent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []sent
+	for _, c := range w.calls {
+		if c.operation == operation {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// sequence are the operations since the last forget, in order.
+func (w *wire) sequence() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, c := range w.calls {
+		all = append(all, c.operation)
+	}
+	return all
+}
+
+func (w *wire) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = nil
+}
+
+// ensureInvoice and ensureContact are sets of one.
+func ensureInvoice(ctx context.Context, client *xero.Client, doc provider.Document, try provider.Try) (provider.Posted, error) {
+	outcomes := client.EnsureInvoices(ctx, []provider.Item[provider.Document]{{Value: doc, Try: try}})
+	return outcomes[0].Value, outcomes[0].Err
+}
+
+func ensureContact(ctx context.Context, client *xero.Client, buyer policy.Buyer, try provider.Try) (string, error) {
+	outcomes := client.EnsureContacts(ctx, []provider.Item[policy.Buyer]{{Value: buyer, Try: try}})
+	return outcomes[0].Value, outcomes[0].Err
 }
 
 // reference is what the simulated organisation says of itself.
@@ -76,7 +170,7 @@ func (b bundle) reference(t *testing.T) provider.Reference {
 // document builds inv's document for an existing contact of its buyer.
 func (b bundle) document(t *testing.T, inv canon.Invoice, pol policy.Policy) provider.Document {
 	t.Helper()
-	contactID, err := b.client.EnsureContact(b.ctx, policy.BuyerOf(inv, pol), provider.Try{Key: "contact-" + inv.IncrementID})
+	contactID, err := ensureContact(b.ctx, b.client, policy.BuyerOf(inv, pol), provider.Try{Key: "contact-" + inv.IncrementID})
 	require.NoError(t, err)
 	doc, err := b.client.Document(inv, pol, b.reference(t), contactID, runURL)
 	require.NoError(t, err)

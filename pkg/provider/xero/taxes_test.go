@@ -18,6 +18,7 @@ func Test_Tax_type_is_that_of_the_rate_that_explains_the_tax(t *testing.T) {
 		qty, price, subtotal, tax, total string
 		rates                            map[string]string
 		fallback                         string
+		untold                           bool   // Xero did not tell its rates
 		want                             string // empty: held
 		names                            string // the rate that the held run names
 	}{
@@ -37,15 +38,18 @@ func Test_Tax_type_is_that_of_the_rate_that_explains_the_tax(t *testing.T) {
 		{name: "19 % must not pass for 20 %", qty: "100", price: "0.51", subtotal: "51.00", tax: "9.69", total: "60.69", rates: twenty, names: "19.00"},
 		{name: "no map, default type that explains", qty: "1", price: "10.00", subtotal: "10.00", tax: "2.00", total: "12.00", fallback: "OUTPUT2", want: "OUTPUT2"},
 		{name: "no map, default type that does not", qty: "1", price: "10.00", subtotal: "10.00", tax: "0.50", total: "10.50", fallback: "OUTPUT2", names: "5.00"},
-		{name: "no map, default type of a rate that nobody told", qty: "1", price: "10.00", subtotal: "10.00", tax: "0.70", total: "10.70", fallback: "TAX001", want: "TAX001"},
-		{name: "a map, default type of a rate that nobody told", qty: "1", price: "10.00", subtotal: "10.00", tax: "0.70", total: "10.70", rates: full, fallback: "TAX001", names: "7.00"},
+		{name: "no map, default type of a rate that nobody told", qty: "1", price: "10.00", subtotal: "10.00", tax: "0.70", total: "10.70", fallback: "TAX001", untold: true, want: "TAX001"},
+		{name: "a map, default type of a rate that nobody told", qty: "1", price: "10.00", subtotal: "10.00", tax: "0.70", total: "10.70", rates: full, fallback: "TAX001", untold: true, names: "7.00"},
 		{name: "default type beside the map", qty: "1", price: "10.00", subtotal: "10.00", tax: "0.50", total: "10.50", rates: twenty, fallback: "RROUTPUT", want: "RROUTPUT"},
 		{name: "nothing at all", qty: "1", price: "10.00", subtotal: "10.00", tax: "2.00", total: "12.00", names: "20.00"},
 		{name: "a penny of tax is no zero rate", qty: "1", price: "0.30", subtotal: "0.30", tax: "0.01", total: "0.31", rates: map[string]string{"0.00": "ZERORATEDOUTPUT"}, names: "3.33"},
 	}
 	for _, c := range cases {
-		doc, err := tryBuild(invoice(row(c.qty, c.price, c.subtotal, c.tax, c.total)), func(p *policy.Policy, _ *provider.Reference) {
+		doc, err := tryBuild(invoice(row(c.qty, c.price, c.subtotal, c.tax, c.total)), func(p *policy.Policy, r *provider.Reference) {
 			p.TaxRateMap, p.TaxType = c.rates, c.fallback
+			if c.untold {
+				r.TaxRates = nil
+			}
 		})
 		if c.want != "" {
 			require.NoError(t, err, c.name)

@@ -1,7 +1,6 @@
 package ledgerv2sim
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -17,7 +16,8 @@ type Config struct {
 	Now       func() time.Time // time.Now where nil
 	Tokens    []string         // accepted access tokens; empty: any that is not
 	Rates     []string         // the company's sales tax rates, as "20.0"; empty: Britain's
-	PerMinute int              // requests in a clock minute before 429; 0: no limit
+	PerMinute int              // requests in a clock minute before 429, see FreeAgentPerMinute; 0: no limit
+	PerHour   int              // requests in a clock hour before 429, see FreeAgentPerHour; 0: no limit
 
 	DuplicateEmails     bool // FreeAgent's own behaviour: e-mails are not unique
 	IgnoreEmailFilter   bool // FreeAgent's own behaviour: ?email= is not known
@@ -58,8 +58,7 @@ type Server struct {
 	lockedUntil string // YYYY-MM-DD, empty: nothing is locked
 	faults      []Fault
 	counts      map[string]int
-	minute      time.Time
-	inMinute    int
+	limits      limiter
 }
 
 // New makes an empty ledger.
@@ -155,10 +154,11 @@ func (s *Server) refuse(r *http.Request) (reply, bool) {
 		return failure(http.StatusUnauthorized, map[string]any{"errors": wrapped("Access token not recognised")}), true
 	case strings.TrimSpace(r.Header.Get("User-Agent")) == "":
 		return errorsOf(http.StatusBadRequest, "User-Agent header is missing"), true
-	case s.overLimit():
-		answer := text(http.StatusTooManyRequests, fmt.Sprintf("You must not exceed %d requests per 60 seconds", s.cfg.PerMinute))
-		answer.header.Set("Retry-After", "60")
-		return answer, true
+	}
+	if refusal, over := s.overLimit(); over {
+		return refusal, true
+	}
+	switch {
 	case !strings.Contains(r.Header.Get("Accept"), "json"):
 		return text(http.StatusNotAcceptable, ""), true
 	case r.Method == http.MethodPost && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
@@ -177,17 +177,6 @@ func (s *Server) knows(token string) bool {
 		}
 	}
 	return false
-}
-
-func (s *Server) overLimit() bool {
-	if s.cfg.PerMinute == 0 {
-		return false
-	}
-	if minute := s.cfg.Now().Truncate(time.Minute); !minute.Equal(s.minute) {
-		s.minute, s.inMinute = minute, 0
-	}
-	s.inMinute++
-	return s.inMinute > s.cfg.PerMinute
 }
 
 func (s *Server) nextID() int {

@@ -21,7 +21,9 @@ type bundle struct {
 func setup(t *testing.T, cfg Config) *bundle {
 	t.Helper()
 	cfg.Tokens = []string{"good"}
-	cfg.Now = func() time.Time { return time.Date(2026, 4, 29, 12, 0, 0, 0, time.UTC) }
+	if cfg.Now == nil {
+		cfg.Now = func() time.Time { return time.Date(2026, 4, 29, 12, 0, 0, 0, time.UTC) }
+	}
 	sim := New(cfg)
 	srv := httptest.NewServer(sim)
 	t.Cleanup(srv.Close)

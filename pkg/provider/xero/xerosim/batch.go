@@ -46,9 +46,25 @@ func badBody(why string) *answer {
 	return &a
 }
 
+// batchCount is what came in the calls of one operation.
+type batchCount struct{ elements, largest int }
+
+// count notes how many elements came, also where a fault strikes afterwards.
+func (s *Sim) count(c call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.batches[c.operation]
+	n.elements += len(c.elements)
+	n.largest = max(n.largest, len(c.elements))
+	s.batches[c.operation] = n
+}
+
 // batch answers a write. With summarizeErrors=false it is a 200 whatever
 // happened to the elements; otherwise one bad element makes it a 400.
 func (s *Sim) batch(c call, resource string, shown []fields, failed bool) answer {
+	if s.cfg.ShuffleBatches != 0 {
+		s.shuffle.Shuffle(len(shown), func(i, j int) { shown[i], shown[j] = shown[j], shown[i] })
+	}
 	if failed && c.get("summarizeErrors") != "false" {
 		return jsonAnswer(http.StatusBadRequest, fields{
 			"ErrorNumber": 10, "Type": "ValidationException", "Message": "A validation exception occurred", "Elements": shown,

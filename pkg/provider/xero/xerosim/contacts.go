@@ -56,13 +56,12 @@ func (s *Sim) contactOf(raw any, fault func(string, ...any)) (*contact, error) {
 }
 
 func (s *Sim) writeContacts(c call) answer {
-	list, bad := elements(c)
-	if bad != nil {
-		return *bad
+	if c.unread != nil {
+		return *c.unread
 	}
 	var shown []fields
 	failed := false
-	for _, element := range list {
+	for _, element := range c.elements {
 		if c.id != "" {
 			element["ContactID"] = c.id
 		}

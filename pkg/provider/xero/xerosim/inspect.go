@@ -81,6 +81,16 @@ func (s *Sim) Calls(operation string) int {
 	return s.calls[operation]
 }
 
+// Batches is how many elements came in the calls of an operation ("PUT
+// /Invoices") altogether, and how many in the largest: those of calls that were
+// let in, whatever became of them.
+func (s *Sim) Batches(operation string) (elements, largest int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.batches[operation]
+	return n.elements, n.largest
+}
+
 // AllCalls are the counters of every operation.
 func (s *Sim) AllCalls() map[string]int {
 	s.mu.Lock()
@@ -176,6 +186,15 @@ func (s *Sim) AddTaxRate(taxType, percent string) error {
 	}
 	s.org.rates = append(s.org.rates, taxRate{taxType: taxType, name: taxType, status: "ACTIVE", percent: rate, revenue: true})
 	return nil
+}
+
+// SetTaxRateStatus deletes, archives or restores a tax rate.
+func (s *Sim) SetTaxRateStatus(taxType, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.org.rate(taxType); r != nil {
+		r.status = status
+	}
 }
 
 // SetCurrencies replaces the enabled currencies; the base stays.

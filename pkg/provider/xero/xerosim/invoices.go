@@ -28,15 +28,16 @@ type unknownContact struct{ id string }
 func (u unknownContact) Error() string { return "contact " + u.id + " is unknown" }
 
 // writeInvoices takes PUT, which only creates, and POST, which also updates
-// whatever has the id or the number: that is Xero's trap, so it is here too.
+// whatever has the id or the number: that is Xero's trap, so it is here too. An
+// unknown contact makes it a 404 for the whole request; whether the elements
+// before that one are saved nobody knows, so here they are.
 func (s *Sim) writeInvoices(c call) answer {
-	list, bad := elements(c)
-	if bad != nil {
-		return *bad
+	if c.unread != nil {
+		return *c.unread
 	}
 	var shown []fields
 	failed := false
-	for _, element := range list {
+	for _, element := range c.elements {
 		if c.id != "" {
 			element["InvoiceID"] = c.id
 		}

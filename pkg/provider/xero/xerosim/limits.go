@@ -60,6 +60,23 @@ func (s *Sim) admit(c call) (done func(), refusal *answer) {
 	return done, nil
 }
 
+// SetCallsLeft is how many calls are left in the running minute and day, as if
+// other apps had made the rest; it needs the limits to be set. A negative number
+// changes nothing.
+func (s *Sim) SetCallsLeft(minute, day int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now()
+	s.limits.minute.roll(now, time.Minute)
+	s.limits.day.roll(now, 24*time.Hour)
+	if minute >= 0 {
+		s.limits.minute.used = s.cfg.Limits.PerMinute - minute
+	}
+	if day >= 0 {
+		s.limits.day.used = s.cfg.Limits.PerDay - day
+	}
+}
+
 // tooMany has Retry-After for the minute and the day only, as Xero's.
 func (s *Sim) tooMany(limit string, wait time.Duration) *answer {
 	header := s.headersLocked()

@@ -3,7 +3,6 @@ package xerosim
 import (
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,13 +20,13 @@ func (s *Sim) getInvoices(c call) answer {
 	if !ok {
 		return exception(http.StatusBadRequest, 16, "QueryParseException", "The where clause could not be parsed")
 	}
+	numbers, ids := listed(c.get("InvoiceNumbers")), listed(c.get("IDs"))
+	statuses, contacts := listed(c.get("Statuses")), listed(c.get("ContactIDs"))
 	var found []*invoice
 	for _, v := range s.invoices {
-		if !among(c.get("InvoiceNumbers"), v.number) || !among(c.get("IDs"), v.id) || !among(c.get("Statuses"), v.status) ||
-			!among(c.get("ContactIDs"), v.contactID) || !v.fulfils(conditions) {
-			continue
+		if numbers.has(v.number) && ids.has(v.id) && statuses.has(v.status) && contacts.has(v.contactID) && v.fulfils(conditions) {
+			found = append(found, v)
 		}
-		found = append(found, v)
 	}
 	shown := []fields{}
 	for _, v := range page(c, found) {
@@ -78,13 +77,22 @@ func (s *Sim) showInvoice(v *invoice, withLines bool) fields {
 	return f
 }
 
-// among reports whether value is in the comma list; an empty list has all.
-func among(list, value string) bool {
-	if list == "" {
-		return true
+// commaList is a list parameter; an empty one has everything. Case does not
+// matter.
+type commaList map[string]bool
+
+func listed(raw string) commaList {
+	if raw == "" {
+		return nil
 	}
-	return slices.ContainsFunc(strings.Split(list, ","), func(item string) bool { return strings.EqualFold(item, value) })
+	list := commaList{}
+	for _, item := range strings.Split(raw, ",") {
+		list[strings.ToLower(item)] = true
+	}
+	return list
 }
+
+func (l commaList) has(value string) bool { return l == nil || l[strings.ToLower(value)] }
 
 var condition = regexp.MustCompile(`^\s*(\w+)\s*==?\s*(?:guid\()?"((?:[^"\\]|\\.)*)"\)?\s*$`)
 

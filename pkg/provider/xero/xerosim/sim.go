@@ -3,6 +3,7 @@ package xerosim
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +35,10 @@ type Config struct {
 	// QuotedNumbers makes answers carry numbers and booleans as strings, as some
 	// of Xero's do.
 	QuotedNumbers bool
+
+	// ShuffleBatches, unless 0, is the seed of an order in which the elements of
+	// an answer to several come back: Xero promises none.
+	ShuffleBatches uint64
 }
 
 // Sim is the simulated organisation. It is safe for use by many goroutines.
@@ -47,6 +52,8 @@ type Sim struct {
 	keys      map[string]storedAnswer
 	faults    []*Fault
 	calls     map[string]int
+	batches   map[string]batchCount
+	shuffle   *rand.Rand
 	limits    limiter
 	nextID    uint64
 	nextAuto  int
@@ -67,7 +74,10 @@ func New(cfg Config) *Sim {
 	if cfg.Timezone == "" {
 		cfg.Timezone = "GMTSTANDARDTIME"
 	}
-	s := &Sim{cfg: cfg, keys: map[string]storedAnswer{}, calls: map[string]int{}, approvals: -1}
+	s := &Sim{
+		cfg: cfg, keys: map[string]storedAnswer{}, calls: map[string]int{}, batches: map[string]batchCount{},
+		shuffle: rand.New(rand.NewPCG(cfg.ShuffleBatches, 0)), approvals: -1,
+	}
 	s.org = demoCompany(s, cfg)
 	return s
 }
@@ -82,6 +92,8 @@ type call struct {
 	body      []byte
 	uri       string
 	key       string
+	elements  []map[string]any // of a write
+	unread    *answer          // why the body of a write cannot be read
 }
 
 func (c call) get(name string) string {
@@ -115,6 +127,10 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a := s.authorise(r); a != nil {
 		a.write(w)
 		return
+	}
+	if c.method != http.MethodGet {
+		c.elements, c.unread = elements(c)
+		s.count(c)
 	}
 	if fault := s.strike(c, Before); fault != nil {
 		if fault.Status != 0 && cacheable(fault.Status) {

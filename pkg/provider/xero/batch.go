@@ -1,0 +1,178 @@
+package xero
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"towpath/pkg/provider"
+)
+
+// The size of one joint call: Xero advises about 50 elements and 3.5 MB, and
+// takes no more than 10 MB.
+const (
+	maxElements = 50
+	maxTogether = 3_500_000
+)
+
+// BatchSize is how many items are best given to EnsureInvoices and
+// EnsureContacts at once: as many as go into one call.
+func (c *Client) BatchSize() int { return maxElements }
+
+// part is one item of a set on its way.
+type part struct {
+	at      int             // its place in the set
+	number  string          // what its element in an answer bears
+	element json.RawMessage // its element in a joint call; nil: it goes alone
+	key     string          // its own idempotency key
+	// mayExist: a call that held it was refused as a whole, and nobody promises
+	// that nothing of that call was saved.
+	mayExist bool
+}
+
+// batch carries a set through its calls. Every part gets an outcome of its own,
+// and no call is made after one whose end says that calls are no use now.
+type batch[T any] struct {
+	client   *Client
+	outcomes []provider.Outcome[T]
+	stopped  error // why no more calls are made
+
+	create request // the call that creates, without body and key
+	list   string  // the list in its body and in its answer
+	read   func(raw json.RawMessage) (element[T], error)
+}
+
+// end is the outcome of p.
+func (b *batch[T]) end(p part, value T, err error) {
+	if err != nil && p.mayExist {
+		err = doubtful(err)
+	}
+	b.outcomes[p.at] = provider.Outcome[T]{Value: value, Err: err}
+}
+
+// endCall is the outcome of p's own call; it may stop the others.
+func (b *batch[T]) endCall(p part, value T, err error) {
+	b.end(p, value, err)
+	if b.stopped == nil && halts(err) {
+		b.stopped = err
+	}
+}
+
+// fail is the end of a call that says the same of all its parts.
+func (b *batch[T]) fail(parts []part, err error) {
+	var none T
+	for _, p := range parts {
+		b.end(p, none, err)
+	}
+	b.stopped = err
+}
+
+// mayCall reports whether a call for parts may be made; if not, that is their
+// outcome.
+func (b *batch[T]) mayCall(parts ...part) bool {
+	if b.stopped == nil {
+		return true
+	}
+	var none T
+	for _, p := range parts {
+		b.end(p, none, unsent(b.stopped))
+	}
+	return false
+}
+
+// halts reports whether err speaks against any further call: no budget, no
+// access, nobody there. A judgement of one document does not.
+func halts(err error) bool {
+	var f *provider.Failure
+	if !errors.As(err, &f) {
+		return err != nil
+	}
+	switch f.Kind {
+	case provider.RateLimited, provider.Auth, provider.Temporary, provider.Unknown:
+		return true
+	}
+	return false
+}
+
+// unsent is what the end of an earlier call means for a part that was not sent:
+// the same, but never that it may have been written, nor that it is at fault.
+func unsent(stopped error) error {
+	var f *provider.Failure
+	if !errors.As(stopped, &f) {
+		return stopped
+	}
+	switch f.Kind {
+	case provider.RateLimited, provider.Auth, provider.Temporary:
+		return stopped
+	}
+	return &provider.Failure{Kind: provider.Temporary, Code: f.Code, RetryAfter: f.RetryAfter,
+		Message: "not sent, since an earlier call to Xero failed; it is sent again"}
+}
+
+// doubtful keeps a limit or a refused token from being read as "nothing was
+// written" for a part that may exist.
+func doubtful(err error) error {
+	f := provider.AsFailure(err)
+	if f.Kind != provider.RateLimited && f.Kind != provider.Auth {
+		return err
+	}
+	return &provider.Failure{Kind: provider.Temporary, Code: f.Code, RetryAfter: f.RetryAfter, Err: err,
+		Message: "Xero refused a call with several documents and then took no more calls; this one is looked up and sent again"}
+}
+
+// withoutTwins answers every part whose number an earlier one of the set has,
+// so that no answer is ever taken for two: it comes again, and then the first
+// is there to be compared with. Xero compares numbers without case.
+func (b *batch[T]) withoutTwins(parts []part) []part {
+	var none T
+	var firsts []part
+	seen := map[string]bool{}
+	for _, p := range parts {
+		if number := strings.ToLower(p.number); !seen[number] {
+			seen[number] = true
+			firsts = append(firsts, p)
+			continue
+		}
+		b.end(p, none, &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
+			Message: "another item of the same set has the number " + strconv.Quote(p.number) + "; this one is sent after it"})
+	}
+	return firsts
+}
+
+// leftover is what the joint calls leave to be done.
+type leftover struct {
+	alone   []part        // they go by the way of a set of one
+	refused []refusedPart // Xero refused their elements
+}
+
+type refusedPart struct {
+	part
+	failure *provider.Failure
+}
+
+// createAll sends parts in joint calls.
+func (b *batch[T]) createAll(ctx context.Context, parts []part) leftover {
+	var left leftover
+	for _, chunk := range chunks(parts) {
+		b.createTogether(ctx, chunk, &left)
+	}
+	return left
+}
+
+// chunks divides parts, in order, into what one call holds.
+func chunks(parts []part) [][]part {
+	var all [][]part
+	size := 0
+	for i, p := range parts {
+		fits := i > 0 && p.element != nil && parts[i-1].element != nil &&
+			len(all[len(all)-1]) < maxElements && size+len(p.element) < maxTogether
+		if !fits {
+			all, size = append(all, nil), 0
+		}
+		all[len(all)-1] = append(all[len(all)-1], p)
+		size += len(p.element) + 1
+	}
+	return all
+}

@@ -1,0 +1,109 @@
+package xero
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"towpath/pkg/provider"
+)
+
+// contactAnswer is what is read of a contact that Xero shows.
+type contactAnswer struct {
+	outcome
+	ContactID         text
+	ContactNumber     text
+	Name              text
+	ContactStatus     text
+	MergedToContactID text
+}
+
+// findContact looks a contact up by its exact number and returns the id of the
+// one that is to be used; empty where there is none. ContactNumber is not among
+// the filters that Xero promises to index, so where the filter finds nothing or
+// is refused, the address /Contacts/{number} decides.
+func (c *Client) findContact(ctx context.Context, number string) (string, error) {
+	query := url.Values{"where": {"ContactNumber==" + quoted(number)}, "includeArchived": {"true"}, "page": {"1"}}
+	list, err := c.getContacts(ctx, "/Contacts", query)
+	if err != nil && !hasKind(err, provider.Bug) {
+		return "", err
+	}
+	found := exactly(list, number)
+	if found == nil {
+		if list, err = c.getContacts(ctx, "/Contacts/"+url.PathEscape(number), nil); err != nil {
+			return "", err
+		}
+		found = exactly(list, number)
+	}
+	if found == nil {
+		return "", nil
+	}
+	return c.follow(ctx, *found)
+}
+
+// exactly picks the contact with this very number, an active one first: the
+// filters compare without case or accents.
+func exactly(contacts []contactAnswer, number string) *contactAnswer {
+	var inactive *contactAnswer
+	for i := range contacts {
+		if string(contacts[i].ContactNumber) != number {
+			continue
+		}
+		if contacts[i].active() {
+			return &contacts[i]
+		}
+		inactive = &contacts[i]
+	}
+	return inactive
+}
+
+func (a contactAnswer) active() bool {
+	return a.ContactStatus == "ACTIVE" || a.ContactStatus == ""
+}
+
+// maxMerges ends a circle of merged contacts.
+const maxMerges = 5
+
+// follow returns the id of the contact that stands for found now.
+func (c *Client) follow(ctx context.Context, found contactAnswer) (string, error) {
+	for range maxMerges {
+		next := string(found.MergedToContactID)
+		if next == "" || next == zeroGUID {
+			if found.active() {
+				return string(found.ContactID), nil
+			}
+			return "", held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" with contact code "+
+				strconv.Quote(string(found.ContactNumber))+" is "+strings.ToLower(string(found.ContactStatus))+
+				" in Xero: restore it there (Contacts, Archived), then this goes on by itself")
+		}
+		list, err := c.getContacts(ctx, "/Contacts/"+url.PathEscape(next), nil)
+		if err != nil {
+			return "", err
+		}
+		if len(list) == 0 {
+			return "", held(reasonContactGone, "the contact with contact code "+strconv.Quote(string(found.ContactNumber))+
+				" was merged into one that Xero no longer shows")
+		}
+		found = list[0]
+	}
+	return "", held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" was merged in a circle in Xero: restore one of them there")
+}
+
+// getContacts reads contacts; a 404 is none.
+func (c *Client) getContacts(ctx context.Context, path string, query url.Values) ([]contactAnswer, error) {
+	r := request{operation: opContactFind, method: http.MethodGet, path: path, query: query}
+	body, err := c.do(ctx, r)
+	if err != nil {
+		if hasKind(err, provider.Gone) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	var answer struct{ Contacts list[contactAnswer] }
+	if err := decode(r, body, &answer); err != nil {
+		return nil, err
+	}
+	return answer.Contacts, nil
+}

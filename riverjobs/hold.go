@@ -1,0 +1,114 @@
+package riverjobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"towpath/pkg/dbsqlc"
+)
+
+// A held run looks again by itself. Where many wait for the same thing (a lock
+// date, the plan's cap), one of them looks every few minutes and the others
+// hourly; as soon as one gets through, all that were held for the same reason go
+// on. So a hold costs few calls, however many runs are in it.
+const (
+	holdRecheck = 5 * time.Minute
+	restRecheck = time.Hour
+)
+
+// nextLook is when a run that is being held looks again. If the question fails it
+// looks soon, which only costs a call.
+func (p *pipeline) nextLook(ctx context.Context, h hand, v verdict) time.Duration {
+	others, err := p.queries.SyncRunHeldProbe(ctx, p.Pool, dbsqlc.SyncRunHeldProbeParams{
+		BindingID: h.Binding.ID, HoldReason: v.report.Reason, ID: h.SyncRun.ID, Seconds: holdRecheck.Seconds(),
+	})
+	if err != nil || !others {
+		return v.snooze
+	}
+	return max(v.snooze, jittered(restRecheck))
+}
+
+// heldFor is the reason for which a job's run was held before this attempt; empty
+// where it was not.
+func heldFor(metadata []byte) string {
+	var said map[string]json.RawMessage
+	var before report
+	if json.Unmarshal(metadata, &said) != nil || json.Unmarshal(said[reportKey], &before) != nil || before.Outcome != outcomeHeld {
+		return ""
+	}
+	return before.Reason
+}
+
+// gotThrough lets the runs go on that are held for what this one was held for. If
+// it is lost, they look by themselves.
+func (p *pipeline) gotThrough(ctx context.Context, h hand) {
+	reason := heldFor(h.job.metadata())
+	if reason == "" {
+		return
+	}
+	err := pgx.BeginFunc(ctx, p.Pool, func(tx pgx.Tx) error {
+		binding, err := p.queries.BindingGet(ctx, tx, h.Binding.ID)
+		if err != nil {
+			return fmt.Errorf("read binding: %w", err)
+		}
+		_, err = releaseHeld(ctx, tx, binding, &reason, p.who)
+		return err
+	})
+	if err != nil {
+		p.Logger.WarnContext(ctx, "runs held for the same reason not released", "reason", reason, "error", err)
+	}
+}
+
+// releaseHeld lets a binding's held runs (of one reason, or of all) wait for their
+// turn again, under the settings as they are now.
+func releaseHeld(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, reason *string, who string) (int, error) {
+	jobs, err := dbsqlc.New().SyncRunHeldJobs(ctx, tx, dbsqlc.SyncRunHeldJobsParams{BindingID: binding.ID, HoldReason: reason})
+	if err != nil {
+		return 0, fmt.Errorf("find held runs: %w", err)
+	}
+	return len(jobs), release(ctx, tx, binding, jobs, who)
+}
+
+// release puts jobs that wait for a time in line for their turn, and admits those
+// for which there is room. The jobs are locked.
+func release(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, jobs []int64, who string) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	queries := dbsqlc.New()
+	if err := queries.QueuePark(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("park %d jobs: %w", len(jobs), err)
+	}
+	_, err := queries.SyncRunUnhold(ctx, tx, dbsqlc.SyncRunUnholdParams{PolicyVersion: binding.PolicyVersion, JobIds: jobs, Who: who})
+	if err != nil {
+		return fmt.Errorf("release %d runs: %w", len(jobs), err)
+	}
+	for kind, share := range map[string]uuid.UUID{
+		FetchCanonicalArgs{}.Kind(): binding.TenantID, PostInvoiceArgs{}.Kind(): binding.ID,
+	} {
+		if _, err := queries.QueueAdmit(ctx, tx, dbsqlc.QueueAdmitParams{Kind: kind, Share: share.String()}); err != nil {
+			return fmt.Errorf("admit %s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// ReleaseHeld lets every held run of a binding look again now, under the given
+// policy version. It is part of the transaction that changed the settings.
+func (o *Operator) ReleaseHeld(ctx context.Context, tx pgx.Tx, bindingID uuid.UUID, policyVersion int32) (int, error) {
+	queries := dbsqlc.New()
+	binding, err := queries.BindingGet(ctx, tx, bindingID)
+	if err != nil {
+		return 0, fmt.Errorf("read binding: %w", err)
+	}
+	if err := queries.BindingLookAgain(ctx, tx, bindingID); err != nil {
+		return 0, fmt.Errorf("let binding %s look again: %w", bindingID, err)
+	}
+	binding.PolicyVersion = policyVersion
+	return releaseHeld(ctx, tx, binding, nil, o.Who)
+}
