@@ -38,7 +38,7 @@ func Test_Customer(t *testing.T) {
 		t.Run("Held_run_does_not_keep_the_customers_others_waiting_on_"+wire, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.ledger.forbid("contact")
+			b.ledger.hold("contact")
 			b.work(t)
 			_, held := b.raise(t, "plain_vat")
 			b.until(t, held, is(syncrun.Held))

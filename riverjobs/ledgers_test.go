@@ -41,7 +41,7 @@ type ledgerSim interface {
 	contacts() int
 	calls(operation string) int         // creations of "contact" or "invoice", refused ones too
 	inject(operation string, how fault) // at the next creation
-	forbid(operation string)            // answers 403 to it
+	hold(operation string)              // answers once that the contact is archived
 }
 
 type xeroSim struct{ *xerosim.Sim }
@@ -86,8 +86,9 @@ func (s xeroSim) inject(name string, how fault) {
 	s.Inject(f)
 }
 
-func (s xeroSim) forbid(name string) {
-	s.Inject(xerosim.Fault{Operation: s.operation(name), Status: http.StatusForbidden})
+func (s xeroSim) hold(name string) {
+	s.Inject(xerosim.Fault{Operation: s.operation(name), Status: http.StatusBadRequest,
+		Body: `{"Type":"ValidationException","Elements":[{"ValidationErrors":[{"Message":"The contact has been archived"}]}]}`})
 }
 
 type v2Sim struct{ *ledgerv2sim.Server }
@@ -123,8 +124,9 @@ func (s v2Sim) inject(name string, how fault) {
 	s.Inject(f)
 }
 
-func (s v2Sim) forbid(name string) {
-	s.Inject(ledgerv2sim.Fault{Operation: s.operation(name), Status: http.StatusForbidden})
+func (s v2Sim) hold(name string) {
+	s.Inject(ledgerv2sim.Fault{Operation: s.operation(name), Status: http.StatusUnprocessableEntity,
+		Body: `{"errors":[{"message":"contact not found"}]}`})
 }
 
 // made counts what exists in the ledger.

@@ -52,7 +52,8 @@ func Test_Outcome(t *testing.T) {
 		require.NotNil(t, until)
 		called := b.xero.AllCalls()
 		_, second := b.raise(t, "mixed_rates")
-		b.until(t, second, func(r dbsqlc.SyncRun) bool { return text(r.ErrorCode) == "rate_limited" })
+		b.until(t, second, func(r dbsqlc.SyncRun) bool { return r.Stage == "post" && r.Status == syncrun.Queued })
+		require.Equal(t, "pending", string(b.job(t, "post_invoice", second).State), "it waits without a worker's looking at it")
 		if time.Now().Before(*until) {
 			require.Equal(t, called, b.xero.AllCalls(), "it called during the pause")
 		}

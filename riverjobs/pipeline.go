@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/budget"
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
@@ -70,6 +71,8 @@ type Config struct {
 	// SoftStop is how long running jobs may finish at a stop before they are
 	// given back.
 	SoftStop time.Duration
+	// Limits are what a binding may call. Default: what its provider allows.
+	Limits budget.Limits
 	// FirstDelay is the wait after a first failed attempt; it doubles from there
 	// up to an hour. Default a second.
 	FirstDelay time.Duration

@@ -50,13 +50,20 @@ func (w *postInvoice) post(ctx context.Context, lead hand) error {
 	if err != nil || first == nil {
 		return err
 	}
-	calls := budget.New(w.Pool, lead.Binding, lead.SyncRun.Backfill)
+	calls := budget.New(w.Pool, lead.Binding.ID, w.limits(lead.work), lead.SyncRun.Backfill)
 	ledger, err := w.Ledgers(lead.Binding, calls.Permit)
 	if err != nil {
 		return err
 	}
 	b := batch{postInvoice: w, ledger: ledger, calls: calls}
 	return b.run(ctx, first)
+}
+
+func (p *pipeline) limits(run work) budget.Limits {
+	if p.Limits != (budget.Limits{}) {
+		return p.Limits
+	}
+	return budget.LimitsOf(run.Binding)
 }
 
 // draft is a document on its way. Once err is set it goes no further.

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -52,10 +51,11 @@ func Test_Push(t *testing.T) {
 	t.Run("Job_inserted_in_SQL_equals_the_one_inserted_in_Go", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		run, tx := uuid.New(), b.begin(t)
+		_, run := b.raise(t, "plain_vat")
+		tx := b.begin(t)
 		var inSQL int64
 		require.NoError(t, tx.QueryRow(t.Context(), "SELECT towpath_insert_push($1)", run).Scan(&inSQL))
-		inGo, err := b.insert.InsertTx(t.Context(), tx, riverjobs.PushSyncStateArgs{RunID: run}, nil)
+		inGo, err := b.insert.InsertTx(t.Context(), tx, riverjobs.PushSyncStateArgs{RunID: run, Share: b.tenant.ID}, nil)
 		require.NoError(t, err)
 		other, err := b.insert.JobGetTx(t.Context(), tx, inSQL)
 		require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/budget"
 	"towpath/pkg/canon/canontest"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
@@ -175,6 +176,7 @@ func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
 		Now:     time.Now,
 		BaseURL: "https://towpath.example",
 		Workers: 8, SoftStop: 20 * time.Second,
+		Limits: budget.Limits{PerMinute: 10_000, AtOnce: 5}, // the provider's own are budget_test.go's
 		Shops: func(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
 			return magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(tenant.ApiKeySealed), HTTP: client})
 		},

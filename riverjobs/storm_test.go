@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/riverjobs"
@@ -113,7 +114,7 @@ func riverRetry(ctx context.Context, b *bundle, job *rivertype.JobRow, _ uuid.UU
 
 func acts() []act {
 	const (
-		waiting = "{available,retryable,scheduled}"
+		waiting = "{available,pending,retryable,scheduled}"
 		end     = "UPDATE river.river_job SET finalized_at = now(), state = "
 		only    = " WHERE id = $1 AND finalized_at IS NULL"
 	)
@@ -175,6 +176,16 @@ func (s *storm) hand(t *testing.T, n int) {
 	}
 	require.NoError(t, err, a.name)
 	s.did[a.name]++
+}
+
+// reconnect is the person who mends the connections that were refused.
+func (s *storm) reconnect(t *testing.T) {
+	t.Helper()
+	queries := dbsqlc.New()
+	_, err := queries.BindingSetStatus(t.Context(), s.b.pool, dbsqlc.BindingSetStatusParams{ID: s.b.binding, Status: "active"})
+	require.NoError(t, err)
+	_, err = queries.TenantSetConnection(t.Context(), s.b.pool, dbsqlc.TenantSetConnectionParams{ID: s.b.tenant.ID, ConnectionStatus: "active"})
+	require.NoError(t, err)
 }
 
 // enough reports whether every act was done several times.

@@ -26,8 +26,8 @@ type Calls struct {
 
 // New counts the calls of some work for the binding. Backfill leaves a share to
 // what happens now.
-func New(db dbsqlc.DBTX, binding dbsqlc.Binding, backfill bool) *Calls {
-	return &Calls{db: db, binding: binding.ID, limits: LimitsOf(binding), backfill: backfill}
+func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool) *Calls {
+	return &Calls{db: db, binding: bindingID, limits: limits, backfill: backfill}
 }
 
 // Reserve asks for the first call before it is known whether it will be made. A

@@ -155,7 +155,15 @@ type refusedPart struct {
 // createAll sends parts in joint calls.
 func (b *batch[T]) createAll(ctx context.Context, parts []part) leftover {
 	var left leftover
-	for _, chunk := range chunks(parts) {
+	var joinable []part
+	for _, p := range parts {
+		if p.element == nil {
+			left.alone = append(left.alone, p)
+			continue
+		}
+		joinable = append(joinable, p)
+	}
+	for _, chunk := range chunks(joinable) {
 		b.createTogether(ctx, chunk, &left)
 	}
 	return left
@@ -166,9 +174,7 @@ func chunks(parts []part) [][]part {
 	var all [][]part
 	size := 0
 	for i, p := range parts {
-		fits := i > 0 && p.element != nil && parts[i-1].element != nil &&
-			len(all[len(all)-1]) < maxElements && size+len(p.element) < maxTogether
-		if !fits {
+		if i == 0 || len(all[len(all)-1]) == maxElements || size+len(p.element) >= maxTogether {
 			all, size = append(all, nil), 0
 		}
 		all[len(all)-1] = append(all[len(all)-1], p)

@@ -167,6 +167,19 @@ func (b bundle) reference(t *testing.T) provider.Reference {
 	return ref
 }
 
+// put writes body as another app would.
+func (b bundle) put(t *testing.T, body string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPut, b.url+"/api.xro/2.0/Invoices?summarizeErrors=false", strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	req.Header.Set("xero-tenant-id", testOrg)
+	answer, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+}
+
 // document builds inv's document for an existing contact of its buyer.
 func (b bundle) document(t *testing.T, inv canon.Invoice, pol policy.Policy) provider.Document {
 	t.Helper()

@@ -40,6 +40,13 @@ func (s *Sim) Inject(faults ...Fault) {
 	}
 }
 
+// ForgetFaults takes back what has not struck yet.
+func (s *Sim) ForgetFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // strike takes the first fault that is meant for this call and side.
 func (s *Sim) strike(c call, when When) *Fault {
 	s.mu.Lock()
