@@ -34,7 +34,7 @@ func (b batch) run(ctx context.Context, first *draft) error {
 	if err != nil {
 		return err
 	}
-	if err := b.calls.Reserve(ctx, waiting+1 < size); err != nil {
+	if err := b.calls.Reserve(ctx, load(waiting, size)); err != nil {
 		return err
 	}
 	defer b.calls.Return(ctx)
@@ -53,6 +53,17 @@ func (b batch) run(ctx context.Context, first *draft) error {
 		_ = b.concluded(ctx, d.hand, started, d.err) // on record and logged
 	}
 	return errors.Join(err, first.err)
+}
+
+// load is how much the call carries, as far as is known before it is asked for.
+func load(waiting, size int) budget.Load {
+	switch {
+	case waiting+1 >= size:
+		return budget.Full
+	case waiting > 0:
+		return budget.Partial
+	}
+	return budget.Lone
 }
 
 // waiting counts the jobs that could come along.

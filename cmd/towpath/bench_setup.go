@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb"
@@ -186,6 +187,10 @@ func (s *site) connect(ctx context.Context) error {
 	return nil
 }
 
+// noLimits lets the simulated Xero be called as fast as Towpath can: with the real
+// one's 60 calls a minute, the figures would be Xero's.
+var noLimits = budget.Limits{PerMinute: 1_000_000, AtOnce: 5}
+
 // serve starts Towpath in these roles, in place of the one before. It logs as
 // it does in service, to nobody.
 func (s *site) serve(ctx context.Context, play roles) error {
@@ -196,6 +201,7 @@ func (s *site) serve(ctx context.Context, play roles) error {
 	s.server, err = startServer(ctx, serverConfig{
 		DatabaseURL: s.url, Listen: "127.0.0.1:0", BaseURL: "http://127.0.0.1", Box: s.box, AllowPrivate: true,
 		Roles: play, Workers: 20, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Limits: noLimits,
 	})
 	if err != nil {
 		return err

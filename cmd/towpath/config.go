@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/budget"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
 )
@@ -151,6 +152,7 @@ type serverConfig struct {
 	Migrate       bool
 	Roles         roles
 	Workers       int
+	Limits        budget.Limits // of calls to a provider; zero: the provider's own
 	Logger        *slog.Logger
 }
 

@@ -210,7 +210,7 @@ func (s *server) startWorkers(ctx context.Context, db pools) error {
 	conns.keeper = s.keeper
 	client, err := riverjobs.NewWorker(db.river, process.ID, riverjobs.Config{
 		Pool: db.work, Shops: conns.shop, Ledgers: conns.ledger, Metrics: s.metrics, Logger: s.cfg.Logger,
-		Now: time.Now, Alive: process.Alive, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
+		Now: time.Now, Alive: process.Alive, Limits: s.cfg.Limits, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
 	})
 	if err != nil {
 		return err

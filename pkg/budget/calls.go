@@ -12,6 +12,18 @@ import (
 	"towpath/pkg/provider"
 )
 
+// Load is how much a call carries of what it could: the part of a minute's calls
+// that such calls may use before they keep a distance to each other.
+type Load float64
+
+// A full call never waits for more company. A partial one with others coming soon
+// does, and one that has none only where the minute would not last.
+const (
+	Full    Load = 1
+	Lone    Load = 0.5
+	Partial Load = 0.25
+)
+
 // Calls are the calls of one piece of work at a binding's provider.
 type Calls struct {
 	db       dbsqlc.DBTX
@@ -30,16 +42,15 @@ func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool) *Cal
 	return &Calls{db: db, binding: bindingID, limits: limits, backfill: backfill}
 }
 
-// Reserve asks for the first call before it is known whether it will be made. A
-// paced call is one that would carry less than it could: it keeps a distance to
-// the one before. Return must follow.
-func (c *Calls) Reserve(ctx context.Context, paced bool) error {
+// Reserve asks for the first call before it is known whether it will be made;
+// Return must follow. See Full, Partial and Lone for load.
+func (c *Calls) Reserve(ctx context.Context, load Load) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reserved != 0 {
 		return nil
 	}
-	id, err := c.take(ctx, paced)
+	id, err := c.take(ctx, load)
 	c.reserved = id
 	return err
 }
@@ -72,7 +83,7 @@ func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 	id := c.reserved
 	if id == 0 {
 		var err error
-		if id, err = c.take(ctx, false); err != nil {
+		if id, err = c.take(ctx, Full); err != nil {
 			return nil, err
 		}
 	}
@@ -82,9 +93,9 @@ func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 }
 
 // take asks the database. Where it is away nothing was sent: the run comes again.
-func (c *Calls) take(ctx context.Context, paced bool) (int64, error) {
+func (c *Calls) take(ctx context.Context, load Load) (int64, error) {
 	row, err := dbsqlc.New().CallBudgetTake(ctx, c.db, dbsqlc.CallBudgetTakeParams{
-		BindingID: c.binding, IsBackfill: c.backfill, IsPaced: paced,
+		BindingID: c.binding, IsBackfill: c.backfill, FreePart: float64(load),
 		PerMinute: int32(c.limits.PerMinute), AtOnce: int32(c.limits.AtOnce),
 	})
 	if err != nil {

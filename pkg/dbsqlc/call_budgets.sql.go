@@ -112,13 +112,13 @@ func (q *Queries) CallBudgetReturn(ctx context.Context, db DBTX, callID int64) e
 
 const callBudgetTake = `-- name: CallBudgetTake :one
 SELECT coalesce(call_id, 0)::bigint AS call_id, coalesce(extract(epoch FROM wait), 0)::float8 AS seconds
-FROM provider_call_take($1::uuid, $2::boolean, $3::boolean, $4::int, $5::int)
+FROM provider_call_take($1::uuid, $2::boolean, $3::float8, $4::int, $5::int)
 `
 
 type CallBudgetTakeParams struct {
 	BindingID  uuid.UUID
 	IsBackfill bool
-	IsPaced    bool
+	FreePart   float64
 	PerMinute  int32
 	AtOnce     int32
 }
@@ -133,7 +133,7 @@ func (q *Queries) CallBudgetTake(ctx context.Context, db DBTX, arg CallBudgetTak
 	row := db.QueryRow(ctx, callBudgetTake,
 		arg.BindingID,
 		arg.IsBackfill,
-		arg.IsPaced,
+		arg.FreePart,
 		arg.PerMinute,
 		arg.AtOnce,
 	)

@@ -34,14 +34,13 @@ CREATE INDEX provider_calls_binding ON provider_calls (binding_id, began_at);
 -- Leave for one call, or how long to wait for it. Any 61 seconds hold at most
 -- minute_limit calls, so that a fixed window of the provider's does too, wherever
 -- it begins. Backfill leaves a fifth of the minute, one call at once and a tenth of
--- the day to what happens now. A call that carries less than it could (is_paced)
--- goes at once while a quarter of the minute is unused; after that such calls keep
--- a distance, so that the next one carries more and nothing waits for a whole
--- minute. A call that has not ended after those 61 seconds is one whose process
+-- the day to what happens now. A call that carries less than it could goes at once
+-- while only free_part of the minute is used; after that such calls keep a distance,
+-- so that the next one carries more and nothing waits for a whole minute. A call that has not ended after those 61 seconds is one whose process
 -- died: calls are cut off earlier. If the process dies right after this, the call
 -- counts as made. What the provider says of the day is believed for an hour; then
 -- one call finds out whether a new day has begun.
-CREATE FUNCTION provider_call_take(binding uuid, is_backfill boolean, is_paced boolean, minute_limit integer, once_limit integer,
+CREATE FUNCTION provider_call_take(binding uuid, is_backfill boolean, free_part double precision, minute_limit integer, once_limit integer,
     moment timestamptz DEFAULT NULL, OUT call_id bigint, OUT wait interval)
 LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
@@ -52,6 +51,7 @@ DECLARE
     under_way integer;
     last_began timestamptz;
     room integer;
+    free integer;
     slot timestamptz;
 BEGIN
     INSERT INTO call_budgets (binding_id, per_minute, at_once)
@@ -67,6 +67,7 @@ BEGIN
     room := greatest(1, minute_limit
         - CASE WHEN is_backfill THEN ceil(minute_limit / 5.0)::integer ELSE 0 END
         - CASE WHEN budget.others_at > moment - win THEN budget.others ELSE 0 END);
+    free := floor(room * free_part);
 
     IF budget.day_left_at > moment - belief
         AND budget.day_left <= (CASE WHEN is_backfill THEN budget.day_limit / 10 ELSE 0 END) THEN
@@ -78,9 +79,8 @@ BEGIN
         ORDER BY began_at
         OFFSET used - room
         LIMIT 1;
-    ELSIF is_paced AND used >= room / 4
-        AND last_began + win / (room - room / 4) > moment THEN
-        slot := last_began + win / (room - room / 4);
+    ELSIF used >= free AND last_began + win / (room - free) > moment THEN
+        slot := last_began + win / (room - free);
     ELSIF under_way >= greatest(1, once_limit - (CASE WHEN is_backfill THEN 1 ELSE 0 END)) THEN
         wait := interval '500 milliseconds';
         RETURN;

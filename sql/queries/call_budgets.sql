@@ -1,7 +1,7 @@
 -- Leave for one call: call_id is 0 where there is none, and seconds how long to wait.
 -- name: CallBudgetTake :one
 SELECT coalesce(call_id, 0)::bigint AS call_id, coalesce(extract(epoch FROM wait), 0)::float8 AS seconds
-FROM provider_call_take(@binding_id::uuid, @is_backfill::boolean, @is_paced::boolean, @per_minute::int, @at_once::int);
+FROM provider_call_take(@binding_id::uuid, @is_backfill::boolean, @free_part::float8, @per_minute::int, @at_once::int);
 
 -- name: CallBudgetDone :exec
 SELECT provider_call_done(@call_id::bigint, sqlc.narg('minute_left')::int, sqlc.narg('day_left')::int);

@@ -2,9 +2,12 @@
 // the documents that it posts: the `accounting` wire of provider xero.
 //
 // Reading order: document.go (the body of an invoice; lines.go, taxes.go,
-// totals.go, rounding.go, header.go are its parts), invoices.go (create or
-// adopt), contacts.go (the buyer), reference.go (what a policy may refer to),
-// http.go (one call), errors.go (what every answer means).
+// totals.go, rounding.go, header.go are its parts, standing.go what Xero's own
+// state forbids), invoices.go (create or adopt), contacts.go (the buyer), batch.go
+// and batch_call.go (many with one call; invoices_together.go,
+// invoices_lookup.go, contacts_together.go use it), reference.go and recheck.go
+// (what a policy may refer to), http.go (one call), errors.go (what every answer
+// means).
 //
 // Nothing here retries. A write whose outcome is not certain comes back as
 // provider.Unknown; the caller calls again with Try.Uncertain, and then the
@@ -12,4 +15,8 @@
 // Xero's own uniqueness of InvoiceNumber and ContactNumber under PUT (which
 // creates only; POST would update whatever bears the number); the
 // idempotency key, kept by Xero for six minutes, only spares a look-up.
+//
+// Of the failures of a write, Refused and Held say for certain that this very
+// item was not written, by this try or an earlier one; RateLimited and Auth say
+// so of this try alone. Temporary, Unknown and Bug do not.
 package xero

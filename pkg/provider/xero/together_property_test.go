@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -59,21 +60,24 @@ func Test_Any_faults_leave_every_document_once_and_no_false_certainty(t *testing
 			open = append(open, e)
 		}
 		for round := 0; len(open) > 0; round++ {
-			require.Less(t, round, 12, "it does not come to an end")
+			require.Less(t, round, 10, "it does not come to an end")
+			b.clock.advance(time.Second)
+			size := len(open)
 			if round < 6 {
 				b.sim.Inject(drawFaults(t)...)
+				size = rapid.IntRange(1, size).Draw(t, "size of the set")
 			} else {
 				b.sim.ForgetFaults()
+				b.clock.advance(7 * time.Minute) // and Xero forgets its stored answers
 			}
-			open = tryAgain(t, b, rapid.Permutation(open).Draw(t, "order"))
+			open = tryAgain(t, b, rapid.Permutation(open).Draw(t, "order"), size)
 		}
 	})
 }
 
-// tryAgain sends open in sets and returns what is still open.
-func tryAgain(t *rapid.T, b bundle, open []*errand) []*errand {
+// tryAgain sends the first of open as a set and returns what is still open.
+func tryAgain(t *rapid.T, b bundle, open []*errand, size int) []*errand {
 	var set documents
-	size := rapid.IntRange(1, len(open)).Draw(t, "size of the set")
 	for _, e := range open[:size] {
 		set = append(set, e.item())
 	}
@@ -123,6 +127,9 @@ func drawFaults(t *rapid.T) []xerosim.Fault {
 	for range rapid.IntRange(0, 3).Draw(t, "faults") {
 		f := rapid.SampledFrom(kinds).Draw(t, "fault")
 		f.Operation = rapid.SampledFrom([]string{"PUT /Invoices", "PUT /Invoices", "GET /Invoices"}).Draw(t, "operation")
+		if f.Status == http.StatusOK {
+			f.Operation = "PUT /Invoices" // a look-up does not lie
+		}
 		f.Times = rapid.IntRange(1, 2).Draw(t, "times")
 		faults = append(faults, f)
 	}

@@ -9,5 +9,6 @@
 // client's shows.
 //
 // Reading order: sim.go (the way of a request), faults.go, idempotency.go,
-// invoices.go, lines.go, contacts.go, inspect.go (what a test may look at).
+// batch.go, invoices.go, lines.go, contacts.go, inspect.go (what a test may look
+// at and what a person may do in Xero).
 package xerosim

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/provider/xero/xerosim"
+)
+
+var fairBacklog = flag.Int("fair.backlog", 2000, "events of one tenant that another tenant's invoice does not wait for")
+
+// mostDelay is what one tenant's backlog may add to another's invoice.
+const mostDelay = 2 * time.Second
+
+func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.T) {
+	t.Parallel()
+	s := newSoak(t)
+	binary := filepath.Join(t.TempDir(), "towpath")
+	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, "%s", built)
+	_, base := s.process(t, binary)
+	other := s.pair(t, xerosim.Config{OrgID: demoOrgID, Limits: xeroLimits})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+
+	idle := other.latencies(ctx, t, base, 4, func() bool { return false })
+	var accepted atomic.Int64
+	sent := make(chan error, 1)
+	go func() { sent <- s.flood(ctx, base, *fairBacklog, &accepted) }()
+	require.NoError(t, s.await(ctx, func() bool { return accepted.Load() >= int64(*fairBacklog/4) }))
+	during := other.latencies(ctx, t, base, 9, func() bool { return s.open(ctx, t) == 0 })
+	require.NoError(t, <-sent)
+	waiting := s.open(ctx, t)
+	after := other.latencies(ctx, t, base, 4, func() bool { return s.open(ctx, t) == 0 })
+	t.Logf("idle: median %s, most %s; while %d events come: median %s, most %s; with %d waiting: median %s, most %s",
+		median(idle), slices.Max(idle), *fairBacklog, median(during), slices.Max(during), waiting, median(after), slices.Max(after))
+	require.Positive(t, waiting, "there was no backlog")
+	require.Less(t, slices.Max(during)-median(idle), mostDelay)
+	require.Less(t, slices.Max(after)-median(idle), mostDelay)
+	s.must(t, "verify")
+}
+
+// xeroLimits are Xero's.
+var xeroLimits = xerosim.Limits{PerMinute: 60, PerDay: 5000, Concurrent: 5}
+
+// flood sends the events of n invoices, several at a time.
+func (s *soak) flood(ctx context.Context, base string, n int, accepted *atomic.Int64) error {
+	ids := make(chan int64)
+	errs := make(chan error, 8)
+	var senders sync.WaitGroup
+	for range 8 {
+		senders.Go(func() {
+			for id := range ids {
+				if err := s.send(ctx, id, []string{base}, new(atomic.Bool)); err != nil {
+					errs <- err
+					return
+				}
+				accepted.Add(1)
+			}
+		})
+	}
+	defer senders.Wait()
+	defer close(ids)
+	for range n {
+		select {
+		case ids <- s.shop.RaiseInvoice(demoCart()).ID:
+		case err := <-errs:
+			return err
+		}
+	}
+	return nil
+}
+
+// open counts the runs of the first tenant that the shop has not been told of.
+func (s *soak) open(ctx context.Context, t *testing.T) (n int) {
+	t.Helper()
+	require.NoError(t, s.pool.QueryRow(ctx, `
+		SELECT count(*) FROM sync_runs WHERE tenant_id = $1 AND shop_told IS DISTINCT FROM 'told'`, s.tenant).Scan(&n))
+	return n
+}
+
+// latencies raises n invoices one after another, or fewer where enough says so,
+// and answers how long each took from its webhook to the shop's chip.
+func (p paired) latencies(ctx context.Context, t *testing.T, base string, n int, enough func() bool) []time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for len(took) < n && (len(took) == 0 || !enough()) {
+		inv := p.shop.RaiseInvoice(demoCart())
+		began := time.Now()
+		require.NoError(t, p.send(ctx, inv.ID, []string{base}, new(atomic.Bool)))
+		chip, err := p.shop.WaitChip(ctx, inv.ID)
+		require.NoError(t, err)
+		require.Equal(t, "synced", chip.Status)
+		took = append(took, time.Since(began).Round(time.Millisecond))
+	}
+	return took
+}
+
+func median(list []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(list))
+	return sorted[len(sorted)/2]
+}
