@@ -60,7 +60,7 @@ func rules() map[string]rule {
 			code:  []string{"pkg/dbsqlc", "pkg/metrics", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
-		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
+		"pkg/dashboard": {code: []string{"pkg/budget", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
 			code:  []string{"pkg/budget", "pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/ledgerv2", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
@@ -76,7 +76,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"cmd/towpath": {code: []string{
-			"pkg/canon", "pkg/custody", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/budget", "pkg/canon", "pkg/custody", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
 			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/ledgerv2", "pkg/provider/xero",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
 		}},

@@ -66,9 +66,10 @@ func load(waiting, size int) budget.Load {
 	return budget.Lone
 }
 
-// waiting counts the jobs that could come along.
+// waiting counts the jobs that could come along; none do where the job finds out
+// whether the binding works again.
 func (b batch) waiting(ctx context.Context, first *draft, most int) (int, error) {
-	if most == 0 {
+	if most == 0 || first.Binding.Status != "active" {
 		return 0, nil
 	}
 	n, err := b.queries.QueueWaiting(ctx, b.Pool, dbsqlc.QueueWaitingParams{

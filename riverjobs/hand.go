@@ -107,6 +107,10 @@ func (j takenJob) checked(verb string, err error) error {
 	return nil
 }
 
+// shortWait is what River's scheduler, which looks every five seconds, would miss:
+// for so long a job waits for its turn instead.
+const shortWait = 5 * time.Second
+
 // putBack does by hand what River does with an answer: retryable with the error,
 // scheduled for a later look, or waiting for its turn again. Even while the
 // process is stopping: else the job would wait for its death.
@@ -120,6 +124,9 @@ func (j takenJob) putBack(ctx context.Context, v verdict, cause error) error {
 	switch {
 	case v.snooze == 0:
 		back.Error = storable(cause.Error())
+		if wait <= shortWait {
+			back.State = string(rivertype.JobStatePending)
+		}
 	case v.report.Outcome == outcomeHeld:
 		back.State, back.Waits, wait = string(rivertype.JobStateScheduled), true, v.snooze
 	default:

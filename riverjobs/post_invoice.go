@@ -63,7 +63,7 @@ func (p *pipeline) limits(run work) budget.Limits {
 	if p.Limits != (budget.Limits{}) {
 		return p.Limits
 	}
-	return budget.LimitsOf(run.Binding)
+	return budget.LimitsOf(run.Binding.Provider)
 }
 
 // draft is a document on its way. Once err is set it goes no further.

@@ -27,9 +27,11 @@ const (
 type bindingCommand struct {
 	Create  bindingCreate  `cmd:"" help:"Bind a tenant to its account at a provider."`
 	List    bindingList    `cmd:"" help:"List the bindings."`
+	Status  bindingStatus  `cmd:"" help:"What waits for each live binding, how long that takes at most, the calls left, and settings that no longer fit."`
 	Change  bindingChange  `cmd:"" help:"Change where a binding's provider answers, or its organisation; its held runs look again at once."`
 	Token   bindingToken   `cmd:"" help:"Give a binding a new access token; its held runs look again at once."`
 	Connect bindingConnect `cmd:"" help:"Connect a binding of an app: prints the consent URL, or connects at once where no consent is needed."`
+	Refresh bindingRefresh `cmd:"" help:"Read the provider's accounts, tax rates and the like anew, and check the settings against them."`
 	Revoke  bindingRevoke  `cmd:"" help:"End a binding; what was synced stays known."`
 	Policy  policyCommand  `cmd:"" help:"A binding's settings."`
 }
@@ -237,7 +239,7 @@ func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.
 func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	ledger, err := conns.ledger(binding, budget.New(pool, binding.ID, budget.LimitsOf(binding), false).Permit)
+	ledger, err := conns.ledger(binding, budget.New(pool, binding.ID, budget.LimitsOf(binding.Provider), false).Permit)
 	if err != nil {
 		return err
 	}

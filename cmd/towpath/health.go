@@ -84,6 +84,11 @@ func queueSnapshot(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, 
 		for _, row := range held {
 			snapshot.Held[row.Reason] = row.Runs
 		}
+		budgets, err := queries.CallBudgetList(ctx, pool)
+		if err != nil {
+			return metrics.Snapshot{}, err
+		}
+		budgetSnapshot(budgets, &snapshot)
 		last, err := queries.QueueLastArrival(ctx, pool)
 		if err == nil {
 			snapshot.LastWebhook = &last

@@ -109,9 +109,7 @@ func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []poli
 		}
 		return errSilent
 	}
-	for _, f := range faults {
-		fmt.Fprintf(console.err, "%s: %s: %s\n", f.Field, f.Code, f.Message)
-	}
+	printFaults(console, faults)
 	fmt.Fprintf(console.err, "nothing was saved; policy version %d stays in force\n", binding.PolicyVersion)
 	return errSilent
 }

@@ -228,6 +228,7 @@ func (s *server) startWorkers(ctx context.Context, db pools) error {
 		}
 	})
 	s.background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
+	s.background((&refresher{pool: db.pages, conns: conns, metrics: s.metrics, logger: s.cfg.Logger, said: map[uuid.UUID]string{}}).run)
 	return nil
 }
 
@@ -275,6 +276,7 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 		op := &riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}
 		pages := dashboard.New(dashboard.Config{
 			Pool: db.pages, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
+			Connect: connectOf(s.keeper, db.pages, s.cfg.BaseURL),
 		})
 		pages.Register(router)
 		router.Handler(http.MethodGet, custody.CallbackPath, custody.NewCallback(s.keeper))

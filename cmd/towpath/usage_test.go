@@ -28,6 +28,8 @@ func flagsOf() map[string][]string {
 		"binding change":    {"--database-url", "--json", "--api-url", "--org-id"},
 		"binding list":      list, "binding revoke": list,
 		"binding token":      more(list, "--token", "--token-file"),
+		"binding refresh":    list,
+		"binding status":     list,
 		"binding connect":    more(list, "--base-url", "--org-id"),
 		"binding policy get": list,
 		"binding policy set": more(list, "--file"),

@@ -19,55 +19,62 @@ const (
 )
 
 // counter keeps the counts of a few filters. The zero value is ready.
-type counter struct {
+type counter[T any] struct {
 	mu   sync.Mutex
-	kept map[string]counted
+	kept map[string]counted[T]
 }
 
-type counted struct {
-	runs  map[string]int64 // by status; nil where counting took too long
+type counted[T any] struct {
+	value T
+	known bool // false where counting took too long
 	until time.Time
 }
 
-func (c *counter) get(key string, now time.Time) (counted, bool) {
+func (c *counter[T]) get(key string, now time.Time) (counted[T], bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known, ok := c.kept[key]
-	return known, ok && now.Before(known.until)
+	found, ok := c.kept[key]
+	return found, ok && now.Before(found.until)
 }
 
-func (c *counter) put(key string, value counted) {
+func (c *counter[T]) put(key string, value counted[T]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.kept == nil || len(c.kept) >= countKept {
-		c.kept = map[string]counted{}
+		c.kept = map[string]counted[T]{}
 	}
 	c.kept[key] = value
 }
 
-// count answers how many runs there are in each status; false where that is not
-// known.
-func (d *Dashboard) count(ctx context.Context, params dbsqlc.DashboardRunCountParams, key string) (map[string]int64, bool) {
+// counts answers what read counts, or what it did a while ago; false where that
+// is not known.
+func counts[T any](ctx context.Context, d *Dashboard, kept *counter[T], key string, read func(context.Context) (T, error)) (T, bool) {
 	started := d.cfg.Now()
-	if known, ok := d.counts.get(key, started); ok {
-		return known.runs, known.runs != nil
+	if found, ok := kept.get(key, started); ok {
+		return found.value, found.known
 	}
 	bounded, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
-	rows, err := d.queries.DashboardRunCount(bounded, d.cfg.Pool, params)
+	value, err := read(bounded)
 	if ctx.Err() != nil {
-		return nil, false // nobody waits any more; this says nothing of the table
+		return value, false // nobody waits any more; this says nothing of the table
 	}
-	var runs map[string]int64
 	if err != nil {
 		d.cfg.Logger.WarnContext(ctx, "count runs for the dashboard", "error", err)
-	} else {
-		runs = map[string]int64{}
+	}
+	ended := d.cfg.Now()
+	kept.put(key, counted[T]{value: value, known: err == nil, until: ended.Add(countRest * ended.Sub(started))})
+	return value, err == nil
+}
+
+// count answers how many runs there are in each status.
+func (d *Dashboard) count(ctx context.Context, params dbsqlc.DashboardRunCountParams, key string) (map[string]int64, bool) {
+	return counts(ctx, d, &d.runs, key, func(ctx context.Context) (map[string]int64, error) {
+		rows, err := d.queries.DashboardRunCount(ctx, d.cfg.Pool, params)
+		runs := map[string]int64{}
 		for _, row := range rows {
 			runs[row.Status] = row.Runs
 		}
-	}
-	ended := d.cfg.Now()
-	d.counts.put(key, counted{runs: runs, until: ended.Add(countRest * ended.Sub(started))})
-	return runs, err == nil
+		return runs, err
+	})
 }

@@ -19,6 +19,11 @@ import (
 // nothing to retry.
 var ErrNothingToRetry = errors.New("nothing to retry")
 
+// Refusal is why a connection could not be made, for the person who asked for it.
+type Refusal struct{ Title, Text string }
+
+func (r *Refusal) Error() string { return r.Text }
+
 // Config says what the dashboard shows and to whom.
 type Config struct {
 	Pool *pgxpool.Pool
@@ -29,6 +34,11 @@ type Config struct {
 	// no button. ErrNothingToRetry and pgx.ErrNoRows are told to the person,
 	// anything else counts as the database being away.
 	Retry func(ctx context.Context, runID uuid.UUID) error
+	// Connect connects a binding that has an app: at once, or by the consent of a
+	// person, who is sent on to consentURL; nil shows no button. A *Refusal and
+	// pgx.ErrNoRows are told to the person, anything else counts as something
+	// being away. It may take connectTime.
+	Connect func(ctx context.Context, bindingID uuid.UUID) (consentURL string, err error)
 
 	Logger       *slog.Logger     // default: none
 	Now          func() time.Time // default time.Now
@@ -63,7 +73,8 @@ type Dashboard struct {
 	queries *dbsqlc.Queries
 	pages   pages
 	static  static
-	counts  counter
+	runs    counter[map[string]int64]
+	backlog counter[map[uuid.UUID]dbsqlc.DashboardBacklogListRow]
 }
 
 // New makes a dashboard; it touches neither network nor database.
@@ -85,8 +96,10 @@ func (d *Dashboard) Register(router *httprouter.Router) {
 	read("/dashboard", d.root)
 	read("/dashboard/sync", d.list)
 	read("/dashboard/sync/:id", d.run)
+	read("/dashboard/connections", d.connections)
 	read("/dashboard/static/:file", d.file)
 	router.POST("/dashboard/sync/:id/retry", d.guarded(d.retry))
+	router.POST("/dashboard/connections/:binding/connect", d.guarded(d.connect))
 }
 
 func (d *Dashboard) root(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {

@@ -77,7 +77,7 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 func (d *Dashboard) readList(ctx context.Context, f filter, before cursor) (listPage, error) {
 	now := d.cfg.Now()
 	page := listPage{
-		frame: frame{Title: "Sync runs", Now: now, Refresh: d.cfg.Refresh}, Filter: f, Events: syncrun.Events(), Errors: errorCodes(),
+		frame: frame{Title: "Sync runs", Now: now, Refresh: d.cfg.Refresh, Section: sectionRuns}, Filter: f, Events: syncrun.Events(), Errors: errorCodes(),
 		Clear: filter{}.address(),
 	}
 	params := f.params(before, int32(d.cfg.PageSize+1))

@@ -36,6 +36,9 @@ func (d *Dashboard) log(r *http.Request, params httprouter.Params, status int, r
 	if id := params.ByName("id"); id != "" {
 		attrs = append(attrs, slog.String("run_id", id))
 	}
+	if id := params.ByName("binding"); id != "" {
+		attrs = append(attrs, slog.String("binding", id))
+	}
 	if refused != "" {
 		attrs = append(attrs, slog.String("refused", refused), slog.String("peer", r.RemoteAddr))
 	}

@@ -16,17 +16,20 @@ import (
 var files embed.FS
 
 // pages are the parsed templates, each with the frame around it.
-type pages struct{ list, run, message *template.Template }
+type pages struct{ list, run, connections, consent, message *template.Template }
 
 func loadPages(s static) pages {
 	funcs := template.FuncMap{
 		"asset": s.path, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
-		"statusName": statusName, "text": text, "link": safeLink,
+		"statusName": statusName, "text": text, "link": safeLink, "grouped": grouped,
 	}
 	parse := func(name string) *template.Template {
 		return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(files, "templates/frame.html", "templates/"+name))
 	}
-	return pages{list: parse("list.html"), run: parse("run.html"), message: parse("message.html")}
+	return pages{
+		list: parse("list.html"), run: parse("run.html"), connections: parse("connections.html"), consent: parse("consent.html"),
+		message: parse("message.html"),
+	}
 }
 
 // frame is what every page has.
@@ -34,7 +37,14 @@ type frame struct {
 	Title   string
 	Now     time.Time
 	Refresh time.Duration // 0: the page does not look again
+	Section string        // of the navigation; empty: none
 }
+
+// The sections of the navigation.
+const (
+	sectionRuns        = "runs"
+	sectionConnections = "connections"
+)
 
 // Milliseconds of Refresh, for the script.
 func (f frame) Milliseconds() int64 { return f.Refresh.Milliseconds() }
@@ -61,17 +71,18 @@ type message struct {
 	Heading, Text string
 }
 
+// about is a page that only says something.
+func (d *Dashboard) about(title, heading, text string) message {
+	return message{frame: frame{Title: title, Now: d.cfg.Now()}, Heading: heading, Text: text}
+}
+
 func (d *Dashboard) notFound(w http.ResponseWriter) {
-	d.show(w, http.StatusNotFound, d.pages.message, message{
-		frame: frame{Title: "Not found", Now: d.cfg.Now()}, Heading: "There is no such run",
-		Text: "The address may be cut short, or the run belongs to another database.",
-	})
+	d.show(w, http.StatusNotFound, d.pages.message,
+		d.about("Not found", "There is no such run", "The address may be cut short, or the run belongs to another database."))
 }
 
 func (d *Dashboard) badRequest(w http.ResponseWriter, text string) {
-	d.show(w, http.StatusBadRequest, d.pages.message, message{
-		frame: frame{Title: "Not understood", Now: d.cfg.Now()}, Heading: "This address was not understood", Text: text,
-	})
+	d.show(w, http.StatusBadRequest, d.pages.message, d.about("Not understood", "This address was not understood", text))
 }
 
 const databaseAway = "Nothing is lost: the shop keeps its events and sends them again, and what was accepted goes on when the database is back. " +
@@ -85,7 +96,7 @@ func (d *Dashboard) away(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	d.cfg.Logger.Error("read for the dashboard", "path", r.URL.Path, "error", err)
 	w.Header().Set("Retry-After", "5")
-	page := message{frame: frame{Title: "Database away", Now: d.cfg.Now()}, Heading: "The database does not answer", Text: databaseAway}
+	page := d.about("Database away", "The database does not answer", databaseAway)
 	if r.Method == http.MethodGet {
 		page.Refresh = 5 * time.Second
 	}

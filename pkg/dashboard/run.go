@@ -106,7 +106,7 @@ func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncR
 		Rules: rulesOf(run.Decision), Document: documentOf(run.Document),
 		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Differs: differsOf(run.Variance),
 	}
-	page.frame = frame{Title: page.Heading, Now: d.cfg.Now(), Refresh: d.cfg.Refresh}
+	page.frame = frame{Title: page.Heading, Now: d.cfg.Now(), Refresh: d.cfg.Refresh, Section: sectionRuns}
 	words := factsOf(page.Now, row)
 	page.Sentence, page.Paused = words.sentence(), words.pause()
 	if d.cfg.Retry != nil {

@@ -28,7 +28,7 @@ func (q *Queries) CallBudgetDone(ctx context.Context, db DBTX, arg CallBudgetDon
 }
 
 const callBudgetList = `-- name: CallBudgetList :many
-SELECT binding.id AS binding_id, coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
+SELECT binding.id AS binding_id, binding.status, binding.provider, binding.wire, coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
     (SELECT count(*) FROM provider_calls AS call
         WHERE call.binding_id = binding.id AND call.began_at > clock_timestamp() - interval '61 seconds')::int AS used,
     (SELECT count(*) FROM provider_calls AS call
@@ -49,6 +49,9 @@ ORDER BY binding.created_at, binding.id
 
 type CallBudgetListRow struct {
 	BindingID    uuid.UUID
+	Status       string
+	Provider     string
+	Wire         string
 	PerMinute    int32
 	AtOnce       int32
 	Used         int32
@@ -77,6 +80,9 @@ func (q *Queries) CallBudgetList(ctx context.Context, db DBTX) ([]CallBudgetList
 		var i CallBudgetListRow
 		if err := rows.Scan(
 			&i.BindingID,
+			&i.Status,
+			&i.Provider,
+			&i.Wire,
 			&i.PerMinute,
 			&i.AtOnce,
 			&i.Used,

@@ -240,6 +240,7 @@ UPDATE river.river_job AS job
 SET state = 'running',
     attempt = job.attempt + 1,
     attempted_at = clock_timestamp(),
+    metadata = job.metadata || jsonb_build_object('batch', job.attempt + 1),
     attempted_by = array_append(job.attempted_by[greatest(1, coalesce(array_length(job.attempted_by, 1), 0) - 98):], $1::text)
 FROM (
     SELECT waiting.id
@@ -273,7 +274,7 @@ type QueueTakeRow struct {
 
 // Takes jobs of a share that wait for their turn, as River takes available ones:
 // they are this process's from here on. If it dies, they are given back like any
-// other of its jobs.
+// other of its jobs. The mark says that this attempt is one of a batch.
 func (q *Queries) QueueTake(ctx context.Context, db DBTX, arg QueueTakeParams) ([]QueueTakeRow, error) {
 	rows, err := db.Query(ctx, queueTake,
 		arg.ClientID,

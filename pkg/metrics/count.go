@@ -71,6 +71,9 @@ func (m *Metrics) ProviderRequest(provider, operation, code string, d time.Durat
 	m.providerSeconds.WithLabelValues(provider, operation).Observe(d.Seconds())
 }
 
+// SettingsFaults notes how many settings refer to what is gone.
+func (m *Metrics) SettingsFaults(n int) { m.settingsFaults.Set(float64(n)) }
+
 // CallsPerDocument notes that a number of calls posted a number of documents
 // together.
 func (m *Metrics) CallsPerDocument(provider string, calls, documents int) {

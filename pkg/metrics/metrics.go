@@ -50,6 +50,7 @@ type Metrics struct {
 	skips           *prometheus.CounterVec   // reason
 	failures        *prometheus.CounterVec   // error_code
 	variances       *prometheus.CounterVec   // provider
+	settingsFaults  prometheus.Gauge         //
 	stageDuration   *prometheus.HistogramVec // stage
 	callsPerDoc     *prometheus.HistogramVec // provider
 	providerTotal   *prometheus.CounterVec   // provider, operation, code
@@ -125,6 +126,7 @@ func (m *Metrics) makeRuns(f maker) {
 	m.skips = f.counter("run_skips_total", "Runs that policy left out.", "reason")
 	m.failures = f.counter("run_failures_total", "Runs that failed, by the code told to the shop.", "error_code")
 	m.variances = f.counter("run_variances_total", "Posted documents whose totals the ledger sees otherwise than predicted.", "provider")
+	m.settingsFaults = f.gauge("settings_faults", "Settings that refer to what the provider does not have any more, over all bindings.").WithLabelValues()
 	m.stageDuration = f.histogram("run_stage_duration_seconds", "Time that one job of a stage worked.",
 		[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "stage")
 	if m.perTenant {

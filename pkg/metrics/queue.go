@@ -20,6 +20,7 @@ type Snapshot struct {
 
 	// What is not known stays out of the scrape: zero would be an alarm.
 	Budget      map[string]float64 // calls left of the tightest limit, by window
+	Backlog     time.Duration      // what the longest backlog takes at most
 	TokenExpiry *time.Duration     // until the first OAuth token expires; negative: it has
 	LastWebhook *time.Time         // when the last event was accepted, by whichever process
 }
@@ -52,7 +53,7 @@ type queueCollector struct {
 	errors                          prometheus.Counter
 	kinds, states, reasons, windows closed
 
-	jobs, oldest, held, budget, expiry, arrival, up *prometheus.Desc
+	jobs, oldest, held, budget, backlog, expiry, arrival, up *prometheus.Desc
 }
 
 func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now func() time.Time) *queueCollector {
@@ -70,6 +71,7 @@ func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now fun
 		oldest:  desc("queue_oldest_job_age_seconds", "How long the oldest waiting job of the kind has been due.", "kind"),
 		held:    desc("runs_held", "Runs that wait for something outside to change.", "reason"),
 		budget:  desc("provider_budget_remaining", "Calls left of the tightest provider limit.", "window"),
+		backlog: desc("backlog_seconds", "How long the longest backlog of a binding takes at most, by its provider's limits."),
 		expiry:  desc("oauth_token_expiry_seconds", "Time until the first OAuth token expires."),
 		arrival: desc("last_webhook_timestamp_seconds", "When the last event was accepted, by whichever process."),
 		up:      desc("collect_up", "1 if the database could be read for this scrape, else 0."),
@@ -79,7 +81,7 @@ func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now fun
 // Describe names the gauges.
 func (c *queueCollector) Describe(out chan<- *prometheus.Desc) {
 	c.errors.Describe(out)
-	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.expiry, c.arrival, c.up} {
+	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.backlog, c.expiry, c.arrival, c.up} {
 		out <- d
 	}
 }
@@ -103,6 +105,7 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 			gauge(c.budget, left, window)
 		}
 	}
+	gauge(c.backlog, snapshot.Backlog.Seconds())
 	if snapshot.TokenExpiry != nil {
 		gauge(c.expiry, snapshot.TokenExpiry.Seconds())
 	}

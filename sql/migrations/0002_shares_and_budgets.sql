@@ -153,6 +153,13 @@ $$;
 -- the worker processes, once a second.
 -- ---------------------------------------------------------------------------
 
+-- Whether a job has a share: only ours do, and their triggers must not fail for
+-- anybody else's.
+CREATE FUNCTION towpath_has_share(kind text, args jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT kind IN ('fetch_canonical', 'post_invoice', 'push_sync_state')
+        AND coalesce(args ->> 'share' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$', false)
+$$;
+
 -- In hand by share, and who comes next.
 CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, priority, scheduled_at, id)
     WHERE finalized_at IS NULL;
@@ -170,7 +177,8 @@ END
 $$;
 
 -- Whether one more job of this priority may be in hand. Backfill (2 and above)
--- leaves a place to what happens now. A share that is shut keeps one job that
+-- leaves a place to what happens now. Jobs that a batch took besides its own do not
+-- count: they share its calls. A share that is shut keeps one job that
 -- finds out, every few minutes, whether it still is; one that waits for the
 -- provider's or the budget's time has none.
 CREATE FUNCTION towpath_has_room(kind text, share text, priority integer) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
@@ -198,6 +206,7 @@ BEGIN
             AND job.args ->> 'share' = towpath_has_room.share
             AND job.state = ANY (counted)
             AND job.finalized_at IS NULL
+            AND NOT (job.state = 'running' AND job.metadata ->> 'batch' IS NOT DISTINCT FROM job.attempt::text)
         LIMIT size
     ) AS in_hand);
 END
@@ -353,7 +362,7 @@ BEGIN
         )
         SELECT shares.kind, shares.share
         FROM shares
-        WHERE EXISTS (
+        WHERE towpath_has_share(shares.kind, jsonb_build_object('share', shares.share)) AND EXISTS (
             SELECT 1
             FROM river.river_job AS job
             WHERE job.kind = shares.kind AND job.args ->> 'share' = shares.share AND job.state = 'pending' AND job.finalized_at IS NULL
@@ -376,25 +385,26 @@ $$;
 CREATE TRIGGER towpath_gate_insert
 BEFORE INSERT ON river.river_job
 FOR EACH ROW
-WHEN (NEW.state = 'available' AND NEW.args ? 'share')
+WHEN (NEW.state = 'available' AND towpath_has_share(NEW.kind, NEW.args))
 EXECUTE FUNCTION towpath_gate();
 
 CREATE TRIGGER towpath_gate_update
 BEFORE UPDATE OF state ON river.river_job
 FOR EACH ROW
-WHEN (NEW.state = 'available' AND OLD.state NOT IN ('available', 'pending') AND NEW.args ? 'share')
+WHEN (NEW.state = 'available' AND OLD.state NOT IN ('available', 'pending') AND towpath_has_share(NEW.kind, NEW.args))
 EXECUTE FUNCTION towpath_gate();
 
 CREATE TRIGGER towpath_leave_update
 AFTER UPDATE OF state ON river.river_job
 FOR EACH ROW
-WHEN (OLD.state IN ('available', 'running') AND NEW.state NOT IN ('available', 'running') AND NEW.args ? 'share')
+WHEN (OLD.state IN ('available', 'running') AND NEW.state NOT IN ('available', 'running')
+    AND towpath_has_share(NEW.kind, NEW.args))
 EXECUTE FUNCTION towpath_admit_next();
 
 CREATE TRIGGER towpath_leave_delete
 AFTER DELETE ON river.river_job
 FOR EACH ROW
-WHEN (OLD.state IN ('available', 'running') AND OLD.args ? 'share')
+WHEN (OLD.state IN ('available', 'running') AND towpath_has_share(OLD.kind, OLD.args))
 EXECUTE FUNCTION towpath_admit_next();
 
 -- Jobs that wait already get their share.

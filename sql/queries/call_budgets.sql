@@ -12,7 +12,7 @@ SELECT provider_call_return(@call_id::bigint);
 -- What each live binding has left and what waits for it. Bindings that have not
 -- called yet have no budget of their own.
 -- name: CallBudgetList :many
-SELECT binding.id AS binding_id, coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
+SELECT binding.id AS binding_id, binding.status, binding.provider, binding.wire, coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
     (SELECT count(*) FROM provider_calls AS call
         WHERE call.binding_id = binding.id AND call.began_at > clock_timestamp() - interval '61 seconds')::int AS used,
     (SELECT count(*) FROM provider_calls AS call

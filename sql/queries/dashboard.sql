@@ -85,3 +85,52 @@ WHERE run.tenant_id = @tenant_id
     AND run.event = 'invoice.created'
     AND run.magento_entity_id = ANY (@invoice_ids::bigint[])
 ORDER BY run.magento_entity_id, run.received_at DESC, run.id DESC;
+
+-- The live connections and those revoked since, what needs a person first, with
+-- what each may call at its provider and how much of it is used; no sealed column.
+-- name: DashboardConnectionList :many
+SELECT binding.id, binding.tenant_id, tenant.name AS tenant, tenant.magento_url, tenant.connection_status,
+    binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.policy_version,
+    coalesce(binding.reference -> 'organisation' ->> 'name', '')::text AS organisation,
+    binding.reference_at, binding.paused_until, binding.revoked_at,
+    (binding.token_sealed IS NOT NULL)::boolean AS has_fixed_token,
+    coalesce(app.kind, '')::text AS app_kind, (app.tokens_sealed IS NOT NULL)::boolean AS app_has_tokens,
+    app.expires_at, app.refused, app.refused_at,
+    coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
+    calls.used, calls.under_way,
+    (CASE WHEN budget.others_at > clock_timestamp() - interval '61 seconds' THEN budget.others ELSE 0 END)::int AS others,
+    budget.day_left, budget.day_limit, budget.day_left_at, budget.live_from, budget.backfill_from
+FROM bindings AS binding
+JOIN tenants AS tenant ON tenant.id = binding.tenant_id
+LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
+LEFT JOIN call_budgets AS budget ON budget.binding_id = binding.id
+CROSS JOIN LATERAL (
+    SELECT count(*)::int AS used, (count(*) FILTER (WHERE call.ended_at IS NULL))::int AS under_way
+    FROM provider_calls AS call
+    WHERE call.binding_id = binding.id
+        AND call.began_at > clock_timestamp() - interval '61 seconds'
+) AS calls
+WHERE binding.status <> 'revoked'
+    OR binding.revoked_at > @revoked_since::timestamptz
+ORDER BY binding.status = 'revoked', binding.status = 'active' AND tenant.connection_status = 'active',
+    lower(tenant.name), binding.created_at, binding.id
+LIMIT @max_rows;
+
+-- What waits in each connection: to be read from the shop, to be posted, and held,
+-- of that what only waits for the connection itself. Each part has its own index.
+-- name: DashboardBacklogList :many
+SELECT waiting.binding_id,
+    count(*) FILTER (WHERE waiting.kind = 'fetch') AS to_fetch,
+    count(*) FILTER (WHERE waiting.kind = 'post') AS to_post,
+    count(*) FILTER (WHERE waiting.kind IN ('held', 'refused')) AS held,
+    count(*) FILTER (WHERE waiting.kind = 'refused') AS held_for_access
+FROM (
+    SELECT run.binding_id, run.stage AS kind
+    FROM sync_runs AS run
+    WHERE run.status = 'queued'
+    UNION ALL
+    SELECT run.binding_id, CASE WHEN run.hold_reason = 'auth' THEN 'refused' ELSE 'held' END
+    FROM sync_runs AS run
+    WHERE run.status = 'held'
+) AS waiting
+GROUP BY waiting.binding_id;

@@ -91,12 +91,13 @@ FROM (
 
 -- Takes jobs of a share that wait for their turn, as River takes available ones:
 -- they are this process's from here on. If it dies, they are given back like any
--- other of its jobs.
+-- other of its jobs. The mark says that this attempt is one of a batch.
 -- name: QueueTake :many
 UPDATE river.river_job AS job
 SET state = 'running',
     attempt = job.attempt + 1,
     attempted_at = clock_timestamp(),
+    metadata = job.metadata || jsonb_build_object('batch', job.attempt + 1),
     attempted_by = array_append(job.attempted_by[greatest(1, coalesce(array_length(job.attempted_by, 1), 0) - 98):], @client_id::text)
 FROM (
     SELECT waiting.id

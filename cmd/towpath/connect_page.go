@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/custody"
+	"towpath/pkg/dashboard"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider"
+)
+
+// connectOf is the dashboard's button that connects a binding: by the consent on
+// the answered address, or at once where the app has credentials of its own. The
+// workers read the reference data.
+func connectOf(keeper *custody.Keeper, pool *pgxpool.Pool, baseURL string) func(context.Context, uuid.UUID) (string, error) {
+	return func(ctx context.Context, id uuid.UUID) (string, error) {
+		kind, err := appKind(ctx, pool, id)
+		if err != nil {
+			return "", err
+		}
+		if kind == custody.ClientCredentials {
+			_, err := keeper.ConnectApp(ctx, id)
+			return "", refusalOf(err)
+		}
+		address, err := keeper.Consent(ctx, id, baseURL)
+		return address, refusalOf(err)
+	}
+}
+
+// appKind answers how the binding's app gets tokens. pgx.ErrNoRows: there is no
+// such binding.
+func appKind(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (string, error) {
+	queries := dbsqlc.New()
+	binding, err := queries.BindingGet(ctx, pool, id)
+	if err != nil {
+		return "", fmt.Errorf("read binding %s: %w", id, err)
+	}
+	if binding.Status == "revoked" {
+		return "", &dashboard.Refusal{Title: "Revoked", Text: "This connection was revoked. Nothing was changed; for a new one: towpath binding create --help"}
+	}
+	row, err := queries.OAuthGrantGet(ctx, pool, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", &dashboard.Refusal{Title: "Nothing to connect with",
+			Text: "This connection has a fixed token and no app. Give it a new token: towpath binding token " + id.String() + " --token-file FILE"}
+	}
+	if err != nil {
+		return "", fmt.Errorf("read grant of binding %s: %w", id, err)
+	}
+	return row.OauthGrant.Kind, nil
+}
+
+// refusalOf puts what the custody of tokens says into the page's words. What the
+// provider failed at passes by itself.
+func refusalOf(err error) error {
+	var no *custody.Refusal
+	var failed *provider.Failure
+	switch {
+	case errors.As(err, &no):
+		return &dashboard.Refusal{Title: no.Title, Text: no.Text}
+	case errors.As(err, &failed):
+		return &dashboard.Refusal{Title: "Not connected", Text: failed.Message + ". Nothing was changed: try again in a moment."}
+	}
+	return err
+}

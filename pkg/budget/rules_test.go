@@ -1,0 +1,204 @@
+package budget_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"towpath/pkg/budget"
+	"towpath/pkg/pgdb/pgtest"
+)
+
+// Test_Rules_hold_in_any_order_of_calls asks for calls of every kind, ends them
+// and gives them back at simulated times, in any order.
+func Test_Rules_hold_in_any_order_of_calls(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBook(t, pool, budget.Limits{
+			PerMinute: rapid.IntRange(1, 24).Draw(t, "per minute"), AtOnce: rapid.IntRange(1, 6).Draw(t, "at once"),
+		})
+		quiet := rapid.Bool().Draw(t, "the provider says nothing")
+		t.Repeat(map[string]func(*rapid.T){
+			"take": func(t *rapid.T) { b.takes(t, quiet) },
+			"take again": func(t *rapid.T) { // most of what happens
+				b.takes(t, quiet)
+			},
+			"wait": func(t *rapid.T) {
+				b.now = b.now.Add(time.Duration(rapid.Int64Range(0, 20_000_000).Draw(t, "microseconds")) * time.Microsecond)
+			},
+			"end": func(t *rapid.T) {
+				i := b.pick(t)
+				if quiet {
+					b.done(t, i, nil, nil)
+					return
+				}
+				b.done(t, i, maybe(t, "minute left", b.limits.PerMinute), maybe(t, "day left", 50))
+			},
+			"give back": func(t *rapid.T) { b.giveBack(t, b.pick(t)) },
+			"":          func(*rapid.T) {},
+		})
+	})
+}
+
+// pick draws a call under way.
+func (b *book) pick(t *rapid.T) int {
+	places := b.underWay()
+	if len(places) == 0 {
+		t.Skip("no call is under way")
+	}
+	return rapid.SampledFrom(places).Draw(t, "call")
+}
+
+func maybe(t *rapid.T, label string, most int) *int {
+	n := rapid.IntRange(-1, most).Draw(t, label)
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// takes asks for a call of any kind and judges the answer.
+func (b *book) takes(t *rapid.T, quiet bool) {
+	backfill := rapid.Bool().Draw(t, "backfill")
+	load := rapid.SampledFrom([]budget.Load{budget.Full, budget.Lone, budget.Partial}).Draw(t, "load")
+	minute, atOnce := b.used(window), len(b.underWay())
+	granted, wait := b.take(t, backfill, load)
+	mostAMinute, mostAtOnce := b.limits.PerMinute, b.limits.AtOnce
+	if backfill {
+		mostAMinute, mostAtOnce = max(1, b.limits.BackfillPerMinute()), max(1, mostAtOnce-1)
+	}
+	if granted {
+		require.Less(t, minute, mostAMinute, "calls in 61 s")
+		require.Less(t, atOnce, mostAtOnce, "calls at once")
+		return
+	}
+	require.Positive(t, wait)
+	if quiet && load == budget.Full {
+		require.True(t, minute >= mostAMinute || atOnce >= mostAtOnce, "refused at %d of %d in 61 s and %d of %d at once", minute, mostAMinute, atOnce, mostAtOnce)
+	}
+	if quiet {
+		require.LessOrEqual(t, wait, window+time.Microsecond)
+	}
+	b.getsThrough(t, backfill, load, wait)
+}
+
+// getsThrough asserts that who comes again when told to, and nothing else
+// happens, is granted in the end: within the hour for which the provider is
+// believed of the day, and a window more.
+func (b *book) getsThrough(t *rapid.T, backfill bool, load budget.Load, wait time.Duration) {
+	ctx := context.Background()
+	tx, err := b.pool.Begin(ctx)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback(ctx)) }()
+	at := b.now
+	for range 300 {
+		at = at.Add(wait)
+		var id int64
+		if id, wait = b.ask(t, tx, backfill, load, at); id != 0 {
+			require.LessOrEqual(t, at.Sub(b.now), time.Hour+2*window)
+			return
+		}
+		require.Positive(t, wait)
+	}
+	require.Fail(t, "still refused", "at %s", at.Sub(b.now))
+}
+
+func Test_Reserve_of_backfill_is_what_the_limits_say(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	for perMinute := 2; perMinute <= 60; perMinute += 1 + perMinute/7 {
+		b := newBook(t, pool, budget.Limits{PerMinute: perMinute, AtOnce: 100})
+		for n := range b.limits.BackfillPerMinute() {
+			require.True(t, b.backfill(t), "call %d of backfill at %d a minute", n, perMinute)
+		}
+		require.False(t, b.backfill(t), "the reserve at %d a minute", perMinute)
+		for range perMinute - b.limits.BackfillPerMinute() {
+			require.True(t, b.live(t))
+		}
+		require.False(t, b.live(t))
+		b.now = b.now.Add(window)
+		require.True(t, b.backfill(t))
+	}
+}
+
+func Test_Pace(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Quarter_of_the_minute_goes_at_once_and_then_each_waits_for_its_time", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, budget.Limits{PerMinute: 60, AtOnce: 100})
+		for range 15 {
+			granted, _ := b.take(t, false, budget.Partial)
+			require.True(t, granted)
+		}
+		for range 100 { // 45 calls more, at even distances; then the first ones are a minute old
+			granted, wait := b.take(t, false, budget.Partial)
+			if !granted {
+				require.LessOrEqual(t, wait, window/45+time.Microsecond)
+				b.now = b.now.Add(wait)
+				granted, _ = b.take(t, false, budget.Partial)
+			}
+			require.True(t, granted)
+		}
+		require.True(t, b.live(t) || b.used(window) == 60, "what is full goes whenever there is room")
+	})
+
+	t.Run("Full_call_waits_for_no_pace", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, budget.Limits{PerMinute: 8, AtOnce: 100})
+		for range 8 {
+			require.True(t, b.live(t))
+		}
+		require.False(t, b.live(t))
+	})
+}
+
+func Test_Call_whose_process_died_is_under_way_for_a_window_only(t *testing.T) {
+	t.Parallel()
+	b := open(t, budget.Limits{PerMinute: 60, AtOnce: 2})
+	require.True(t, b.live(t))
+	require.True(t, b.live(t))
+	require.False(t, b.live(t))
+	b.now = b.now.Add(window - time.Microsecond)
+	require.False(t, b.live(t))
+	b.now = b.now.Add(time.Microsecond)
+	require.True(t, b.live(t))
+}
+
+func Test_Returned_call_does_not_count(t *testing.T) {
+	t.Parallel()
+	b := open(t, budget.Limits{PerMinute: 3, AtOnce: 2})
+	require.True(t, b.live(t))
+	b.done(t, 0, nil, ptr(10))
+	for range 20 {
+		require.True(t, b.live(t))
+		b.giveBack(t, 1)
+	}
+	require.True(t, b.live(t))
+	require.True(t, b.live(t))
+	require.Equal(t, 8, b.dayLeft(t))
+	require.False(t, b.live(t), "three were made")
+}
+
+func Test_Room_that_a_returned_call_left_is_not_closed_to_the_jobs_that_wait(t *testing.T) {
+	t.Parallel()
+	b := open(t, budget.Limits{PerMinute: 2, AtOnce: 5})
+	require.True(t, b.live(t))
+	require.True(t, b.live(t))
+	require.False(t, b.live(t)) // nothing is admitted for a minute
+	b.giveBack(t, 1)
+	var until *time.Time
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT live_from FROM call_budgets WHERE binding_id = $1", b.binding).Scan(&until))
+	require.True(t, until == nil || until.Sub(b.now) < time.Second, "jobs wait until %v though a call is left", until)
+}
+
+// dayLeft is what the budget believes to be left of the day.
+func (b *book) dayLeft(t testingT) (n int) {
+	t.Helper()
+	require.NoError(t, b.pool.QueryRow(context.Background(), "SELECT day_left FROM call_budgets WHERE binding_id = $1", b.binding).Scan(&n))
+	return n
+}

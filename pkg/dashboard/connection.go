@@ -1,0 +1,142 @@
+package dashboard
+
+import (
+	"time"
+
+	"towpath/pkg/budget"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/syncrun"
+)
+
+// How a connection gets its access tokens; empty: it has a fixed one.
+const (
+	byApp     = "client_credentials"
+	byConsent = "authorization_code"
+)
+
+// connection is a binding as its page shows it.
+type connection struct {
+	dbsqlc.DashboardConnectionListRow
+	Ledger, Speaks string // "Xero", "Accounting API"
+	ShopAddress    string // a link; empty: no web address
+	Shop, State    standing
+	Method         string
+	FixedToken     bool
+	ByConsent      bool
+	Token          moment
+	Reference      moment
+	Calls          usage
+	Pause          moment // why nothing, or not everything, is called now; empty: calls go
+	Waiting        dbsqlc.DashboardBacklogListRow
+	Counted        bool   // Waiting is known
+	Takes          string // how long what waits will take; empty: nothing waits
+	Button         string // its label; empty: none
+	Ended          moment // of a revoked one
+}
+
+// moment is a sentence that may end with a time.
+type moment struct {
+	Text string
+	At   *time.Time
+	Near string // the time, as it is from now
+}
+
+func momentOf(now time.Time, text string, at *time.Time) moment {
+	if at == nil {
+		return moment{Text: text}
+	}
+	return moment{text, at, relative(now, *at)}
+}
+
+func connectionOf(now time.Time, row dbsqlc.DashboardConnectionListRow) connection {
+	c := connection{
+		DashboardConnectionListRow: row, Ledger: ledgerName(row.Provider), Speaks: wireName(row.Wire),
+		ShopAddress: safeLink(&row.MagentoUrl), Calls: usageOf(now, row), Ended: momentOf(now, "", row.RevokedAt),
+		FixedToken: row.HasFixedToken || row.AppKind == "",
+	}
+	c.ByConsent = !c.FixedToken && row.AppKind == byConsent
+	c.Shop, c.State = c.shopStanding(), c.standing()
+	c.Method, c.Token = c.method(), c.token(now)
+	c.Reference, c.Pause = c.reference(now), c.pause(now)
+	return c
+}
+
+// Works reports whether neither side needs a person.
+func (c connection) Works() bool { return c.Shop.Why == "" && c.State.Why == "" }
+
+// Urgent reports whether connecting is what a person has to do.
+func (c connection) Urgent() bool { return c.State.Why != "" }
+
+// tally is a number of runs, and where they are listed. The list knows tenants
+// only: two connections of one tenant share it.
+type tally struct {
+	Runs    int64
+	Address string
+}
+
+// ToRead are the runs that wait to be read from the shop.
+func (c connection) ToRead() tally { return c.tally(c.Waiting.ToFetch, syncrun.Queued) }
+
+// ToPost are those that wait to be written to the ledger.
+func (c connection) ToPost() tally { return c.tally(c.Waiting.ToPost, syncrun.Queued) }
+
+// Held are those that wait for something outside to change.
+func (c connection) Held() tally { return c.tally(c.Waiting.Held, syncrun.Held) }
+
+func (c connection) tally(runs int64, status string) tally {
+	return tally{runs, filter{Status: status, Tenant: c.TenantID.String()}.address()}
+}
+
+// Problems are what a person must do something about.
+func (c connection) Problems() []standing {
+	var list []standing
+	for _, s := range []standing{c.State, c.Shop} {
+		if s.Why != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// buttonLabel is empty where there is no app to connect with.
+func (c connection) buttonLabel() string {
+	switch {
+	case c.AppKind == "" || c.Status == isRevoked:
+		return ""
+	case c.Status == isActive:
+		return "Reconnect"
+	case c.AppHasTokens:
+		return "Connect again"
+	}
+	return "Connect"
+}
+
+// batch is how many documents go into one call.
+func (c connection) batch() int {
+	if c.Wire == "accounting" {
+		return 50
+	}
+	return 1
+}
+
+// takes says how long what waits will take once nothing stands in its way. What
+// is held for a reason of its own is not counted.
+func (c connection) takes() string {
+	documents := c.Waiting.ToFetch + c.Waiting.ToPost + c.Waiting.HeldForAccess
+	if documents == 0 {
+		return ""
+	}
+	limits := budget.Limits{PerMinute: int(c.PerMinute), AtOnce: int(c.AtOnce)}
+	if limits.PerMinute == 0 { // it has not called yet
+		limits = budget.LimitsOf(c.Provider)
+	}
+	takes := limits.Estimate(documents, c.batch(), nil)
+	words := roughly(takes)
+	if c.Calls.DayLeft != nil && limits.Estimate(documents, c.batch(), c.Calls.DayLeft) > takes {
+		words += ", more than one day's limit"
+	}
+	if !c.Works() {
+		words += ", once it is connected"
+	}
+	return words
+}

@@ -1,0 +1,163 @@
+package dashboard
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// This file says in plain words where a connection stands, on the shop's side and
+// on the ledger's: what is wrong, and what a person does about it.
+
+// standing is where one side of a connection stands.
+type standing struct {
+	Tone    string // the status of a run whose colour it has
+	Name    string
+	Why, Do string // empty: nothing is to be done
+	Command string // for who runs Towpath, where a button does not do
+}
+
+// Status of a binding and of a shop; see schema.sql.
+const (
+	isActive       = "active"
+	isNeedsConsent = "needs_consent"
+	isRevoked      = "revoked"
+	isPending      = "pending"
+	isTokenRevoked = "token_revoked"
+)
+
+// invalidGrant is how an identity server says that a consent is no more.
+const invalidGrant = "invalid_grant"
+
+func (c connection) shopStanding() standing {
+	giveKey := "towpath tenant rotate-key " + c.TenantID.String()
+	switch c.ConnectionStatus {
+	case isActive:
+		return standing{Tone: "succeeded", Name: "Connected"}
+	case isPending:
+		return standing{Tone: "held", Name: "Pairing not finished",
+			Why:     "The shop has not confirmed the pairing: the code was refused, or no answer came.",
+			Do:      "Give the shop its key. The command makes a new one and prints it once; with --api-key it takes the key that the shop has.",
+			Command: giveKey}
+	case isTokenRevoked:
+		return standing{Tone: "failed", Name: "Refuses the key",
+			Why:     "The shop refuses Towpath's key: it was given another one, or disconnected. Its documents wait.",
+			Do:      "Let both have the same key again. The command makes a new one for the shop and prints it once; with --api-key it takes the key that the shop has.",
+			Command: giveKey}
+	}
+	return standing{Tone: "held", Name: strings.ReplaceAll(c.ConnectionStatus, "_", " ")}
+}
+
+func (c connection) standing() standing {
+	switch c.Status {
+	case isActive:
+		return standing{Tone: "succeeded", Name: "Connected"}
+	case isRevoked:
+		return standing{Tone: "cancelled", Name: "Revoked"}
+	case isNeedsConsent:
+		return c.unconnected()
+	}
+	return standing{Tone: "held", Name: strings.ReplaceAll(c.Status, "_", " ")}
+}
+
+// unconnected says why a connection needs a person: which of its credentials is
+// missing or refused.
+func (c connection) unconnected() standing {
+	connect := "towpath binding connect " + c.ID.String()
+	switch refused := text(c.Refused); {
+	case c.FixedToken:
+		return standing{Tone: "failed", Name: "Needs a new token",
+			Why:     c.Ledger + " refuses the access token: it has expired or was withdrawn.",
+			Do:      "Get a new one and give it to Towpath.",
+			Command: "towpath binding token " + c.ID.String() + " --token-file FILE"}
+	case refused == invalidGrant && c.AppKind == byConsent:
+		return standing{Tone: "failed", Name: "Needs consent",
+			Why:     "The consent has ended: Towpath was disconnected in " + c.Ledger + ", or the consent ran out.",
+			Do:      "Connect again" + c.asWhom() + ".",
+			Command: connect}
+	case refused != "":
+		return standing{Tone: "failed", Name: "App refused",
+			Why:     fmt.Sprintf("%s does not accept the app that Towpath connects with (%s).", c.Ledger, refused),
+			Do:      "Check the app's id, secret and scopes where it was made, then connect again. A new secret is given with the command.",
+			Command: connect + " --client-secret-file FILE"}
+	case !c.AppHasTokens && c.AppKind == byApp:
+		return standing{Tone: "held", Name: "Not connected yet",
+			Why:     "The custom connection has not been made yet.",
+			Do:      "Connect it; nobody needs to log in.",
+			Command: connect}
+	case !c.AppHasTokens:
+		return standing{Tone: "held", Name: "Needs consent",
+			Why:     "Nobody has allowed Towpath to post into " + c.Ledger + " yet.",
+			Do:      "Connect it" + c.asWhom() + ".",
+			Command: connect}
+	}
+	return standing{Tone: "failed", Name: "Access refused",
+		Why:     c.Ledger + " refuses access to the organisation: it was disconnected there, or something that the app needs was not allowed.",
+		Do:      "Connect again" + c.asWhom() + ".",
+		Command: connect}
+}
+
+// asWhom says who can connect and what to choose; empty where nobody logs in.
+func (c connection) asWhom() string {
+	if c.AppKind != byConsent {
+		return ""
+	}
+	which := "the organisation that the invoices belong to"
+	if name := c.OrganisationName(); name != "" {
+		which = name
+	}
+	return ": log in as somebody who may manage " + which + ", and choose it"
+}
+
+// OrganisationName is its name where that is known, else its id; empty before the
+// first connection.
+func (c connection) OrganisationName() string {
+	if c.Organisation != "" {
+		return c.Organisation
+	}
+	return c.OrgID
+}
+
+func (c connection) method() string {
+	switch {
+	case c.FixedToken:
+		return "Fixed token, which Towpath cannot renew"
+	case c.AppKind == byApp:
+		return "Custom connection: the app's own credentials, no login"
+	case c.ByConsent:
+		return "Consent of a person, kept alive by Towpath"
+	}
+	return strings.ReplaceAll(c.AppKind, "_", " ")
+}
+
+func (c connection) token(now time.Time) moment {
+	switch {
+	case c.FixedToken:
+		return moment{Text: "When it expires is not known"}
+	case c.Refused != nil:
+		return momentOf(now, "Refused", c.RefusedAt)
+	case c.ExpiresAt == nil:
+		return moment{Text: "None yet"}
+	case c.ExpiresAt.After(now):
+		return momentOf(now, "Renewed by itself; this one expires", c.ExpiresAt)
+	}
+	return momentOf(now, "Renewed before the next call; this one expired", c.ExpiresAt)
+}
+
+// reference says how old what the settings may refer to is.
+func (c connection) reference(now time.Time) moment {
+	switch {
+	case c.ReferenceAt == nil:
+		return moment{Text: "Not read yet; the workers do that"}
+	case now.Sub(*c.ReferenceAt) > 24*time.Hour:
+		return momentOf(now, "To be read again; last read", c.ReferenceAt)
+	}
+	return momentOf(now, "Read", c.ReferenceAt)
+}
+
+func wireName(wire string) string {
+	if wire == "accounting" {
+		return "Accounting API"
+	}
+	return "wire " + wire
+}
