@@ -65,21 +65,33 @@ func newSoak(t *testing.T) *soak {
 // pair makes a tenant with a shop and a Xero of its own, ready to post.
 func (s *soak) pair(t *testing.T, cfg xerosim.Config) paired {
 	t.Helper()
-	p := paired{shop: magentosim.New(magentosim.Config{Events: []string{}}), xero: xerosim.New(cfg),
-		tenant: uuid.NewString(), key: shopjwt.NewAPIKey()}
-	shop, xero := httptest.NewServer(p.shop), httptest.NewServer(p.xero)
-	t.Cleanup(shop.Close)
+	p := s.shopOf(t, xerosim.New(cfg))
+	xero := httptest.NewServer(p.xero)
 	t.Cleanup(xero.Close)
+	s.bind(t, "--tenant", p.tenant, "--api-url", xero.URL, "--org-id", cfg.OrgID, "--token", "token")
+	return p
+}
+
+// shopOf makes a tenant with a shop of its own.
+func (s *soak) shopOf(t *testing.T, xero *xerosim.Sim) paired {
+	t.Helper()
+	p := paired{shop: magentosim.New(magentosim.Config{Events: []string{}}), xero: xero, tenant: uuid.NewString(), key: shopjwt.NewAPIKey()}
+	shop := httptest.NewServer(p.shop)
+	t.Cleanup(shop.Close)
 	p.shop.Connect(p.tenant, p.key, "http://127.0.0.1:1")
 	s.must(t, "tenant", "create", "--name", "Soak", "--magento-url", shop.URL, "--id", p.tenant, "--api-key", p.key)
+	return p
+}
+
+// bind makes a binding with the flags, and gives it settings.
+func (s *soak) bind(t *testing.T, flags ...string) {
+	t.Helper()
 	var binding struct{ ID string }
-	decode(t, s.must(t, "binding", "create", "--tenant", p.tenant, "--provider", "xero", "--api-url", xero.URL,
-		"--org-id", demoOrgID, "--token", "token", "--json"), &binding)
+	decode(t, s.must(t, append([]string{"binding", "create", "--provider", "xero", "--json"}, flags...)...), &binding)
 	policy := filepath.Join(t.TempDir(), "policy.json")
 	require.NoError(t, os.WriteFile(policy, []byte(`{"default_xero_revenue_account_code":"200",
 		"tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"}}`), 0o600))
 	s.must(t, "binding", "policy", "set", binding.ID, "--file", policy)
-	return p
 }
 
 // must runs a command in this process and answers what it printed.
@@ -225,7 +237,8 @@ func Test_Two_processes_one_killed_lose_and_double_nothing(t *testing.T) {
 
 	t.Logf("calls %v", s.xero.AllCalls())
 	require.Positive(t, sampled.Load())
-	s.checkExactlyOnce(t, totals)
+	s.checkDocuments(t, totals)
+	require.Len(t, s.xero.Contacts(), 1, "one customer, one contact")
 	s.must(t, "verify")
 }
 
@@ -279,7 +292,9 @@ func (s *soak) sample(t *testing.T) (*atomic.Int64, func()) {
 	return &count, stop
 }
 
-func (s *soak) checkExactlyOnce(t *testing.T, totals map[string]string) {
+// checkDocuments asserts that each invoice has exactly one document, to the penny,
+// and that the shop was told of that one and no other.
+func (s *soak) checkDocuments(t *testing.T, totals map[string]string) {
 	t.Helper()
 	posted := s.xero.Invoices()
 	require.Len(t, posted, len(totals), "documents")
@@ -296,5 +311,4 @@ func (s *soak) checkExactlyOnce(t *testing.T, totals map[string]string) {
 			require.Equal(t, inv.Chip.ProviderEntityID, told.ProviderEntityID, inv.IncrementID)
 		}
 	}
-	require.Len(t, s.xero.Contacts(), 1, "one customer, one contact")
 }

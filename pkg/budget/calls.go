@@ -21,7 +21,7 @@ type Load float64
 const (
 	Full    Load = 1
 	Lone    Load = 0.5
-	Partial Load = 0.25
+	Partial Load = 0.1
 )
 
 // Calls are the calls of one piece of work at a binding's provider.

@@ -103,8 +103,8 @@ func Test_Day(t *testing.T) {
 	})
 }
 
-// provider counts calls in minutes that begin at a fixed time, as Xero does, ours
-// and those of others.
+// otherApps is a provider that counts calls in minutes that begin at a fixed time,
+// as Xero does, ours and those of others.
 type otherApps struct {
 	*book
 	epoch time.Time
@@ -138,29 +138,44 @@ func (p *otherApps) call(t testingT) {
 }
 
 // Test_Others_calls_of_which_the_provider_told_are_left_to_them lets other apps
-// make calls at one moment; our next call goes or meets a refusal, and of those
-// after it, which know of the others, none may be refused.
+// make calls at one moment; our next call hears of them, and of those after it
+// the provider may refuse none. The provider's minute may begin anywhere, also
+// between our calls.
 func Test_Others_calls_of_which_the_provider_told_are_left_to_them(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
-		b := newBook(t, pool, budget.Limits{PerMinute: rapid.IntRange(4, 20).Draw(t, "per minute"), AtOnce: 5})
+		b := newBook(t, pool, budget.Limits{PerMinute: rapid.IntRange(4, 12).Draw(t, "per minute"), AtOnce: 5})
 		p := &otherApps{book: b, epoch: b.now.Add(-time.Duration(rapid.IntRange(0, 59).Draw(t, "begins")) * time.Second)}
-		step := func() {
-			p.now = p.now.Add(time.Duration(rapid.IntRange(0, 8000).Draw(t, "ms")) * time.Millisecond)
+		later := func(label string, seconds int) {
+			p.now = p.now.Add(time.Duration(rapid.IntRange(0, seconds).Draw(t, label)) * time.Second)
+		}
+		for range rapid.IntRange(1, 12).Draw(t, "before") {
 			p.call(t)
 		}
-		for range rapid.IntRange(1, 30).Draw(t, "before") {
-			step()
-		}
+		later("until others come", 59)
 		for range rapid.IntRange(0, max(0, p.limits.PerMinute-p.made()-1)).Draw(t, "others") {
 			p.other = append(p.other, p.now)
 		}
-		p.call(t) // hears of them
 		for range rapid.IntRange(1, 30).Draw(t, "after") {
-			step()
+			p.call(t)
+			later("until the next", 10)
 		}
 	})
+}
+
+func Test_Others_in_a_minute_that_began_after_our_calls_are_left_their_calls(t *testing.T) {
+	t.Parallel()
+	b := open(t, budget.Limits{PerMinute: 4, AtOnce: 5})
+	p := &otherApps{book: b, epoch: b.now.Add(-17 * time.Second)}
+	p.call(t)
+	for _, at := range []time.Duration{43, 46, 50, 55, 61} {
+		b.now = p.epoch.Add((17 + at) * time.Second)
+		if at == 43 { // a new minute of the provider's
+			p.other = append(p.other, b.now)
+		}
+		p.call(t)
+	}
 }
 
 func Test_Others_in_the_same_minute_as_all_of_ours_are_left_their_calls(t *testing.T) {

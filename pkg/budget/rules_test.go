@@ -30,6 +30,13 @@ func Test_Rules_hold_in_any_order_of_calls(t *testing.T) {
 			"wait": func(t *rapid.T) {
 				b.now = b.now.Add(time.Duration(rapid.Int64Range(0, 20_000_000).Draw(t, "microseconds")) * time.Microsecond)
 			},
+			"wait for the oldest": func(t *rapid.T) { // to be a window old, or just not
+				if b.used(window) == 0 {
+					t.Skip("no call counts")
+				}
+				oldest := b.granted[len(b.granted)-b.used(window)]
+				b.now = oldest.at.Add(window - time.Duration(rapid.IntRange(0, 1).Draw(t, "microsecond"))*time.Microsecond)
+			},
 			"end": func(t *rapid.T) {
 				i := b.pick(t)
 				if quiet {

@@ -26,7 +26,8 @@ type connection struct {
 	Token          moment
 	Reference      moment
 	Calls          usage
-	Pause          moment // why nothing, or not everything, is called now; empty: calls go
+	Pause          moment // the provider wants none until then; empty: it said no such thing
+	Turn           moment // why nothing, or not everything, is called now; empty: calls go
 	Waiting        dbsqlc.DashboardBacklogListRow
 	Counted        bool   // Waiting is known
 	Takes          string // how long what waits will take; empty: nothing waits
@@ -57,7 +58,7 @@ func connectionOf(now time.Time, row dbsqlc.DashboardConnectionListRow) connecti
 	c.ByConsent = !c.FixedToken && row.AppKind == byConsent
 	c.Shop, c.State = c.shopStanding(), c.standing()
 	c.Method, c.Token = c.method(), c.token(now)
-	c.Reference, c.Pause = c.reference(now), c.pause(now)
+	c.Reference, c.Pause, c.Turn = c.reference(now), c.pause(now), c.turn(now)
 	return c
 }
 

@@ -159,5 +159,5 @@ func wireName(wire string) string {
 	if wire == "accounting" {
 		return "Accounting API"
 	}
-	return "wire " + wire
+	return "Wire " + wire
 }

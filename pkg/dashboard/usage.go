@@ -29,7 +29,7 @@ func usageOf(now time.Time, row dbsqlc.DashboardConnectionListRow) usage {
 		return u
 	}
 	left := max(*row.DayLeft, 0)
-	u.DayLeft, u.DayLimit, u.DaySaid = &left, int64(*row.DayLimit), momentOf(now, "known", row.DayLeftAt)
+	u.DayLeft, u.DayLimit, u.DaySaid = &left, int64(*row.DayLimit), momentOf(now, "as of", row.DayLeftAt)
 	u.DayUsed = max(u.DayLimit-int64(left), 0)
 	return u
 }
@@ -37,24 +37,31 @@ func usageOf(now time.Time, row dbsqlc.DashboardConnectionListRow) usage {
 // Left are the calls that are left of the day.
 func (u usage) Left() int64 { return int64(*u.DayLeft) }
 
-// pause says why nothing, or not everything, is called now, and until when. The
-// rules are provider_call_take's in schema.sql.
+// pause is what the provider said, and until when.
 func (c connection) pause(now time.Time) moment {
-	ahead := func(t *time.Time) bool { return t != nil && t.After(now) }
+	if !ahead(now, c.PausedUntil) {
+		return moment{}
+	}
+	return momentOf(now, c.Ledger+" asked for a pause: it was called more often than it allows, by Towpath or by others. Everything waits and goes on by itself", c.PausedUntil)
+}
+
+// turn says why nothing, or not everything, is called now, and until when. The
+// rules are provider_call_take's in schema.sql.
+func (c connection) turn(now time.Time) moment {
 	switch {
-	case ahead(c.PausedUntil):
-		return momentOf(now, c.Ledger+" asked for a pause, since more was called than it allows, by Towpath or by others. Everything waits and goes on by itself", c.PausedUntil)
-	case ahead(c.LiveFrom) && c.dayIsUsed(0):
+	case ahead(now, c.LiveFrom) && c.dayIsUsed(0):
 		return momentOf(now, "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again", c.LiveFrom)
-	case ahead(c.LiveFrom):
+	case ahead(now, c.LiveFrom):
 		return momentOf(now, "The minute's calls are used up. Everything waits for the next one", c.LiveFrom)
-	case ahead(c.BackfillFrom) && c.dayIsUsed(c.Calls.DayLimit/10):
-		return momentOf(now, "The last tenth of the day's calls is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again", c.BackfillFrom)
-	case ahead(c.BackfillFrom):
+	case ahead(now, c.BackfillFrom) && c.dayIsUsed(c.Calls.DayLimit/10):
+		return momentOf(now, "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again", c.BackfillFrom)
+	case ahead(now, c.BackfillFrom):
 		return momentOf(now, "What happens now goes first. Older documents wait for the next call", c.BackfillFrom)
 	}
 	return moment{}
 }
+
+func ahead(now time.Time, t *time.Time) bool { return t != nil && t.After(now) }
 
 // dayIsUsed reports whether no more than kept calls are left of the day.
 func (c connection) dayIsUsed(kept int64) bool {

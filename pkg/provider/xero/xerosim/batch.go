@@ -49,8 +49,13 @@ func badBody(why string) *answer {
 // batchCount is what came in the calls of one operation.
 type batchCount struct{ elements, largest int }
 
-// count notes how many elements came, also where a fault strikes afterwards.
-func (s *Sim) count(c call) {
+// open reads the elements of a write and notes how many came, also where a fault
+// strikes afterwards.
+func (s *Sim) open(c *call) {
+	if c.method == http.MethodGet {
+		return
+	}
+	c.elements, c.unread = elements(*c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.batches[c.operation]

@@ -128,10 +128,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.write(w)
 		return
 	}
-	if c.method != http.MethodGet {
-		c.elements, c.unread = elements(c)
-		s.count(c)
-	}
+	s.open(&c)
 	if fault := s.strike(c, Before); fault != nil {
 		if fault.Status != 0 && cacheable(fault.Status) {
 			s.remember(c, fault.answer())
