@@ -127,9 +127,9 @@ func (c connection) takes() string {
 	if documents == 0 {
 		return ""
 	}
-	limits := budget.Limits{PerMinute: int(c.PerMinute), AtOnce: int(c.AtOnce)}
-	if limits.PerMinute == 0 { // it has not called yet
-		limits = budget.LimitsOf(c.Provider)
+	limits := budget.LimitsOf(c.Provider)
+	if c.PerMinute > 0 { // it has called; one of two is always left to backfill
+		limits = budget.Limits{PerMinute: max(int(c.PerMinute), 2), AtOnce: int(c.AtOnce)}
 	}
 	takes := limits.Estimate(documents, c.batch(), nil)
 	words := roughly(takes)

@@ -46,7 +46,7 @@ func Test_Password_is_asked_for_everywhere(t *testing.T) {
 	var retried atomic.Int32
 	b := setup(t, password(pass), retry(func(context.Context, uuid.UUID) error { retried.Add(1); return nil }))
 	id := b.add("failed", nil).String()
-	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/static/dashboard.css", "/dashboard/sync/x"} {
+	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/static/dashboard.css", "/dashboard/sync/x", "/dashboard/connections"} {
 		for name, header := range map[string]map[string]string{
 			"none": nil, "wrong": basic("admin", "wrong"), "empty": basic("admin", ""), "prefix": basic("admin", pass[:8]),
 			"as the user": basic(pass, ""), "bearer": {"Authorization": "Bearer " + pass},
@@ -125,7 +125,7 @@ func Test_Every_answer_has_the_headers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.add("queued", nil).String()
-	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/sync/x", "/dashboard/sync?before=x", "/dashboard/static/nothing"} {
+	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/sync/x", "/dashboard/sync?before=x", "/dashboard/static/nothing", "/dashboard/connections"} {
 		a := b.get(path)
 		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY"} {
 			require.Equal(t, want, a.header.Get(name), path)

@@ -113,6 +113,8 @@ func (f facts) document() string { return documentName(f.EntityType) }
 
 func holdWords(reason string) string {
 	switch reason {
+	case "binding_revoked":
+		return "its connection was revoked; nothing more is written through it"
 	case "event_not_supported":
 		return "this version of Towpath cannot write this kind of event yet"
 	case "missing_mapping":

@@ -89,7 +89,9 @@ type CallBudget struct {
 	DayLeftAt    *time.Time
 	DayLimit     *int32
 	BackfillFrom *time.Time
+	BackfillSlot *time.Time
 	LiveFrom     *time.Time
+	LiveSlot     *time.Time
 }
 
 type EntityXref struct {

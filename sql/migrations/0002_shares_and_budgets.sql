@@ -16,9 +16,12 @@ CREATE TABLE call_budgets (
     day_left integer,
     day_left_at timestamptz,
     day_limit integer,
-    -- Nothing of backfill, and nothing at all, is admitted before.
+    -- Nothing of backfill, and nothing at all, is admitted before; and the last slot
+    -- that was given to a job, so that the next one gets a later one.
     backfill_from timestamptz,
+    backfill_slot timestamptz,
     live_from timestamptz,
+    live_slot timestamptz,
     CHECK (num_nulls(day_left, day_left_at, day_limit) IN (0, 3))
 );
 
@@ -90,12 +93,20 @@ BEGIN
         RETURN;
     END IF;
 
-    -- The jobs that wait for it are not admitted before either.
-    wait := greatest(slot - moment, interval '100 milliseconds');
+    -- Each gets a slot of its own, and nothing is admitted before the first.
+    slot := greatest(slot, moment + interval '100 milliseconds');
     IF is_backfill THEN
-        UPDATE call_budgets SET backfill_from = moment + wait WHERE binding_id = binding;
+        UPDATE call_budgets
+        SET backfill_from = slot, backfill_slot = greatest(slot,
+                CASE WHEN backfill_slot < slot + win THEN backfill_slot + win / greatest(1, room - free) END)
+        WHERE binding_id = binding
+        RETURNING backfill_slot - moment INTO wait;
     ELSE
-        UPDATE call_budgets SET live_from = moment + wait WHERE binding_id = binding;
+        UPDATE call_budgets
+        SET live_from = slot, live_slot = greatest(slot,
+                CASE WHEN live_slot < slot + win THEN live_slot + win / greatest(1, room - free) END)
+        WHERE binding_id = binding
+        RETURNING live_slot - moment INTO wait;
     END IF;
 END
 $$;
@@ -176,6 +187,18 @@ BEGIN
 END
 $$;
 
+-- Whether a share waits for its provider's or its budget's time.
+CREATE FUNCTION towpath_waits(kind text, share text, priority integer) RETURNS boolean LANGUAGE sql STABLE SET search_path = public AS $$
+    SELECT kind = 'post_invoice' AND EXISTS (
+        SELECT 1
+        FROM bindings
+        LEFT JOIN call_budgets ON call_budgets.binding_id = bindings.id
+        WHERE bindings.id = share::uuid
+            AND greatest(bindings.paused_until, call_budgets.live_from,
+                CASE WHEN priority > 1 THEN call_budgets.backfill_from END) > clock_timestamp()
+    )
+$$;
+
 -- Whether one more job of this priority may be in hand. Backfill (2 and above)
 -- leaves a place to what happens now. Jobs that a batch took besides its own do not
 -- count: they share its calls. A share that is shut keeps one job that
@@ -189,14 +212,7 @@ BEGIN
     IF towpath_shut(kind, share) IS NOT NULL THEN
         size := 1;
         counted := '{available,running,scheduled,retryable}';
-    ELSIF kind = 'post_invoice' AND EXISTS (
-        SELECT 1
-        FROM bindings
-        LEFT JOIN call_budgets ON call_budgets.binding_id = bindings.id
-        WHERE bindings.id = share::uuid
-            AND greatest(bindings.paused_until, call_budgets.live_from,
-                CASE WHEN priority > 1 THEN call_budgets.backfill_from END) > clock_timestamp()
-    ) THEN
+    ELSIF towpath_waits(kind, share, priority) THEN
         RETURN false;
     END IF;
     RETURN size > (SELECT count(*) FROM (
@@ -212,15 +228,16 @@ BEGIN
 END
 $$;
 
--- The gate. A job that a worker gave back for a moment (it waits for another run)
--- steps behind those that wait, which may well have that run among them. A share
--- that is shut lets its own probe come back.
+-- The gate. A job that a worker gave back for a moment since it waits for another
+-- run steps behind those that wait, which may well have that run among them; one
+-- that waits for its slot keeps its place. A share that is shut lets its own probe
+-- come back.
 CREATE FUNCTION towpath_gate() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     share text := NEW.args ->> 'share';
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.state = 'running' AND NEW.scheduled_at > clock_timestamp() THEN
-        IF EXISTS (
+        IF NOT towpath_waits(NEW.kind, share, NEW.priority) AND EXISTS (
             SELECT 1
             FROM river.river_job AS job
             WHERE job.kind = NEW.kind AND job.args ->> 'share' = share AND job.state = 'pending' AND job.finalized_at IS NULL

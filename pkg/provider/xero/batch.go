@@ -112,13 +112,18 @@ func unsent(stopped error) error {
 }
 
 // doubtful keeps a limit or a refused token from being read as "nothing was
-// written" for a part that may exist.
+// written" for a part that may exist. It stays a wait where it is one of our own
+// budget.
 func doubtful(err error) error {
 	f := provider.AsFailure(err)
 	if f.Kind != provider.RateLimited && f.Kind != provider.Auth {
 		return err
 	}
-	return &provider.Failure{Kind: provider.Temporary, Code: f.Code, RetryAfter: f.RetryAfter, Err: err,
+	reason := ""
+	if f.Reason == provider.ReasonBudget {
+		reason = provider.ReasonBudget
+	}
+	return &provider.Failure{Kind: provider.Temporary, Code: f.Code, Reason: reason, RetryAfter: f.RetryAfter, Err: err,
 		Message: "Xero refused a call with several documents and then took no more calls; this one is looked up and sent again"}
 }
 

@@ -197,6 +197,23 @@ func Test_Limit_after_a_refused_call_is_certain_only_where_the_call_was_not_read
 	}
 }
 
+// The same where it is our own budget that has none left: it stays a wait, and
+// the permit's error can be found in it.
+func Test_Budget_spent_after_a_refused_call_is_a_wait_in_doubt(t *testing.T) {
+	t.Parallel()
+	budget := &provider.Failure{Kind: provider.RateLimited, Reason: provider.ReasonBudget, RetryAfter: time.Minute}
+	b := setup(t)
+	set := b.documents(t, 4)
+	b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: 404})
+	counter := &permits{left: 1, denial: budget}
+	for _, o := range newClient(t, b.url, b.clock, b.seen, counter.count).EnsureInvoices(b.ctx, set) {
+		f := failure(t, o.Err)
+		require.Equal(t, []any{provider.Temporary, provider.ReasonBudget, time.Minute}, []any{f.Kind, f.Reason, f.RetryAfter})
+		require.ErrorIs(t, o.Err, budget)
+	}
+	require.Equal(t, 2, counter.asked)
+}
+
 // Xero's stored error for a set does not block it: the caller, told that an
 // answer came, takes another key.
 func Test_Answered_failure_of_a_set_says_that_another_key_is_needed(t *testing.T) {
