@@ -47,7 +47,7 @@ func rules() map[string]rule {
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
-		"pkg/budget":  {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/pgdb"}},
+		"pkg/budget":  {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
 		"pkg/custody": {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.

@@ -34,7 +34,7 @@ func (b batch) run(ctx context.Context, first *draft) error {
 	if err != nil {
 		return err
 	}
-	if err := b.calls.Reserve(ctx, load(waiting, size)); err != nil {
+	if err := b.calls.Reserve(ctx, load(waiting, size), calls(waiting)); err != nil {
 		return err
 	}
 	defer b.calls.Return(ctx)
@@ -53,6 +53,16 @@ func (b batch) run(ctx context.Context, first *draft) error {
 		_ = b.concluded(ctx, d.hand, started, d.err) // on record and logged
 	}
 	return errors.Join(err, first.err)
+}
+
+// calls is how many a batch may need: one for the documents; with company one for
+// new contacts and two to look up what may exist besides. A lone document that
+// needs more asks for more: what it has done by then is remembered.
+func calls(waiting int) int {
+	if waiting == 0 {
+		return 1
+	}
+	return 4
 }
 
 // load is how much the call carries, as far as is known before it is asked for.

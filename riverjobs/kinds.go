@@ -21,7 +21,7 @@ const maxAttempts = 180
 // lies above the longest.
 const (
 	fetchTimeout = 45 * time.Second
-	postTimeout  = 2 * time.Minute
+	postTimeout  = 150 * time.Second
 	pushTimeout  = 45 * time.Second
 	rescueAfter  = 4 * time.Minute
 )

@@ -88,28 +88,28 @@ func Test_Binding_that_needs_consent(t *testing.T) {
 			together.come()
 			return &provider.Failure{Kind: provider.Auth, Code: provider.CodeAuth, Message: "no access"}
 		}))
-		b.raiseMany(t, 12, now)
-		b.allHeld(t, 12, "auth")
-		require.Equal(t, 1, b.count(t, `SELECT count(*) FROM river.river_job
-			WHERE kind = 'post_invoice' AND state <> 'pending' AND scheduled_at < clock_timestamp() + interval '6 minutes'`))
-		require.NotZero(t, b.lookSoon(t))
-	})
-
-	t.Run("One_looks_every_few_minutes_also_where_others_waited_for_a_time_before", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"2"}}})
-		b.exec(t, "UPDATE bindings SET paused_until = 'infinity' WHERE id = $1", b.binding)
-		b.work(t, oneAtATime)
-		b.raiseMany(t, 12, now)
-		eventually(t, func() bool { return b.states(t, posting)["pending"] == 12 }, "all wait")
-		b.exec(t, "UPDATE bindings SET paused_until = NULL WHERE id = $1", b.binding)
-		eventually(t, func() bool {
-			return b.count(t, "SELECT count(*) FROM sync_runs WHERE error_code = 'rate_limited'") > 5
-		}, "a batch meets the limit")
-		b.refuseAccess()
+		b.raiseOfMany(t, 12, now)
 		b.allHeld(t, 12, "auth")
 		require.Equal(t, 1, b.lookSoon(t))
+	})
+
+	t.Run("One_looks_every_few_minutes_also_where_others_had_waited_for_a_time_before", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.xero.Inject(xerosim.Fault{Operation: "PUT /Contacts", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3"}}})
+		b.pauseFor(t, time.Hour)
+		b.work(t, oneAtATime)
+		b.raiseOfMany(t, 12, now)
+		eventually(t, func() bool { return b.states(t, posting)["pending"] == 12 }, "all wait for their turn at the ledger")
+		b.pauseFor(t, 0)
+		eventually(t, func() bool {
+			return b.count(t, "SELECT count(*) FROM sync_runs WHERE status = 'queued' AND next_attempt_at > clock_timestamp()") >= 8
+		}, "a batch meets the limit")
+		b.refuseAccess()
+		_, err := dbsqlc.New().BindingSetStatus(t.Context(), b.pool, dbsqlc.BindingSetStatusParams{ID: b.binding, Status: "needs_consent"})
+		require.NoError(t, err) // its token could not be renewed
+		b.allHeld(t, 12, "auth")
+		require.NotZero(t, b.lookSoon(t), "%v", b.waiting(t))
 	})
 
 	t.Run("Revoked_afterwards_its_runs_say_so", func(t *testing.T) {

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,9 +268,25 @@ func Test_Paused_binding_admits_none_and_goes_on_by_itself(t *testing.T) {
 // accepts them in one transaction.
 func (b *bundle) raiseMany(t *testing.T, n int, age time.Duration) []uuid.UUID {
 	t.Helper()
-	raw := canontest.Named(t, "plain_vat").Raw
-	invoices := make([]int64, n)
-	for i := range invoices {
+	return b.raiseRaw(t, age, slices.Repeat([][]byte{canontest.Named(t, "plain_vat").Raw}, n)...)
+}
+
+// raiseOfMany is raiseMany with a new customer for each invoice.
+func (b *bundle) raiseOfMany(t *testing.T, n int, age time.Duration) []uuid.UUID {
+	t.Helper()
+	raws := make([][]byte, n)
+	for i := range raws {
+		customer := strconv.Itoa(700_000 + i)
+		raws[i] = []byte(strings.NewReplacer(`"magento_id": 1042`, `"magento_id": `+customer, "buyer1042", "buyer"+customer, "Analytical Ltd", "Customer "+customer).
+			Replace(string(canontest.Named(t, "plain_vat").Raw)))
+	}
+	return b.raiseRaw(t, age, raws...)
+}
+
+func (b *bundle) raiseRaw(t *testing.T, age time.Duration, raws ...[]byte) []uuid.UUID {
+	t.Helper()
+	invoices := make([]int64, len(raws))
+	for i, raw := range raws {
 		inv, err := b.shop.RaiseCanonical(raw)
 		require.NoError(t, err)
 		invoices[i] = inv.ID

@@ -51,7 +51,11 @@ func backlogOf(row dbsqlc.CallBudgetListRow) time.Duration {
 	if row.Wire == wireAccounting {
 		batch = 50
 	}
-	return budget.LimitsOf(row.Provider).Estimate(row.ToFetch+row.ToPost, batch, row.DayLeft)
+	var day *budget.Day
+	if row.DayLeft != nil && row.DayLimit != nil {
+		day = &budget.Day{Left: *row.DayLeft, Limit: *row.DayLimit}
+	}
+	return budget.LimitsOf(row.Provider).Estimate(row.ToFetch+row.ToPost, batch, day)
 }
 
 type bindingStatus struct {

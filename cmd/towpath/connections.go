@@ -32,7 +32,8 @@ type connections struct {
 func newConnections(box *secret.Box, allowPrivate bool, m *metrics.Metrics) connections {
 	return connections{
 		box: box, now: time.Now, metrics: m,
-		http: outbound.New(outbound.Config{AllowPrivate: allowPrivate}),
+		// Fifty documents in one call take their time; longestCall of riverjobs is longer.
+		http: outbound.New(outbound.Config{AllowPrivate: allowPrivate, HeaderTimeout: 35 * time.Second, Timeout: 40 * time.Second}),
 		// A shop answers within a second; one that trickles must not keep a worker long.
 		shops: outbound.New(outbound.Config{AllowPrivate: allowPrivate, HeaderTimeout: 12 * time.Second, Timeout: 15 * time.Second}),
 	}

@@ -24,13 +24,15 @@ import (
 var (
 	outageDocuments = flag.Int("outage.documents", 600, "documents that are posted while everything goes wrong")
 	outageCustomers = flag.Int("outage.customers", 40, "customers that they belong to")
+	outageFaults    = flag.Int("outage.faults", 12, "faults of the simulated Xero, of each kind in turn")
+	outageEvery     = flag.Duration("outage.every", time.Second, "time between two of them")
 )
 
 // Test_Everything_goes_wrong_and_nothing_is_lost_or_doubled posts documents of many
 // customers through two processes while Xero loses answers, fails after it took
 // effect, resets, limits and lets tokens expire. The same with 10,000 documents:
 //
-//	go test ./cmd/towpath -run Everything_goes_wrong -v -timeout 60m -outage.documents 10000 -outage.customers 500
+//	go test ./cmd/towpath -run Everything_goes_wrong -v -timeout 60m -outage.documents 10000 -outage.customers 500 -outage.faults 72 -outage.every 4s
 func Test_Everything_goes_wrong_and_nothing_is_lost_or_doubled(t *testing.T) {
 	t.Parallel()
 	s := newSoak(t)
@@ -120,8 +122,8 @@ func cartOf(customer int) magentosim.Cart {
 	return cart
 }
 
-// sow lets something go wrong at Xero every other second until it is stopped; the
-// answer counts.
+// sow lets one thing after another go wrong at Xero, until all have or it is
+// stopped; the answer counts.
 func (p paired) sow(ctx context.Context) (stop func() int) {
 	limited := func(problem, after string) xerosim.Fault {
 		header := http.Header{"X-Rate-Limit-Problem": {problem}}
@@ -148,18 +150,19 @@ func (p paired) sow(ctx context.Context) (stop func() int) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan int)
 	go func() {
-		n := 0
-		tick := time.NewTicker(2 * time.Second)
+		tick := time.NewTicker(*outageEvery)
 		defer tick.Stop()
-		for ; ; n++ {
+		n := 0
+		for n < *outageFaults && ctx.Err() == nil {
 			p.xero.Inject(kinds[n%len(kinds)])
+			n++
 			select {
 			case <-ctx.Done():
-				done <- n + 1
-				return
 			case <-tick.C:
 			}
 		}
+		<-ctx.Done()
+		done <- n
 	}()
 	return func() int {
 		cancel()

@@ -32,41 +32,39 @@ type Calls struct {
 	backfill bool
 
 	mu       sync.Mutex
-	reserved int64 // a call that was asked for and not made yet; 0: none
+	reserved []int64 // calls that were asked for and not begun yet
 	made     int
 }
 
-// New counts the calls of some work for the binding. Backfill leaves a share to
+// New counts the calls of some work for a binding. Backfill leaves a share to
 // what happens now.
 func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool) *Calls {
 	return &Calls{db: db, binding: bindingID, limits: limits, backfill: backfill}
 }
 
-// Reserve asks for the first call before it is known whether it will be made;
-// Return must follow. See Full, Partial and Lone for load.
-func (c *Calls) Reserve(ctx context.Context, load Load) error {
+// Reserve asks for as many calls as the work may need, before it is known which of
+// them it makes, so that it does not break off half-way. Return must follow. See
+// Full, Partial and Lone for load.
+func (c *Calls) Reserve(ctx context.Context, load Load, calls int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reserved != 0 {
-		return nil
-	}
-	id, err := c.take(ctx, load)
-	c.reserved = id
+	ids, err := c.take(ctx, load, calls)
+	c.reserved = append(c.reserved, ids...)
 	return err
 }
 
-// Return gives back a reserved call that was not made. If it is lost, the call
-// counts as made.
+// Return gives back the reserved calls that were not made. If it is lost, they
+// count as made.
 func (c *Calls) Return(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reserved == 0 {
+	if len(c.reserved) == 0 {
 		return
 	}
 	ctx, cancel := brief(ctx)
 	defer cancel()
 	_ = dbsqlc.New().CallBudgetReturn(ctx, c.db, c.reserved)
-	c.reserved = 0
+	c.reserved = nil
 }
 
 // Made is how many calls were made so far.
@@ -76,39 +74,68 @@ func (c *Calls) Made() int {
 	return c.made
 }
 
-// Permit is a provider.Permit. It uses the reserved call up first.
+// Permit is a provider.Permit. It uses reserved calls up first.
 func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := c.reserved
-	if id == 0 {
-		var err error
-		if id, err = c.take(ctx, Full); err != nil {
-			return nil, err
+	for {
+		if len(c.reserved) == 0 {
+			ids, err := c.take(ctx, Full, 1)
+			if err != nil {
+				return nil, err
+			}
+			c.reserved = ids
+		}
+		id := c.reserved[0]
+		begun, err := dbsqlc.New().CallBudgetBegin(ctx, c.db, dbsqlc.CallBudgetBeginParams{CallID: id, AtOnce: int32(c.limits.AtOnce)})
+		if err != nil {
+			return nil, away(err)
+		}
+		if begun == tooMany {
+			return nil, wait(tooManyWait)
+		}
+		c.reserved = c.reserved[1:]
+		if begun == asked {
+			c.made++
+			return func(q provider.Quota) { c.done(ctx, id, q) }, nil
 		}
 	}
-	c.reserved = 0
-	c.made++
-	return func(q provider.Quota) { c.done(ctx, id, q) }, nil
 }
 
-// take asks the database. Where it is away nothing was sent: the run comes again.
-func (c *Calls) take(ctx context.Context, load Load) (int64, error) {
+// What CallBudgetBegin answers; anything else: the call was asked for too long ago.
+const (
+	asked   = 1
+	tooMany = 0
+)
+
+const tooManyWait = 500 * time.Millisecond
+
+// take asks the database for calls.
+func (c *Calls) take(ctx context.Context, load Load, calls int) ([]int64, error) {
 	row, err := dbsqlc.New().CallBudgetTake(ctx, c.db, dbsqlc.CallBudgetTakeParams{
-		BindingID: c.binding, IsBackfill: c.backfill, FreePart: float64(load),
+		BindingID: c.binding, IsBackfill: c.backfill, FreePart: float64(load), Calls: int32(calls),
 		PerMinute: int32(c.limits.PerMinute), AtOnce: int32(c.limits.AtOnce),
 	})
 	if err != nil {
-		return 0, &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
-			Message: "the budget of calls could not be asked", Err: err}
+		return nil, away(err)
 	}
-	if row.CallID != 0 {
-		return row.CallID, nil
+	if len(row.CallIds) > 0 {
+		return row.CallIds, nil
 	}
-	wait := time.Duration(row.Seconds * float64(time.Second))
-	return 0, &provider.Failure{
-		Kind: provider.RateLimited, Code: provider.CodeRateLimited, Reason: provider.ReasonBudget, RetryAfter: wait,
-		Message: fmt.Sprintf("waits for its turn among the calls that the provider allows, %s", wait.Round(100*time.Millisecond)),
+	return nil, wait(time.Duration(row.Seconds * float64(time.Second)))
+}
+
+// away is the failure where the database cannot be asked: nothing was sent, the
+// run comes again.
+func away(err error) error {
+	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
+		Message: "the budget of calls could not be asked", Err: err}
+}
+
+func wait(d time.Duration) error {
+	return &provider.Failure{
+		Kind: provider.RateLimited, Code: provider.CodeRateLimited, Reason: provider.ReasonBudget, RetryAfter: d,
+		Message: fmt.Sprintf("waits for its turn among the calls that the provider allows, %s", d.Round(100*time.Millisecond)),
 	}
 }
 

@@ -25,22 +25,28 @@ func (l Limits) BackfillPerMinute() int { return l.PerMinute - (l.PerMinute+4)/5
 // provider_call_take.
 const window = 61 * time.Second
 
+// Day is what a provider says of the calls of a day.
+type Day struct{ Left, Limit int32 }
+
 // Estimate is how long so many documents take at most, posted as backfill at batch
-// documents a call with one call each for their contacts besides; zero for none.
-// Reading the shop is not counted, and a day's limit is: what does not fit in
-// dayLeft (nil: no limit known) waits for the next day.
-func (l Limits) Estimate(documents int64, batch int, dayLeft *int32) time.Duration {
+// documents a call with as many calls for their contacts besides; zero for none.
+// Reading the shop is not counted. What does not fit in the day waits for the next
+// ones, of which backfill has nine tenths each; nil: no limit of the day is known.
+func (l Limits) Estimate(documents int64, batch int, day *Day) time.Duration {
 	if documents <= 0 {
 		return 0
 	}
-	calls := 2 * ((documents + int64(batch) - 1) / int64(batch))
-	if batch == 1 {
-		calls = 2 * documents
+	calls := 2 * divided(documents, int64(batch))
+	took := time.Duration(divided(calls, int64(max(l.BackfillPerMinute(), 1)))) * window
+	if day == nil {
+		return took
 	}
-	minutes := (calls + int64(l.BackfillPerMinute()) - 1) / int64(l.BackfillPerMinute())
-	took := time.Duration(minutes) * window
-	if dayLeft != nil && calls > int64(*dayLeft) {
-		took += 24 * time.Hour
+	if beyond := calls - int64(day.Left); beyond > 0 {
+		days := divided(beyond, max(int64(day.Limit)*9/10, 1))
+		took = max(took, time.Duration(days)*24*time.Hour)
 	}
 	return took
 }
+
+// divided is n / by, rounded up.
+func divided(n, by int64) int64 { return (n + by - 1) / by }

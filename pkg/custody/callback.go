@@ -104,5 +104,6 @@ const pageText = `<!doctype html>
 {{if .Good}}<p>Towpath posts into <strong>{{.OrgName}}</strong>.</p>
 <p>{{if .Released}}Documents that waited for this go on now: {{.Released}}.{{else}}No document was waiting.{{end}} You can close this window.</p>
 {{else}}<p>{{.Text}}</p>
-{{end}}</html>
+{{end}}<p><a href="/dashboard/connections">Show the connections</a></p>
+</html>
 `

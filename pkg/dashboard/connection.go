@@ -131,10 +131,12 @@ func (c connection) takes() string {
 	if c.PerMinute > 0 { // it has called; one of two is always left to backfill
 		limits = budget.Limits{PerMinute: max(int(c.PerMinute), 2), AtOnce: int(c.AtOnce)}
 	}
-	takes := limits.Estimate(documents, c.batch(), nil)
-	words := roughly(takes)
-	if c.Calls.DayLeft != nil && limits.Estimate(documents, c.batch(), c.Calls.DayLeft) > takes {
-		words += ", more than one day's limit"
+	words := roughly(limits.Estimate(documents, c.batch(), nil))
+	if c.Calls.DayLeft != nil {
+		day := budget.Day{Left: *c.Calls.DayLeft, Limit: int32(c.Calls.DayLimit)}
+		if takes := limits.Estimate(documents, c.batch(), &day); takes >= 24*time.Hour {
+			words = roughly(takes) + ", more than one day's limit"
+		}
 	}
 	if !c.Works() {
 		words += ", once it is connected"

@@ -112,8 +112,8 @@ func Test_Connections_show_what_may_be_called_and_what_is_used(t *testing.T) {
 	b.exec(`INSERT INTO call_budgets (binding_id, per_minute, at_once) VALUES ($1, 60, 5)`, b.binding)
 	require.Contains(t, b.page(), "Last minute 0 of 60 Under way 0 of 5 at once Left of the day not known")
 
-	b.exec(`INSERT INTO provider_calls (binding_id, began_at, ended_at) SELECT $1, clock_timestamp(), CASE WHEN n > 3 THEN clock_timestamp() END FROM generate_series(1, 23) AS n`, b.binding)
-	b.exec(`INSERT INTO provider_calls (binding_id, began_at) VALUES ($1, clock_timestamp() - interval '2 minutes')`, b.binding)
+	b.exec(`INSERT INTO provider_calls (binding_id, counted_at, begun, ended) SELECT $1, clock_timestamp(), n <= 20, n <= 17 FROM generate_series(1, 23) AS n`, b.binding)
+	b.exec(`INSERT INTO provider_calls (binding_id, counted_at, begun) VALUES ($1, clock_timestamp() - interval '2 minutes', true)`, b.binding)
 	b.exec(`UPDATE call_budgets SET others = 4, others_at = clock_timestamp(), day_left = 3120, day_limit = 5000, day_left_at = $1`, now.Add(-40*time.Second))
 	require.Contains(t, b.page(), "Last minute 23 of 60, and 4 by others Under way 3 of 5 at once Left of the day 3,120 of 5,000 as of 40 s ago")
 	require.Contains(t, b.get("/dashboard/connections").body, `<meter min="0" max="60" value="23">`)
@@ -130,7 +130,7 @@ func Test_Connections_say_why_nothing_is_called_now(t *testing.T) {
 	for _, c := range []struct{ change, want string }{
 		{`backfill_from = $1`, "What happens now goes first. Older documents wait for the next call in 40 s"},
 		{`day_left = 500`, "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again in 40 s"},
-		{`live_from = $1`, "The minute's calls are used up. Everything waits for the next one in 40 s"},
+		{`live_from = $1`, "To stay within the minute's limit, everything waits for the next call in 40 s"},
 		{`day_left = 0`, "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again in 40 s"},
 	} {
 		if strings.Contains(c.change, "$1") {
@@ -194,7 +194,7 @@ func Test_Connections_estimate_the_backlog(t *testing.T) {
 		"hours":                  {`UPDATE call_budgets SET per_minute = 2`, 4450, "queued", nil, "Takes about 3 hours"},
 		"days":                   {`UPDATE bindings SET wire = 'v2'; UPDATE call_budgets SET per_minute = 1`, 1600, "queued", nil, "Takes about 2 days"},
 		"never called":           {`DELETE FROM call_budgets`, 2400, "queued", nil, "Takes about 2 minutes"},
-		"more than the day":      {`UPDATE call_budgets SET day_left = 95, day_limit = 5000, day_left_at = '2026-04-29 10:11Z'`, 2400, "queued", nil, "Takes about 2 minutes, more than one day's limit"},
+		"more than the day":      {`UPDATE call_budgets SET day_left = 95, day_limit = 5000, day_left_at = '2026-04-29 10:11Z'`, 2400, "queued", nil, "Takes about 24 hours, more than one day's limit"},
 		"the day is enough":      {`UPDATE call_budgets SET day_left = 96, day_limit = 5000, day_left_at = '2026-04-29 10:11Z'`, 2400, "queued", nil, "Takes about 2 minutes Calls"},
 		"held for the consent":   {`UPDATE bindings SET status = 'needs_consent'`, 2400, "held", "auth", "Takes about 2 minutes, once it is connected"},
 		"held for other reasons": {``, 2400, "held", "period_locked", "Held 2,400 Calls"},
@@ -231,7 +231,7 @@ func Test_Revoked_connections_are_shown_for_thirty_days(t *testing.T) {
 	b.waiting(4, "held", "post", "binding_revoked")
 	page := b.page()
 	require.Contains(t, page, "Ended in the last 30 days")
-	require.Contains(t, page, "Acme https://shop.example Xero, Accounting API org-7 held 4 29 days ago")
+	require.Contains(t, page, "Acme https://shop.example Xero, Accounting API org-7 held 4 ended 29 days ago")
 	require.NotContains(t, b.get("/dashboard/connections").body, "<form", "nothing to connect")
 	require.Contains(t, page, "No connection yet")
 	require.Contains(t, readable(b.get("/dashboard/sync?status=held").body), "its connection was revoked")

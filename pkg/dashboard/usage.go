@@ -52,7 +52,7 @@ func (c connection) turn(now time.Time) moment {
 	case ahead(now, c.LiveFrom) && c.dayIsUsed(0):
 		return momentOf(now, "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again", c.LiveFrom)
 	case ahead(now, c.LiveFrom):
-		return momentOf(now, "The minute's calls are used up. Everything waits for the next one", c.LiveFrom)
+		return momentOf(now, "To stay within the minute's limit, everything waits for the next call", c.LiveFrom)
 	case ahead(now, c.BackfillFrom) && c.dayIsUsed(c.Calls.DayLimit/10):
 		return momentOf(now, "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again", c.BackfillFrom)
 	case ahead(now, c.BackfillFrom):

@@ -12,6 +12,23 @@ import (
 	"github.com/google/uuid"
 )
 
+const callBudgetBegin = `-- name: CallBudgetBegin :one
+SELECT coalesce(provider_call_begin($1::bigint, $2::int)::int, -1)::int AS begun
+`
+
+type CallBudgetBeginParams struct {
+	CallID int64
+	AtOnce int32
+}
+
+// 1: it begins; 0: too many are under way; -1: it must be asked for anew.
+func (q *Queries) CallBudgetBegin(ctx context.Context, db DBTX, arg CallBudgetBeginParams) (int32, error) {
+	row := db.QueryRow(ctx, callBudgetBegin, arg.CallID, arg.AtOnce)
+	var begun int32
+	err := row.Scan(&begun)
+	return begun, err
+}
+
 const callBudgetDone = `-- name: CallBudgetDone :exec
 SELECT provider_call_done($1::bigint, $2::int, $3::int)
 `
@@ -30,9 +47,9 @@ func (q *Queries) CallBudgetDone(ctx context.Context, db DBTX, arg CallBudgetDon
 const callBudgetList = `-- name: CallBudgetList :many
 SELECT binding.id AS binding_id, binding.status, binding.provider, binding.wire, coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
     (SELECT count(*) FROM provider_calls AS call
-        WHERE call.binding_id = binding.id AND call.began_at > clock_timestamp() - interval '61 seconds')::int AS used,
+        WHERE call.binding_id = binding.id AND call.counted_at > clock_timestamp() - interval '61 seconds')::int AS used,
     (SELECT count(*) FROM provider_calls AS call
-        WHERE call.binding_id = binding.id AND call.ended_at IS NULL AND call.began_at > clock_timestamp() - interval '61 seconds')::int AS under_way,
+        WHERE call.binding_id = binding.id AND call.begun AND NOT call.ended AND call.counted_at > clock_timestamp() - interval '61 seconds')::int AS under_way,
     budget.day_left, budget.day_limit, budget.day_left_at,
     binding.paused_until, budget.live_from, budget.backfill_from,
     (SELECT count(*) FROM sync_runs AS run
@@ -108,42 +125,45 @@ func (q *Queries) CallBudgetList(ctx context.Context, db DBTX) ([]CallBudgetList
 }
 
 const callBudgetReturn = `-- name: CallBudgetReturn :exec
-SELECT provider_call_return($1::bigint)
+SELECT provider_call_return($1::bigint[])
 `
 
-func (q *Queries) CallBudgetReturn(ctx context.Context, db DBTX, callID int64) error {
-	_, err := db.Exec(ctx, callBudgetReturn, callID)
+func (q *Queries) CallBudgetReturn(ctx context.Context, db DBTX, callIds []int64) error {
+	_, err := db.Exec(ctx, callBudgetReturn, callIds)
 	return err
 }
 
 const callBudgetTake = `-- name: CallBudgetTake :one
-SELECT coalesce(call_id, 0)::bigint AS call_id, coalesce(extract(epoch FROM wait), 0)::float8 AS seconds
-FROM provider_call_take($1::uuid, $2::boolean, $3::float8, $4::int, $5::int)
+SELECT coalesce(call_ids, '{}')::bigint[] AS call_ids, coalesce(extract(epoch FROM wait), 0)::float8 AS seconds
+FROM provider_call_take($1::uuid, $2::boolean, $3::float8, $4::int, $5::int, $6::int)
 `
 
 type CallBudgetTakeParams struct {
 	BindingID  uuid.UUID
 	IsBackfill bool
 	FreePart   float64
+	Calls      int32
 	PerMinute  int32
 	AtOnce     int32
 }
 
 type CallBudgetTakeRow struct {
-	CallID  int64
+	CallIds []int64
 	Seconds float64
 }
 
-// Leave for one call: call_id is 0 where there is none, and seconds how long to wait.
+// Leave for so many calls: call_ids is empty where there is none, and seconds how
+// long to wait.
 func (q *Queries) CallBudgetTake(ctx context.Context, db DBTX, arg CallBudgetTakeParams) (CallBudgetTakeRow, error) {
 	row := db.QueryRow(ctx, callBudgetTake,
 		arg.BindingID,
 		arg.IsBackfill,
 		arg.FreePart,
+		arg.Calls,
 		arg.PerMinute,
 		arg.AtOnce,
 	)
 	var i CallBudgetTakeRow
-	err := row.Scan(&i.CallID, &i.Seconds)
+	err := row.Scan(&i.CallIds, &i.Seconds)
 	return i, err
 }

@@ -84,10 +84,10 @@ JOIN tenants AS tenant ON tenant.id = binding.tenant_id
 LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
 LEFT JOIN call_budgets AS budget ON budget.binding_id = binding.id
 CROSS JOIN LATERAL (
-    SELECT count(*)::int AS used, (count(*) FILTER (WHERE call.ended_at IS NULL))::int AS under_way
+    SELECT count(*)::int AS used, (count(*) FILTER (WHERE call.begun AND NOT call.ended))::int AS under_way
     FROM provider_calls AS call
     WHERE call.binding_id = binding.id
-        AND call.began_at > clock_timestamp() - interval '61 seconds'
+        AND call.counted_at > clock_timestamp() - interval '61 seconds'
 ) AS calls
 WHERE binding.status <> 'revoked'
     OR binding.revoked_at > $1::timestamptz

@@ -140,8 +140,9 @@ type Policy struct {
 type ProviderCall struct {
 	ID        int64
 	BindingID uuid.UUID
-	BeganAt   time.Time
-	EndedAt   *time.Time
+	CountedAt time.Time
+	Begun     bool
+	Ended     bool
 }
 
 type ProviderIntent struct {

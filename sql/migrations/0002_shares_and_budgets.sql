@@ -25,26 +25,31 @@ CREATE TABLE call_budgets (
     CHECK (num_nulls(day_left, day_left_at, day_limit) IN (0, 3))
 );
 
--- The calls of the last minute, and those under way (ended_at is null).
+-- The calls of the last minute: those that were asked for and not begun, those
+-- under way, and those that have ended.
 CREATE TABLE provider_calls (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     binding_id uuid NOT NULL REFERENCES call_budgets (binding_id),
-    began_at timestamptz NOT NULL,
-    ended_at timestamptz
+    counted_at timestamptz NOT NULL,
+    begun boolean NOT NULL DEFAULT false,
+    ended boolean NOT NULL DEFAULT false
 );
-CREATE INDEX provider_calls_binding ON provider_calls (binding_id, began_at);
+CREATE INDEX provider_calls_binding ON provider_calls (binding_id, counted_at);
 
--- Leave for one call, or how long to wait for it. Any 61 seconds hold at most
--- minute_limit calls, so that a fixed window of the provider's does too, wherever
--- it begins. Backfill leaves a fifth of the minute, one call at once and a tenth of
--- the day to what happens now. A call that carries less than it could goes at once
--- while only free_part of the minute is used; after that such calls keep a distance,
--- so that the next one carries more and nothing waits for a whole minute. A call that has not ended after those 61 seconds is one whose process
--- died: calls are cut off earlier. If the process dies right after this, the call
--- counts as made. What the provider says of the day is believed for an hour; then
--- one call finds out whether a new day has begun.
-CREATE FUNCTION provider_call_take(binding uuid, is_backfill boolean, free_part double precision, minute_limit integer, once_limit integer,
-    moment timestamptz DEFAULT NULL, OUT call_id bigint, OUT wait interval)
+-- Leave for so many calls, or how long to wait for it: a piece of work asks for all
+-- that it may need before it begins, so that it does not break off half-way, and
+-- gives back what it did not need. Any 61 seconds hold at most minute_limit calls,
+-- so that a fixed window of the provider's does too, wherever it begins. Backfill
+-- leaves a fifth of the minute, one call at once and a tenth of the day to what
+-- happens now. Work that carries less than it could begins at once while only
+-- free_part of the minute is used; after that it keeps a distance, so that the next
+-- carries more and nothing waits for a whole minute. A call that has not ended after
+-- those 61 seconds is one whose process died: calls are cut off earlier. If the
+-- process dies right after this, the calls count as made. What the provider says of
+-- the day is believed for an hour; then one call finds out whether a new day has
+-- begun.
+CREATE FUNCTION provider_call_take(binding uuid, is_backfill boolean, free_part double precision, calls integer,
+    minute_limit integer, once_limit integer, moment timestamptz DEFAULT NULL, OUT call_ids bigint[], OUT wait interval)
 LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     budget call_budgets;
@@ -52,7 +57,7 @@ DECLARE
     belief constant interval := interval '1 hour';
     used integer;
     under_way integer;
-    last_began timestamptz;
+    last_counted timestamptz;
     room integer;
     free integer;
     slot timestamptz;
@@ -63,33 +68,39 @@ BEGIN
     RETURNING * INTO budget;
     moment := coalesce(moment, clock_timestamp());
 
-    DELETE FROM provider_calls WHERE binding_id = binding AND began_at <= moment - win;
-    SELECT count(*), count(*) FILTER (WHERE ended_at IS NULL), max(began_at) INTO used, under_way, last_began
+    DELETE FROM provider_calls WHERE binding_id = binding AND counted_at <= moment - win;
+    SELECT count(*), count(*) FILTER (WHERE begun AND NOT ended), max(counted_at) INTO used, under_way, last_counted
     FROM provider_calls
     WHERE binding_id = binding;
     room := greatest(1, minute_limit
         - CASE WHEN is_backfill THEN ceil(minute_limit / 5.0)::integer ELSE 0 END
         - CASE WHEN budget.others_at > moment - win THEN budget.others ELSE 0 END);
+    calls := least(calls, room);
     free := floor(room * free_part);
 
     IF budget.day_left_at > moment - belief
         AND budget.day_left <= (CASE WHEN is_backfill THEN budget.day_limit / 10 ELSE 0 END) THEN
         slot := budget.day_left_at + belief;
-    ELSIF used >= room THEN
-        SELECT began_at + win INTO slot
+    ELSIF used + calls > room THEN
+        SELECT counted_at + win INTO slot
         FROM provider_calls
         WHERE binding_id = binding
-        ORDER BY began_at
-        OFFSET used - room
+        ORDER BY counted_at
+        OFFSET used + calls - room - 1
         LIMIT 1;
-    ELSIF used >= free AND last_began + win / (room - free) > moment THEN
-        slot := last_began + win / (room - free);
+    ELSIF used >= free AND last_counted + win / (room - free) > moment THEN
+        slot := last_counted + win / (room - free);
     ELSIF under_way >= greatest(1, once_limit - (CASE WHEN is_backfill THEN 1 ELSE 0 END)) THEN
         wait := interval '500 milliseconds';
         RETURN;
     ELSE
-        INSERT INTO provider_calls (binding_id, began_at) VALUES (binding, moment) RETURNING id INTO call_id;
-        UPDATE call_budgets SET day_left = day_left - 1 WHERE binding_id = binding AND day_left IS NOT NULL;
+        WITH taken AS (
+            INSERT INTO provider_calls (binding_id, counted_at)
+            SELECT binding, moment FROM generate_series(1, calls)
+            RETURNING id
+        )
+        SELECT array_agg(id) INTO call_ids FROM taken;
+        UPDATE call_budgets SET day_left = day_left - calls WHERE binding_id = binding AND day_left IS NOT NULL;
         RETURN;
     END IF;
 
@@ -111,15 +122,37 @@ BEGIN
 END
 $$;
 
--- A call that was asked for was not made after all.
-CREATE FUNCTION provider_call_return(call bigint) RETURNS void LANGUAGE sql SET search_path = public AS $$
+-- A call that was asked for begins: true; false where too many are under way, and
+-- null where it was asked for so long ago that it must be asked for anew. It counts
+-- from now on, which is later than when it was asked for.
+CREATE FUNCTION provider_call_begin(call bigint, once_limit integer, moment timestamptz DEFAULT NULL) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    binding uuid := (SELECT binding_id FROM provider_calls WHERE id = call);
+    under_way integer;
+BEGIN
+    PERFORM 1 FROM call_budgets WHERE binding_id = binding FOR UPDATE;
+    moment := coalesce(moment, clock_timestamp());
+    SELECT count(*) INTO under_way
+    FROM provider_calls
+    WHERE binding_id = binding AND begun AND NOT ended AND counted_at > moment - interval '61 seconds';
+    IF under_way >= once_limit THEN
+        RETURN false;
+    END IF;
+    UPDATE provider_calls
+    SET begun = true, counted_at = moment
+    WHERE id = call AND counted_at > moment - interval '61 seconds';
+    RETURN CASE WHEN FOUND THEN true END;
+END
+$$;
+
+-- Calls that were asked for were not made after all.
+CREATE FUNCTION provider_call_return(calls bigint[]) RETURNS void LANGUAGE sql SET search_path = public AS $$
     WITH unmade AS (
-        DELETE FROM provider_calls WHERE id = call RETURNING binding_id
+        DELETE FROM provider_calls WHERE id = ANY (calls) AND NOT begun RETURNING binding_id
     )
     UPDATE call_budgets
-    SET day_left = day_left + 1
-    FROM unmade
-    WHERE call_budgets.binding_id = unmade.binding_id
+    SET day_left = day_left + (SELECT count(*) FROM unmade)
+    WHERE binding_id IN (SELECT binding_id FROM unmade)
         AND day_left IS NOT NULL
 $$;
 
@@ -130,12 +163,12 @@ RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     binding uuid;
 BEGIN
-    UPDATE provider_calls SET ended_at = clock_timestamp() WHERE id = call RETURNING binding_id INTO binding;
+    UPDATE provider_calls SET ended = true WHERE id = call RETURNING binding_id INTO binding;
     IF minute_left IS NULL AND new_day_left IS NULL OR binding IS NULL THEN
         RETURN;
     END IF;
     UPDATE call_budgets
-    SET others = greatest(0, per_minute - minute_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding)),
+    SET others = greatest(0, per_minute - minute_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding AND begun)),
         others_at = clock_timestamp()
     WHERE binding_id = binding AND minute_left IS NOT NULL;
     UPDATE call_budgets

@@ -31,6 +31,16 @@
     return Boolean(document.activeElement?.closest("form[data-keep]"));
   };
 
+  // What was told after a button was pressed is said for a while, and once: it goes
+  // from the address at once.
+  const told = location.href;
+  const address = new URL(told);
+  const toldUntil = address.searchParams.has("told") ? Date.now() + 20000 : 0;
+  if (toldUntil) {
+    address.searchParams.delete("told");
+    history.replaceState(null, "", address);
+  }
+
   let last = "";
   const replace = (fresh) => {
     if (fresh.innerHTML === last) return;
@@ -54,7 +64,7 @@
 
   const look = async () => {
     try {
-      const answer = await fetch(location.href, { cache: "no-store", redirect: "error" });
+      const answer = await fetch(Date.now() < toldUntil ? told : location.href, { cache: "no-store", redirect: "error" });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("#main");
       if (answer.status >= 500 || !fresh) throw new Error(String(answer.status));
@@ -73,12 +83,6 @@
     if (!paused && !document.hidden && !busy()) await look();
     setTimeout(round, every);
   };
-  // What was told after a button was pressed is said once.
-  const address = new URL(location.href);
-  if (address.searchParams.has("told")) {
-    address.searchParams.delete("told");
-    history.replaceState(null, "", address);
-  }
   show();
   setTimeout(round, every);
 })();

@@ -95,7 +95,7 @@ func Test_Calls_end_with_the_first_that_says_so(t *testing.T) {
 		"not Xero":       {xerosim.Fault{Status: 200, Body: `<html>`}, provider.Unknown, provider.Temporary},
 	} {
 		b := setup(t)
-		set := b.documents(t, 102)
+		set := b.documents(t, 52)
 		c.fault.Operation = "PUT /Invoices"
 		b.sim.Inject(c.fault)
 		outcomes := b.client.EnsureInvoices(b.ctx, set)

@@ -38,7 +38,10 @@ func Test_Body_of_fifty_documents_is_taken_by_the_published_spec(t *testing.T) {
 	t.Parallel()
 	spec := publishedSpec(t)
 	b := setup(t)
-	set := b.documentsOf(t, canontest.Samples(t), 50)
+	samples := slices.DeleteFunc(canontest.Samples(t), func(s canontest.Sample) bool {
+		return s.Name == "two_hundred_lines" // judged by itself, and slowly
+	})
+	set := b.documentsOf(t, samples, 50)
 	b.posted(t, set, b.client.EnsureInvoices(b.ctx, set))
 	call := b.wire.of("PUT /Invoices")[0]
 	require.Len(t, elementsOf(t, "Invoices", call.body), 50)
