@@ -347,13 +347,13 @@ BEGIN
     IF is_backfill THEN
         UPDATE call_budgets
         SET backfill_from = slot, backfill_slot = greatest(slot,
-                CASE WHEN backfill_slot < slot + win THEN backfill_slot + win / greatest(1, room - free) END)
+                CASE WHEN backfill_slot < slot + win THEN backfill_slot + win / room END)
         WHERE binding_id = binding
         RETURNING backfill_slot - moment INTO wait;
     ELSE
         UPDATE call_budgets
         SET live_from = slot, live_slot = greatest(slot,
-                CASE WHEN live_slot < slot + win THEN live_slot + win / greatest(1, room - free) END)
+                CASE WHEN live_slot < slot + win THEN live_slot + win / room END)
         WHERE binding_id = binding
         RETURNING live_slot - moment INTO wait;
     END IF;

@@ -12,6 +12,12 @@
 //	PostInvoice      T2                        the ledger      looks the document up before it posts
 //	PushSyncState    T2, T4, end of a run      the shop        tells the same once more
 //
+// Whose turn it is: of one kind and share (a tenant's shop, a binding's ledger) a
+// few jobs are with the workers at a time, the rest wait as River's "pending"; the
+// shares in schema.sql let them in, shares.go helps once a second. PostInvoice asks
+// the binding's budget (pkg/budget) before it begins, and takes the documents of
+// others that wait along in its calls (batch.go; hand.go is a job in hand).
+//
 // Success is written by the worker in its own transaction: the checked
 // completion of its job first (complete.go), then the run (pkg/syncrun). Every
 // other change of a job is River's or an operator's, and triggers of schema.sql

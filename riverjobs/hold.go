@@ -13,11 +13,14 @@ import (
 )
 
 // A held run looks again by itself. Where many wait for the same thing (a lock
-// date, the plan's cap), one of them looks every few minutes and the others
-// hourly; as soon as one gets through, all that were held for the same reason go
-// on. So a hold costs few calls, however many runs are in it.
+// date, the plan's cap), one of them looks every five minutes, after half an hour
+// every quarter of an hour, and the others hourly; as soon as one gets through, all
+// that were held for the same reason go on. So a hold costs few calls, however many
+// runs are in it and however long it lasts.
 const (
 	holdRecheck = 5 * time.Minute
+	laterLook   = 15 * time.Minute
+	firstLooks  = 6
 	restRecheck = time.Hour
 )
 
@@ -25,12 +28,15 @@ const (
 // looks soon, which only costs a call.
 func (p *pipeline) nextLook(ctx context.Context, h hand, v verdict) time.Duration {
 	others, err := p.queries.SyncRunHeldProbe(ctx, p.Pool, dbsqlc.SyncRunHeldProbeParams{
-		BindingID: h.Binding.ID, HoldReason: v.report.Reason, ID: h.SyncRun.ID, Seconds: holdRecheck.Seconds(),
+		BindingID: h.Binding.ID, HoldReason: v.report.Reason, ID: h.SyncRun.ID, Seconds: laterLook.Seconds(),
 	})
-	if err != nil || !others {
-		return v.snooze
+	switch {
+	case err == nil && others:
+		return max(v.snooze, jittered(restRecheck))
+	case snoozes(h.job.metadata()) >= firstLooks:
+		return max(v.snooze, laterLook)
 	}
-	return max(v.snooze, jittered(restRecheck))
+	return v.snooze
 }
 
 // heldFor is the reason for which a job's run was held before this attempt; empty

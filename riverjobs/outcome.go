@@ -89,11 +89,16 @@ func judge(f *provider.Failure, attempt int) verdict {
 // busy is how long to wait for another run that is at the same document: the
 // longer it has been waited for, the longer.
 func busy(metadata []byte) time.Duration {
+	return min(busyWait<<min(max(snoozes(metadata)-5, 0), 10), longestBusy)
+}
+
+// snoozes is how often River has let the job wait.
+func snoozes(metadata []byte) int {
 	var said struct {
 		Snoozes int `json:"snoozes"`
 	}
 	_ = json.Unmarshal(metadata, &said) // without a count it is the first wait
-	return min(busyWait<<min(max(said.Snoozes-5, 0), 10), longestBusy)
+	return said.Snoozes
 }
 
 // attemptError is a failure whose text River can store.

@@ -10,11 +10,11 @@ import (
 	"towpath/pkg/provider"
 )
 
-// How long what the provider said of itself is believed: a day; ten minutes, in
-// the part that a document would be held for.
+// How long what the provider said of itself is believed: a day; in the part that a
+// document would be held for not as long as until the next look (hold.go).
 const (
 	referenceAge     = 24 * time.Hour
-	referenceRecheck = 10 * time.Minute
+	referenceRecheck = 4 * time.Minute
 	// referenceRetry is when another worker may read what one has not brought back.
 	referenceRetry = 30 * time.Second
 )
