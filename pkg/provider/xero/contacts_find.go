@@ -25,7 +25,7 @@ type contactAnswer struct {
 // the filters that Xero promises to index, so where the filter finds nothing or
 // is refused, the address /Contacts/{number} decides.
 func (c *Client) findContact(ctx context.Context, number string) (string, error) {
-	query := url.Values{"where": {"ContactNumber==" + quoted(number)}, "includeArchived": {"true"}, "page": {"1"}}
+	query := url.Values{"where": {numberIs(number)}, "includeArchived": {"true"}, "page": {"1"}}
 	list, err := c.getContacts(ctx, "/Contacts", query)
 	if err != nil && !hasKind(err, provider.Bug) {
 		return "", err
@@ -42,6 +42,9 @@ func (c *Client) findContact(ctx context.Context, number string) (string, error)
 	}
 	return c.follow(ctx, *found)
 }
+
+// numberIs is the condition for one contact in Xero's where language.
+func numberIs(number string) string { return "ContactNumber==" + quoted(number) }
 
 // exactly picks the contact with this very number, an active one first: the
 // filters compare without case or accents.
@@ -63,14 +66,23 @@ func (a contactAnswer) active() bool {
 	return a.ContactStatus == "ACTIVE" || a.ContactStatus == ""
 }
 
+// mergedInto is the id of the contact that a was merged into; empty if it was
+// not.
+func (a contactAnswer) mergedInto() string {
+	if a.MergedToContactID == zeroGUID {
+		return ""
+	}
+	return string(a.MergedToContactID)
+}
+
 // maxMerges ends a circle of merged contacts.
 const maxMerges = 5
 
 // follow returns the id of the contact that stands for found now.
 func (c *Client) follow(ctx context.Context, found contactAnswer) (string, error) {
 	for range maxMerges {
-		next := string(found.MergedToContactID)
-		if next == "" || next == zeroGUID {
+		next := found.mergedInto()
+		if next == "" {
 			if found.active() {
 				return string(found.ContactID), nil
 			}

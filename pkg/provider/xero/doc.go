@@ -5,9 +5,9 @@
 // totals.go, rounding.go, header.go are its parts, standing.go what Xero's own
 // state forbids), invoices.go (create or adopt), contacts.go (the buyer), batch.go
 // and batch_call.go (many with one call; invoices_together.go,
-// invoices_lookup.go, contacts_together.go use it), reference.go and recheck.go
-// (what a policy may refer to), http.go (one call), errors.go (what every answer
-// means).
+// invoices_lookup.go, contacts_together.go, contacts_lookup.go use it),
+// reference.go and recheck.go (what a policy may refer to), http.go (one call),
+// errors.go (what every answer means).
 //
 // Nothing here retries. A write whose outcome is not certain comes back as
 // provider.Unknown; the caller calls again with Try.Uncertain, and then the

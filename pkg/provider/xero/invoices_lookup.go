@@ -32,7 +32,7 @@ type sighting struct {
 // returned.
 func (s *invoiceSet) lookUp(ctx context.Context, parts []part) []sighting {
 	var seen []sighting
-	for _, chunk := range lookUpChunks(parts) {
+	for _, chunk := range lookUpChunks(parts, maxNumbers, listed) {
 		seen = append(seen, s.lookUpTogether(ctx, chunk)...)
 	}
 	return seen
@@ -111,20 +111,28 @@ func (c *Client) findPage(ctx context.Context, numbers string, page int) ([]invo
 	return said.Invoices, err
 }
 
-// lookUpChunks divides parts, in order, into what one look-up holds. A number
-// that cannot stand in a list is looked up alone.
-func lookUpChunks(parts []part) [][]part {
+// listed is number as it stands in InvoiceNumbers; empty where it cannot.
+func listed(number string) string {
+	if !listable(number) {
+		return ""
+	}
+	return number + ","
+}
+
+// lookUpChunks divides parts, in order, into what one look-up holds: at most so
+// many, each as it is written in the query. One that cannot stand there beside
+// others, written as nothing, is looked up alone.
+func lookUpChunks(parts []part, most int, written func(number string) string) [][]part {
 	var all [][]part
-	size := 0
-	for i, p := range parts {
-		length := len(url.QueryEscape(p.number + ","))
-		fits := i > 0 && listable(p.number) && listable(parts[i-1].number) &&
-			len(all[len(all)-1]) < maxNumbers && size+length <= maxNumberBytes
-		if !fits {
+	size, open := 0, false
+	for _, p := range parts {
+		text := written(p.number)
+		length := len(url.QueryEscape(text))
+		if !open || text == "" || len(all[len(all)-1]) == most || size+length > maxNumberBytes {
 			all, size = append(all, nil), 0
 		}
 		all[len(all)-1] = append(all[len(all)-1], p)
-		size += length
+		size, open = size+length, text != ""
 	}
 	return all
 }

@@ -67,15 +67,20 @@ func (s *Sim) open(c *call) {
 // batch answers a write. With summarizeErrors=false it is a 200 whatever
 // happened to the elements; otherwise one bad element makes it a 400.
 func (s *Sim) batch(c call, resource string, shown []fields, failed bool) answer {
-	if s.cfg.ShuffleBatches != 0 {
-		s.shuffle.Shuffle(len(shown), func(i, j int) { shown[i], shown[j] = shown[j], shown[i] })
-	}
+	s.mix(shown)
 	if failed && c.get("summarizeErrors") != "false" {
 		return jsonAnswer(http.StatusBadRequest, fields{
 			"ErrorNumber": 10, "Type": "ValidationException", "Message": "A validation exception occurred", "Elements": shown,
 		})
 	}
 	return s.document(http.StatusOK, fields{resource: shown})
+}
+
+// mix changes the order of what is shown, if that is asked for.
+func (s *Sim) mix(shown []fields) {
+	if s.cfg.ShuffleBatches != 0 {
+		s.shuffle.Shuffle(len(shown), func(i, j int) { shown[i], shown[j] = shown[j], shown[i] })
+	}
 }
 
 // echo is a refused element: what was sent, without an id, and why.

@@ -182,13 +182,13 @@ func (s *Sim) getContacts(c call) answer {
 		}
 		return s.document(http.StatusOK, fields{"Contacts": []fields{s.showContact(k, true)}})
 	}
-	conditions, ok := parseWhere(c.get("where"))
-	if !ok {
-		return exception(http.StatusBadRequest, 16, "QueryParseException", "The where clause could not be parsed")
+	conditions, refusal := s.where(c)
+	if refusal != nil {
+		return *refusal
 	}
 	var found []*contact
 	for _, k := range s.contacts {
-		if k.fulfils(conditions) && (k.status == "ACTIVE" || c.get("includeArchived") == "true") {
+		if conditions.hold(k.fields()) && (k.status == "ACTIVE" || c.get("includeArchived") == "true") {
 			found = append(found, k)
 		}
 	}
@@ -196,17 +196,13 @@ func (s *Sim) getContacts(c call) answer {
 	for _, k := range page(c, found) {
 		shown = append(shown, s.showContact(k, c.get("page") != ""))
 	}
+	s.mix(shown)
 	return s.document(http.StatusOK, fields{"Contacts": shown})
 }
 
-func (k *contact) fulfils(conditions map[string]string) bool {
-	for field, want := range conditions {
-		have, ok := map[string]string{"ContactNumber": k.number, "EmailAddress": k.email, "Name": k.name, "ContactID": k.id}[field]
-		if !ok || !strings.EqualFold(have, want) {
-			return false
-		}
-	}
-	return true
+// fields are what a where clause may ask for.
+func (k *contact) fields() map[string]string {
+	return map[string]string{"ContactNumber": k.number, "EmailAddress": k.email, "Name": k.name, "ContactID": k.id}
 }
 
 func (s *Sim) showContact(k *contact, single bool) fields {

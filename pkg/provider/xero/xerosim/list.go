@@ -2,7 +2,6 @@ package xerosim
 
 import (
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -16,15 +15,15 @@ func (s *Sim) getInvoices(c call) answer {
 		}
 		return s.document(http.StatusOK, fields{"Invoices": []fields{s.showInvoice(v, true)}})
 	}
-	conditions, ok := parseWhere(c.get("where"))
-	if !ok {
-		return exception(http.StatusBadRequest, 16, "QueryParseException", "The where clause could not be parsed")
+	conditions, refusal := s.where(c)
+	if refusal != nil {
+		return *refusal
 	}
 	numbers, ids := listed(c.get("InvoiceNumbers")), listed(c.get("IDs"))
 	statuses, contacts := listed(c.get("Statuses")), listed(c.get("ContactIDs"))
 	var found []*invoice
 	for _, v := range s.invoices {
-		if numbers.has(v.number) && ids.has(v.id) && statuses.has(v.status) && contacts.has(v.contactID) && v.fulfils(conditions) {
+		if numbers.has(v.number) && ids.has(v.id) && statuses.has(v.status) && contacts.has(v.contactID) && conditions.hold(v.fields()) {
 			found = append(found, v)
 		}
 	}
@@ -35,16 +34,9 @@ func (s *Sim) getInvoices(c call) answer {
 	return s.document(http.StatusOK, fields{"Invoices": shown})
 }
 
-func (v *invoice) fulfils(conditions map[string]string) bool {
-	for field, want := range conditions {
-		have, ok := map[string]string{
-			"InvoiceNumber": v.number, "Reference": v.reference, "Type": v.kind, "Status": v.status, "InvoiceID": v.id,
-		}[field]
-		if !ok || !strings.EqualFold(have, want) {
-			return false
-		}
-	}
-	return true
+// fields are what a where clause may ask for.
+func (v *invoice) fields() map[string]string {
+	return map[string]string{"InvoiceNumber": v.number, "Reference": v.reference, "Type": v.kind, "Status": v.status, "InvoiceID": v.id}
 }
 
 func (s *Sim) showInvoice(v *invoice, withLines bool) fields {
@@ -93,24 +85,6 @@ func listed(raw string) commaList {
 }
 
 func (l commaList) has(value string) bool { return l == nil || l[strings.ToLower(value)] }
-
-var condition = regexp.MustCompile(`^\s*(\w+)\s*==?\s*(?:guid\()?"((?:[^"\\]|\\.)*)"\)?\s*$`)
-
-// parseWhere reads equalities joined by AND; nothing else is understood.
-func parseWhere(where string) (map[string]string, bool) {
-	conditions := map[string]string{}
-	if where == "" {
-		return conditions, true
-	}
-	for _, part := range regexp.MustCompile(`(?i)\s+and\s+|&&`).Split(where, -1) {
-		m := condition.FindStringSubmatch(part)
-		if m == nil {
-			return nil, false
-		}
-		conditions[m[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[2])
-	}
-	return conditions, true
-}
 
 func page[T any](c call, all []T) []T {
 	number, err := strconv.Atoi(c.get("page"))

@@ -2,10 +2,13 @@ package xerosim_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/provider/xero/xerosim"
 )
 
 // invoiceWith is a good invoice for contact with one field or line replaced.
@@ -144,5 +147,36 @@ func Test_Arithmetic_is_that_of_the_documentation(t *testing.T) {
 		require.Equal(t, 200, r.status, "%s: %s", c.name, r.text)
 		made := b.sim.Invoices()[0]
 		require.Equal(t, []string{c.sub, c.tax}, []string{made.SubTotal, made.TotalTax}, c.name)
+	}
+}
+
+func Test_Where_joins_equalities_by_AND_and_OR_and_refuses_the_rest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	strict := setup(t, func(c *xerosim.Config) { c.NoAlternatives = true })
+	for _, sim := range []*xerosim.Sim{b.sim, strict.sim} {
+		for _, number := range []string{"1", "2", `a" OR b`, "c and d"} {
+			sim.AddContact(number, "Name of "+number)
+		}
+	}
+	for where, want := range map[string]int{
+		`ContactNumber=="1"`: 1, `ContactNumber=="1" OR ContactNumber=="2"`: 2, `ContactNumber=="1"||ContactNumber="3"`: 1,
+		`ContactNumber=="1" or ContactNumber=="2" AND Name=="Name of 1"`: 1, `ContactNumber=="1" AND ContactNumber=="2"`: 0,
+		`ContactNumber=="a\" OR b" OR ContactNumber=="C AND D"`: 2, `ContactNumber=="1" && Name=="name of 1"`: 1,
+		`ContactNumber=="1" OR`: -1, `OR ContactNumber=="1"`: -1, `ContactNumber=="1" ContactNumber=="2"`: -1,
+		`(ContactNumber=="1")`: -1, `ContactNumber=="1"OR ContactNumber=="2"`: -1, `ContactNumber!="1"`: -1,
+		`ContactNumber=="1" OR Name.Contains("2")`: -1, `ContactNumber=="1" XOR ContactNumber=="2"`: -1, `ContactNumber=guid("1"`: -1,
+		`ContactNumber=="1`: -1,
+	} {
+		r := b.call(t, "GET", "/Contacts?where="+url.QueryEscape(where), "", "")
+		if want < 0 {
+			require.Contains(t, r.text, "QueryParseException", where)
+			continue
+		}
+		require.Equal(t, 200, r.status, where)
+		require.Len(t, r.json["Contacts"], want, where)
+	}
+	for where, status := range map[string]int{`ContactNumber=="1" OR ContactNumber=="2"`: 400, `ContactNumber=="a\" OR b"`: 200} {
+		require.Equal(t, status, strict.call(t, "GET", "/Contacts?where="+url.QueryEscape(where), "", "").status, where)
 	}
 }

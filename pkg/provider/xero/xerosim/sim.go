@@ -39,6 +39,9 @@ type Config struct {
 	// ShuffleBatches, unless 0, is the seed of an order in which the elements of
 	// an answer to several come back: Xero promises none.
 	ShuffleBatches uint64
+
+	// NoAlternatives refuses where clauses with OR.
+	NoAlternatives bool
 }
 
 // Sim is the simulated organisation. It is safe for use by many goroutines.
