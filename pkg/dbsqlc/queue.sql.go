@@ -199,7 +199,7 @@ SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE
     finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
     attempt = CASE WHEN $2::boolean THEN job.attempt - 1 ELSE job.attempt END,
     scheduled_at = clock_timestamp() + make_interval(secs => $3::float8),
-    metadata = job.metadata || $4::jsonb,
+    metadata = job.metadata - 'batch' || $4::jsonb,
     errors = CASE WHEN $5::text = '' THEN job.errors
         ELSE array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt, 'error', $5::text, 'trace', '')) END
 WHERE job.id = $6
@@ -247,7 +247,7 @@ FROM (
     FROM river.river_job AS waiting
     WHERE waiting.kind = $2::text
         AND waiting.args ->> 'share' = $3::text
-        AND waiting.state = 'pending'
+        AND waiting.state IN ('available', 'pending')
         AND waiting.finalized_at IS NULL
         AND waiting.scheduled_at <= clock_timestamp()
     ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
@@ -272,7 +272,7 @@ type QueueTakeRow struct {
 	RunID    uuid.UUID
 }
 
-// Takes jobs of a share that wait for their turn, as River takes available ones:
+// Takes jobs of a share that are due and not begun, as River takes available ones:
 // they are this process's from here on. If it dies, they are given back like any
 // other of its jobs. The mark says that this attempt is one of a batch.
 func (q *Queries) QueueTake(ctx context.Context, db DBTX, arg QueueTakeParams) ([]QueueTakeRow, error) {
@@ -312,7 +312,7 @@ FROM (
     FROM river.river_job AS job
     WHERE job.kind = $1::text
         AND job.args ->> 'share' = $2::text
-        AND job.state = 'pending'
+        AND job.state IN ('available', 'pending')
         AND job.finalized_at IS NULL
         AND job.scheduled_at <= clock_timestamp()
     LIMIT $3::int
@@ -325,7 +325,7 @@ type QueueWaitingParams struct {
 	Most  int32
 }
 
-// How many jobs of a share wait for their turn and are due, counted up to most.
+// How many jobs of a share are due and not begun, counted up to most.
 func (q *Queries) QueueWaiting(ctx context.Context, db DBTX, arg QueueWaitingParams) (int64, error) {
 	row := db.QueryRow(ctx, queueWaiting, arg.Kind, arg.Share, arg.Most)
 	var count int64

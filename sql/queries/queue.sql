@@ -75,7 +75,7 @@ SELECT towpath_keep_shares();
 -- name: QueueAdmit :one
 SELECT towpath_admit(@kind::text, @share::text);
 
--- How many jobs of a share wait for their turn and are due, counted up to most.
+-- How many jobs of a share are due and not begun, counted up to most.
 -- name: QueueWaiting :one
 SELECT count(*)
 FROM (
@@ -83,13 +83,13 @@ FROM (
     FROM river.river_job AS job
     WHERE job.kind = @kind::text
         AND job.args ->> 'share' = @share::text
-        AND job.state = 'pending'
+        AND job.state IN ('available', 'pending')
         AND job.finalized_at IS NULL
         AND job.scheduled_at <= clock_timestamp()
     LIMIT @most::int
 ) AS waiting;
 
--- Takes jobs of a share that wait for their turn, as River takes available ones:
+-- Takes jobs of a share that are due and not begun, as River takes available ones:
 -- they are this process's from here on. If it dies, they are given back like any
 -- other of its jobs. The mark says that this attempt is one of a batch.
 -- name: QueueTake :many
@@ -104,7 +104,7 @@ FROM (
     FROM river.river_job AS waiting
     WHERE waiting.kind = @kind::text
         AND waiting.args ->> 'share' = @share::text
-        AND waiting.state = 'pending'
+        AND waiting.state IN ('available', 'pending')
         AND waiting.finalized_at IS NULL
         AND waiting.scheduled_at <= clock_timestamp()
     ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
@@ -131,7 +131,7 @@ SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE
     finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
     attempt = CASE WHEN @waits::boolean THEN job.attempt - 1 ELSE job.attempt END,
     scheduled_at = clock_timestamp() + make_interval(secs => @seconds::float8),
-    metadata = job.metadata || @report::jsonb,
+    metadata = job.metadata - 'batch' || @report::jsonb,
     errors = CASE WHEN @error::text = '' THEN job.errors
         ELSE array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt, 'error', @error::text, 'trace', '')) END
 WHERE job.id = @id
