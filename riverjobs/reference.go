@@ -3,6 +3,7 @@ package riverjobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,11 +111,17 @@ func storedReference(binding dbsqlc.Binding, now time.Time) (provider.Reference,
 	return ref, now.Sub(*binding.ReferenceAt), nil
 }
 
-// RefreshReference reads the reference data from the provider and stores it.
+// RefreshReference reads the reference data from the provider and stores it. Where
+// the connection is refused, the binding says so from then on.
 func RefreshReference(ctx context.Context, queries *dbsqlc.Queries, db dbsqlc.DBTX, binding dbsqlc.Binding, ledger Ledger, now time.Time) (provider.Reference, error) {
 	ref, err := ledger.Reference(ctx)
 	if err != nil {
-		return provider.Reference{}, fmt.Errorf("read reference data: %w", err)
+		err = fmt.Errorf("read reference data: %w", err)
+		if provider.AsFailure(err).Kind == provider.Auth {
+			_, noted := queries.BindingSetStatus(ctx, db, dbsqlc.BindingSetStatusParams{ID: binding.ID, Status: "needs_consent"})
+			err = errors.Join(err, noted)
+		}
+		return provider.Reference{}, err
 	}
 	return ref, storeReference(ctx, queries, db, binding, ref, now)
 }

@@ -97,6 +97,9 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
+	if err := checkKey(ctx, pool, box); err != nil {
+		return err
+	}
 	if err := insertBinding(ctx, pool, row); err != nil {
 		return err
 	}
@@ -213,7 +216,7 @@ func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingIn
 		return err
 	})
 	if isDuplicate(err) {
-		return fmt.Errorf("tenant %s has a live %s binding already; revoke it first (see: towpath binding list)", row.TenantID, row.Provider)
+		return fmt.Errorf("tenant %s has a live %s binding already (see: towpath binding list); change that one (binding change, token, connect): while there is none, the shop buries its events", row.TenantID, row.Provider)
 	}
 	if err != nil {
 		return fmt.Errorf("store binding: %w", err)

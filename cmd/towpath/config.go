@@ -102,7 +102,7 @@ func (c console) box() (*secret.Box, error) {
 		return nil, err
 	}
 	if v == "" {
-		return nil, wrongUse("no TOWPATH_SECRET_KEY: it seals the shops' keys and the providers' tokens; make one with: openssl rand -base64 32")
+		return nil, wrongUse("no TOWPATH_SECRET_KEY: it seals the shops' keys and the providers' tokens; give the one that this installation uses; for a new installation make one with: openssl rand -base64 32")
 	}
 	box, err := secret.ParseKeys(v)
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -122,4 +124,17 @@ func sweep(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
 			logger.WarnContext(ctx, "sweep worker processes", "error", err)
 		}
 	}
+}
+
+// notTheIngress answers what belongs to a process that plays the ingress.
+func notTheIngress(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/webhooks/") && !strings.HasPrefix(r.URL.Path, "/v1/") {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Retry-After", "60")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, `{"type":"about:blank","title":"Service Unavailable","status":503,"code":"not_the_ingress",`+
+		`"detail":"this process does not play the ingress; send /webhooks and /v1 to one that serves with --roles ingress"}`)
 }

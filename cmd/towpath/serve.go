@@ -19,12 +19,10 @@ import (
 
 	"towpath/pkg/custody"
 	"towpath/pkg/dashboard"
-	"towpath/pkg/dbsqlc"
 	"towpath/pkg/ingress"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
 	"towpath/pkg/pgdb"
-	"towpath/pkg/secret"
 	"towpath/riverjobs"
 )
 
@@ -109,7 +107,7 @@ func (s *server) start(ctx context.Context) error {
 	if err := s.schema(ctx, db.web); err != nil {
 		return err
 	}
-	if err := s.checkKey(ctx, db.web); err != nil {
+	if err := checkKey(ctx, db.web, s.cfg.Box); err != nil {
 		return err
 	}
 	registry := prometheus.NewRegistry()
@@ -180,21 +178,6 @@ func (s *server) schema(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 	if n := len(status.Pending()); n > 0 {
 		return fmt.Errorf("%d migrations are pending: run \"towpath migrate up\", or serve with --migrate", n)
-	}
-	return nil
-}
-
-// checkKey refuses to start with a key that does not open what is stored: every
-// webhook and every job would fail for it.
-func (s *server) checkKey(ctx context.Context, pool *pgxpool.Pool) error {
-	tenants, err := dbsqlc.New().TenantList(ctx, pool)
-	if err != nil {
-		return fmt.Errorf("read tenants: %w", err)
-	}
-	for _, tenant := range tenants {
-		if _, err := s.cfg.Box.Open(tenant.ApiKeySealed, secret.Place(secret.TenantAPIKey, tenant.ID.String())); err != nil {
-			return fmt.Errorf("open the key of tenant %s: %w; give the TOWPATH_SECRET_KEY that it was sealed with (both keys while they are rotated)", tenant.ID, err)
-		}
 	}
 	return nil
 }
@@ -271,6 +254,9 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 		door.Register(router)
 		router.NotFound, router.MethodNotAllowed = http.HandlerFunc(door.NotFound), http.HandlerFunc(door.MethodNotAllowed)
 		s.drain = door.Drain
+	} else {
+		// A shop buries an event at the first 4xx, also one that was sent here by mistake.
+		router.NotFound = http.HandlerFunc(notTheIngress)
 	}
 	if s.cfg.Roles.Dashboard {
 		op := &riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}
@@ -279,6 +265,7 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 			Connect: connectOf(s.keeper, db.pages, s.cfg.BaseURL),
 		})
 		pages.Register(router)
+		router.Handler(http.MethodGet, "/", http.RedirectHandler("/dashboard/sync", http.StatusFound))
 		router.Handler(http.MethodGet, custody.CallbackPath, custody.NewCallback(s.keeper))
 	}
 	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

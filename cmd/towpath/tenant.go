@@ -18,6 +18,7 @@ import (
 type tenantCommand struct {
 	Create tenantCreate `cmd:"" help:"Add a shop with a key of its own."`
 	List   tenantList   `cmd:"" help:"List the shops."`
+	Change tenantChange `cmd:"" help:"Change a shop's name or address; its held runs look again at once."`
 
 	RotateKey tenantRotateKey `cmd:"" name:"rotate-key" help:"Give a shop another key; its held runs look again at once."`
 }
@@ -60,8 +61,8 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	if err := outbound.CheckURL(c.MagentoURL, private); err != nil {
-		return wrongUse("--magento-url: %w", err)
+	if err := checkShopURL(c.MagentoURL, private); err != nil {
+		return err
 	}
 	box, err := io.box()
 	if err != nil {
@@ -72,6 +73,9 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
+	if err := checkKey(ctx, pool, box); err != nil {
+		return err
+	}
 	err = dbsqlc.New().TenantInsert(ctx, pool, dbsqlc.TenantInsertParams{
 		ID: id, Name: c.Name, MagentoUrl: c.MagentoURL, ConnectionStatus: "active",
 		ApiKeySealed: box.Seal([]byte(key), secret.Place(secret.TenantAPIKey, id.String())),
@@ -87,6 +91,20 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 		view.APIKey = key
 	}
 	return c.print(io, view)
+}
+
+// checkShopURL checks a shop's base URL.
+func checkShopURL(raw string, private bool) error {
+	if !strings.Contains(raw, "://") {
+		return wrongUse("--magento-url is %q; it begins with https:// (or http://)", raw)
+	}
+	if path := strings.TrimRight(raw, "/"); strings.HasSuffix(path, "/rest") || strings.HasSuffix(path, "/rest/V1") {
+		return wrongUse("--magento-url is %q; give the shop's base URL, without /rest", raw)
+	}
+	if err := outbound.CheckURL(raw, private); err != nil {
+		return wrongUse("--magento-url: %w", err)
+	}
+	return nil
 }
 
 func (c tenantCreate) print(io console, view tenantView) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -9,6 +10,7 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/secret"
+	"towpath/riverjobs"
 )
 
 type tenantRotateKey struct {
@@ -64,18 +66,8 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 		if n == 0 {
 			return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", id)
 		}
-		bindings, err := queries.BindingLiveByTenant(ctx, tx, id)
-		if err != nil {
-			return fmt.Errorf("find bindings: %w", err)
-		}
-		for _, b := range bindings {
-			released, err := op.ReleaseHeld(ctx, tx, b.ID, b.PolicyVersion)
-			if err != nil {
-				return err
-			}
-			saved.Released += released
-		}
-		return nil
+		saved.Released, err = releaseTenant(ctx, tx, op, id)
+		return err
 	})
 	if err != nil {
 		return err
@@ -89,3 +81,22 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	}
 	return nil
 }
+
+// releaseTenant lets the held runs of all live bindings of a shop look again.
+func releaseTenant(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id uuid.UUID) (int, error) {
+	bindings, err := dbsqlc.New().BindingLiveByTenant(ctx, tx, id)
+	if err != nil {
+		return 0, fmt.Errorf("find bindings: %w", err)
+	}
+	total := 0
+	for _, b := range bindings {
+		released, err := op.ReleaseHeld(ctx, tx, b.ID, b.PolicyVersion)
+		if err != nil {
+			return total, err
+		}
+		total += released
+	}
+	return total, nil
+}
+
+func isNoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

@@ -61,3 +61,27 @@ func Test_No_tenants_are_an_empty_list(t *testing.T) {
 	require.JSONEq(t, "[]", d.must(t, "binding", "list", "--json"))
 	require.JSONEq(t, "[]", d.must(t, "runs", "list", "--json"))
 }
+
+func Test_A_shop_that_moved_is_changed_and_its_runs_look_again(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	var changed map[string]any
+	d.mustJSON(t, &changed, "tenant", "change", d.tenant, "--name", "Moved", "--magento-url", "http://127.0.0.1:2/shop")
+	require.Equal(t, "Moved", changed["name"])
+	require.Equal(t, "http://127.0.0.1:2/shop", changed["magento_url"])
+	require.Contains(t, d.must(t, "tenant", "list"), "http://127.0.0.1:2/shop")
+	for _, wrong := range [][]string{{d.tenant}, {"x", "--name", "y"}, {d.tenant, "--magento-url", "shop.example"}, {d.tenant, "--magento-url", "http://127.0.0.1:2/rest"}} {
+		require.Equal(t, exitUsage, d.run(t, append([]string{"tenant", "change"}, wrong...)...).code, wrong)
+	}
+	require.Equal(t, exitFailed, d.run(t, "tenant", "change", "00000000-0000-4000-8000-000000000000", "--name", "y").code)
+}
+
+func Test_A_key_that_does_not_open_what_is_stored_seals_nothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	other := d.with(map[string]string{"TOWPATH_SECRET_KEY": "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="})
+	refused := other.run(t, "tenant", "create", "--name", "Second", "--magento-url", "http://127.0.0.1:2")
+	require.Equal(t, exitFailed, refused.code)
+	require.Contains(t, refused.err, "TOWPATH_SECRET_KEY")
+	require.NotContains(t, d.must(t, "tenant", "list"), "Second")
+}

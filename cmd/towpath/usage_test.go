@@ -23,6 +23,7 @@ func flagsOf() map[string][]string {
 		"migrate status":    list,
 		"tenant create":     more(list, "--name", "--magento-url", "--id", "--api-key"),
 		"tenant list":       list,
+		"tenant change":     more(list, "--name", "--magento-url"),
 		"binding create":    more(list, "--tenant", "--provider", "--wire", "--api-url", "--org-id", "--token", "--token-file"),
 		"tenant rotate-key": {"--database-url", "--json", "--api-key"},
 		"binding change":    {"--database-url", "--json", "--api-url", "--org-id"},

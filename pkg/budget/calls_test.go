@@ -39,7 +39,7 @@ func (d desk) calls() *budget.Calls { return budget.New(d.pool, d.binding, d.lim
 func (d desk) counted(t *testing.T) (used, underWay int) {
 	t.Helper()
 	require.NoError(t, d.pool.QueryRow(t.Context(),
-		"SELECT count(*), count(*) FILTER (WHERE ended_at IS NULL) FROM provider_calls WHERE binding_id = $1", d.binding).Scan(&used, &underWay))
+		"SELECT count(*), count(*) FILTER (WHERE begun AND NOT ended) FROM provider_calls WHERE binding_id = $1", d.binding).Scan(&used, &underWay))
 	return used, underWay
 }
 
@@ -64,37 +64,80 @@ func Test_Calls(t *testing.T) {
 		require.Equal(t, 1, c.Made())
 	})
 
-	t.Run("Reserved_call_is_the_first_that_is_made", func(t *testing.T) {
+	t.Run("Reserved_calls_are_the_first_that_are_made", func(t *testing.T) {
 		t.Parallel()
 		d := setup(t)
 		c := d.calls()
-		require.NoError(t, c.Reserve(t.Context(), budget.Partial))
-		require.NoError(t, c.Reserve(t.Context(), budget.Full), "it is reserved already")
-		d.has(t, 1, 1)
+		require.NoError(t, c.Reserve(t.Context(), budget.Partial, 2))
+		d.has(t, 2, 0)
 		require.Zero(t, c.Made())
-		_, err := c.Permit(t.Context())
+		done, err := c.Permit(t.Context())
 		require.NoError(t, err)
-		d.has(t, 1, 1)
-		c.Return(t.Context()) // it was made
-		d.has(t, 1, 1)
+		d.has(t, 2, 1)
+		done(provider.Quota{})
 		_, err = c.Permit(t.Context())
 		require.NoError(t, err)
-		d.has(t, 2, 2)
-		require.Equal(t, 2, c.Made())
+		d.has(t, 2, 1)
+		c.Return(t.Context()) // they were made
+		d.has(t, 2, 1)
+		_, err = c.Permit(t.Context())
+		require.NoError(t, err)
+		d.has(t, 3, 2)
+		require.Equal(t, 3, c.Made())
 	})
 
-	t.Run("Returned_call_was_never_counted", func(t *testing.T) {
+	t.Run("Returned_calls_were_never_counted", func(t *testing.T) {
 		t.Parallel()
 		d := setup(t)
 		c := d.calls()
 		c.Return(t.Context()) // nothing is reserved
-		require.NoError(t, c.Reserve(t.Context(), budget.Full))
+		require.NoError(t, c.Reserve(t.Context(), budget.Full, 3))
+		_, err := c.Permit(t.Context())
+		require.NoError(t, err)
 		c.Return(t.Context())
 		c.Return(t.Context())
-		d.has(t, 0, 0)
-		require.Zero(t, c.Made())
-		require.NoError(t, c.Reserve(t.Context(), budget.Full))
 		d.has(t, 1, 1)
+		require.Equal(t, 1, c.Made())
+		require.NoError(t, c.Reserve(t.Context(), budget.Full, 2))
+		d.has(t, 3, 1)
+	})
+
+	t.Run("More_than_a_minute_allows_is_not_asked_for", func(t *testing.T) {
+		t.Parallel()
+		d := setup(t)
+		require.NoError(t, d.calls().Reserve(t.Context(), budget.Full, 10))
+		d.has(t, 3, 0)
+	})
+
+	t.Run("Reserved_call_waits_where_too_many_are_under_way_and_is_kept", func(t *testing.T) {
+		t.Parallel()
+		d := setup(t)
+		c := d.calls()
+		require.NoError(t, c.Reserve(t.Context(), budget.Full, 3))
+		first, err := c.Permit(t.Context())
+		require.NoError(t, err)
+		_, err = c.Permit(t.Context())
+		require.NoError(t, err)
+		_, err = c.Permit(t.Context())
+		refused(t, err)
+		d.has(t, 3, 2)
+		first(provider.Quota{})
+		_, err = c.Permit(t.Context())
+		require.NoError(t, err)
+		d.has(t, 3, 2)
+	})
+
+	t.Run("Call_that_was_reserved_too_long_ago_is_asked_for_anew", func(t *testing.T) {
+		t.Parallel()
+		d := setup(t)
+		c := d.calls()
+		require.NoError(t, c.Reserve(t.Context(), budget.Full, 2))
+		_, err := d.pool.Exec(t.Context(), "UPDATE provider_calls SET counted_at = counted_at - interval '61 seconds'")
+		require.NoError(t, err)
+		_, err = c.Permit(t.Context())
+		require.NoError(t, err)
+		d.has(t, 1, 1)
+		require.Equal(t, 1, c.Made())
 	})
 
 	t.Run("Refused_says_when_to_come_again_and_counts_nothing", func(t *testing.T) {
@@ -105,7 +148,7 @@ func Test_Calls(t *testing.T) {
 			require.NoError(t, err)
 		}
 		c := d.calls()
-		for _, err := range []error{c.Reserve(t.Context(), budget.Full), c.Reserve(t.Context(), budget.Partial)} {
+		for _, err := range []error{c.Reserve(t.Context(), budget.Full, 1), c.Reserve(t.Context(), budget.Partial, 1)} {
 			refused(t, err)
 		}
 		_, err := c.Permit(t.Context())
@@ -122,8 +165,8 @@ func Test_Calls(t *testing.T) {
 		c := d.calls()
 		done, err := c.Permit(ctx)
 		require.NoError(t, err)
-		require.NoError(t, c.Reserve(ctx, budget.Full))
-		d.has(t, 2, 2)
+		require.NoError(t, c.Reserve(ctx, budget.Full, 1))
+		d.has(t, 2, 1)
 		cut()
 		done(provider.Quota{})
 		c.Return(ctx)
@@ -140,7 +183,7 @@ func Test_Calls(t *testing.T) {
 		sim := xerosim.New(xerosim.Config{})
 		_, err = client(t, sim, c.Permit).Reference(t.Context())
 		require.Equal(t, provider.Temporary, provider.AsFailure(err).Kind)
-		require.Equal(t, provider.Temporary, provider.AsFailure(c.Reserve(t.Context(), budget.Full)).Kind)
+		require.Equal(t, provider.Temporary, provider.AsFailure(c.Reserve(t.Context(), budget.Full, 1)).Kind)
 		require.Empty(t, sim.AllCalls())
 		require.Zero(t, c.Made())
 		c.Return(t.Context())

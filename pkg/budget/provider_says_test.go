@@ -31,7 +31,7 @@ func Test_Day(t *testing.T) {
 		b := said(t, 1000, 1)
 		require.True(t, b.live(t))
 		b.done(t, 2, nil, nil)
-		granted, wait := b.take(t, false, budget.Full)
+		granted, wait := b.call(t, false, budget.Full)
 		require.False(t, granted)
 		require.Equal(t, time.Hour, wait)
 	})
@@ -64,7 +64,7 @@ func Test_Day(t *testing.T) {
 		b.now = b.now.Add(time.Hour)
 		require.True(t, b.live(t))
 		b.done(t, 2, nil, ptr(0))
-		granted, wait := b.take(t, false, budget.Full)
+		granted, wait := b.call(t, false, budget.Full)
 		require.False(t, granted)
 		require.Equal(t, time.Hour, wait)
 	})
@@ -76,7 +76,7 @@ func Test_Day(t *testing.T) {
 		for n := range 3 { // each comes to a wall; only now and then one may try
 			require.True(t, b.live(t))
 			b.done(t, 2+n, nil, nil)
-			granted, wait := b.take(t, false, budget.Full)
+			granted, wait := b.call(t, false, budget.Full)
 			require.False(t, granted, "the day is open since one call went without an answer")
 			b.now = b.now.Add(wait)
 		}
@@ -127,8 +127,8 @@ func (p *otherApps) made() (n int) {
 	return n
 }
 
-// call makes a call, if one is granted, and hears what is left.
-func (p *otherApps) call(t testingT) {
+// hear makes a call, if there is leave, and hears what is left.
+func (p *otherApps) hear(t testingT) {
 	t.Helper()
 	if !p.live(t) {
 		return
@@ -151,14 +151,14 @@ func Test_Others_calls_of_which_the_provider_told_are_left_to_them(t *testing.T)
 			p.now = p.now.Add(time.Duration(rapid.IntRange(0, seconds).Draw(t, label)) * time.Second)
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "before") {
-			p.call(t)
+			p.hear(t)
 		}
 		later("until others come", 59)
 		for range rapid.IntRange(0, max(0, p.limits.PerMinute-p.made()-1)).Draw(t, "others") {
 			p.other = append(p.other, p.now)
 		}
 		for range rapid.IntRange(1, 30).Draw(t, "after") {
-			p.call(t)
+			p.hear(t)
 			later("until the next", 10)
 		}
 	})
@@ -168,13 +168,13 @@ func Test_Others_in_a_minute_that_began_after_our_calls_are_left_their_calls(t *
 	t.Parallel()
 	b := open(t, budget.Limits{PerMinute: 4, AtOnce: 5})
 	p := &otherApps{book: b, epoch: b.now.Add(-17 * time.Second)}
-	p.call(t)
+	p.hear(t)
 	for _, at := range []time.Duration{43, 46, 50, 55, 61} {
 		b.now = p.epoch.Add((17 + at) * time.Second)
 		if at == 43 { // a new minute of the provider's
 			p.other = append(p.other, b.now)
 		}
-		p.call(t)
+		p.hear(t)
 	}
 }
 
@@ -187,7 +187,7 @@ func Test_Others_in_the_same_minute_as_all_of_ours_are_left_their_calls(t *testi
 		require.True(t, b.live(t), "call %d", n)
 		b.done(t, 1+n, nil, nil)
 	}
-	granted, wait := b.take(t, false, budget.Full)
+	granted, wait := b.call(t, false, budget.Full)
 	require.False(t, granted)
 	b.now = b.now.Add(wait)
 	require.True(t, b.live(t))

@@ -12,8 +12,8 @@ import (
 	"towpath/pkg/pgdb/pgtest"
 )
 
-// Test_Rules_hold_in_any_order_of_calls asks for calls of every kind, ends them
-// and gives them back at simulated times, in any order.
+// Test_Rules_hold_in_any_order_of_calls asks for calls of every kind, begins them,
+// ends them and gives them back at simulated times, in any order.
 func Test_Rules_hold_in_any_order_of_calls(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
@@ -23,39 +23,34 @@ func Test_Rules_hold_in_any_order_of_calls(t *testing.T) {
 		})
 		quiet := rapid.Bool().Draw(t, "the provider says nothing")
 		t.Repeat(map[string]func(*rapid.T){
-			"take": func(t *rapid.T) { b.takes(t, quiet) },
-			"take again": func(t *rapid.T) { // most of what happens
-				b.takes(t, quiet)
-			},
+			"take":       func(t *rapid.T) { b.takes(t, quiet) },
+			"take again": func(t *rapid.T) { b.takes(t, quiet) }, // most of what happens
+			"begin":      func(t *rapid.T) { b.begins(t, pick(t, b.waiting())) },
 			"wait": func(t *rapid.T) {
 				b.now = b.now.Add(time.Duration(rapid.Int64Range(0, 20_000_000).Draw(t, "microseconds")) * time.Microsecond)
 			},
-			"wait for the oldest": func(t *rapid.T) { // to be a window old, or just not
-				if b.used(window) == 0 {
-					t.Skip("no call counts")
-				}
-				oldest := b.granted[len(b.granted)-b.used(window)]
-				b.now = oldest.at.Add(window - time.Duration(rapid.IntRange(0, 1).Draw(t, "microsecond"))*time.Microsecond)
+			"wait for one": func(t *rapid.T) { // to be a window old, or just not
+				at := b.granted[pick(t, b.places(func(grant) bool { return true }))].at
+				b.now = at.Add(window - time.Duration(rapid.IntRange(0, 1).Draw(t, "microsecond"))*time.Microsecond)
 			},
 			"end": func(t *rapid.T) {
-				i := b.pick(t)
+				i := pick(t, b.underWay())
 				if quiet {
 					b.done(t, i, nil, nil)
 					return
 				}
 				b.done(t, i, maybe(t, "minute left", b.limits.PerMinute), maybe(t, "day left", 50))
 			},
-			"give back": func(t *rapid.T) { b.giveBack(t, b.pick(t)) },
+			"give back": func(t *rapid.T) { b.giveBack(t, pick(t, b.waiting())) },
 			"":          func(*rapid.T) {},
 		})
 	})
 }
 
-// pick draws a call under way.
-func (b *book) pick(t *rapid.T) int {
-	places := b.underWay()
+// pick draws one of places.
+func pick(t *rapid.T, places []int) int {
 	if len(places) == 0 {
-		t.Skip("no call is under way")
+		t.Skip("there is none")
 	}
 	return rapid.SampledFrom(places).Draw(t, "call")
 }
@@ -68,35 +63,57 @@ func maybe(t *rapid.T, label string, most int) *int {
 	return &n
 }
 
-// takes asks for a call of any kind and judges the answer.
+// most are the limits that a call of either kind keeps.
+func (b *book) most(backfill bool) (aMinute, atOnce int) {
+	if backfill {
+		return max(1, b.limits.BackfillPerMinute()), max(1, b.limits.AtOnce-1)
+	}
+	return b.limits.PerMinute, b.limits.AtOnce
+}
+
+// takes asks for calls of any kind and judges the answer.
 func (b *book) takes(t *rapid.T, quiet bool) {
 	backfill := rapid.Bool().Draw(t, "backfill")
 	load := rapid.SampledFrom([]budget.Load{budget.Full, budget.Lone, budget.Partial}).Draw(t, "load")
-	minute, atOnce := b.used(window), len(b.underWay())
-	granted, wait := b.take(t, backfill, load)
-	mostAMinute, mostAtOnce := b.limits.PerMinute, b.limits.AtOnce
-	if backfill {
-		mostAMinute, mostAtOnce = max(1, b.limits.BackfillPerMinute()), max(1, mostAtOnce-1)
-	}
-	if granted {
-		require.Less(t, minute, mostAMinute, "calls in 61 s")
-		require.Less(t, atOnce, mostAtOnce, "calls at once")
+	calls := rapid.IntRange(1, 4).Draw(t, "calls")
+	used, underWay := b.used(), len(b.underWay())
+	granted, wait := b.take(t, backfill, load, calls)
+	aMinute, atOnce := b.most(backfill)
+	if granted > 0 {
+		require.LessOrEqual(t, used+granted, aMinute, "calls in 61 s")
+		require.Less(t, underWay, atOnce, "calls at once")
+		require.True(t, !quiet || granted == min(calls, aMinute), "%d calls of %d", granted, calls)
 		return
 	}
 	require.Positive(t, wait)
 	if quiet && load == budget.Full {
-		require.True(t, minute >= mostAMinute || atOnce >= mostAtOnce, "refused at %d of %d in 61 s and %d of %d at once", minute, mostAMinute, atOnce, mostAtOnce)
+		require.True(t, used+min(calls, aMinute) > aMinute || underWay >= atOnce,
+			"refused %d at %d of %d in 61 s and %d of %d at once", calls, used, aMinute, underWay, atOnce)
 	}
 	if quiet {
 		require.LessOrEqual(t, wait, 3*window) // one until there is room, and those with slots before it
 	}
-	b.getsThrough(t, backfill, load, wait)
+	b.getsThrough(t, backfill, load, calls, wait)
+}
+
+// begins begins a call that was asked for and judges the answer.
+func (b *book) begins(t *rapid.T, i int) {
+	backfill, underWay := b.granted[i].backfill, len(b.underWay())
+	begun := b.begin(t, i)
+	require.NotNil(t, begun, "it was asked for less than a window ago")
+	_, atOnce := b.most(backfill)
+	if !*begun {
+		require.GreaterOrEqual(t, underWay, atOnce)
+		return
+	}
+	require.Less(t, underWay, atOnce, "calls at once, backfill %v", backfill)
+	require.LessOrEqual(t, b.used(), b.limits.PerMinute)
 }
 
 // getsThrough asserts that who comes again when told to, and nothing else
 // happens, is granted in the end: within the hour for which the provider is
 // believed of the day, and a window more.
-func (b *book) getsThrough(t *rapid.T, backfill bool, load budget.Load, wait time.Duration) {
+func (b *book) getsThrough(t *rapid.T, backfill bool, load budget.Load, calls int, wait time.Duration) {
 	ctx := context.Background()
 	tx, err := b.pool.Begin(ctx)
 	require.NoError(t, err)
@@ -104,8 +121,8 @@ func (b *book) getsThrough(t *rapid.T, backfill bool, load budget.Load, wait tim
 	at := b.now
 	for range 300 {
 		at = at.Add(wait)
-		var id int64
-		if id, wait = b.ask(t, tx, backfill, load, at); id != 0 {
+		var ids []int64
+		if ids, wait = b.ask(t, tx, backfill, load, calls, at); len(ids) > 0 {
 			require.LessOrEqual(t, at.Sub(b.now), time.Hour+2*window)
 			return
 		}
@@ -140,17 +157,15 @@ func Test_Pace(t *testing.T) {
 		for load, free := range map[budget.Load]int{budget.Partial: 6, budget.Lone: 30} {
 			b := open(t, budget.Limits{PerMinute: 60, AtOnce: 100})
 			for range free {
-				granted, _ := b.take(t, false, load)
+				granted, _ := b.call(t, false, load)
 				require.True(t, granted)
 			}
-			for range 100 {
-				granted, wait := b.take(t, false, load)
-				if !granted {
-					require.LessOrEqual(t, wait, window/time.Duration(60-free)+time.Microsecond)
+			for n := range 100 {
+				before := b.now
+				for granted, wait := b.call(t, false, load); !granted; granted, wait = b.call(t, false, load) {
 					b.now = b.now.Add(wait)
-					granted, _ = b.take(t, false, load)
 				}
-				require.True(t, granted)
+				require.LessOrEqual(t, b.now.Sub(before), window/time.Duration(60-free)+2*time.Second, "number %d, %v full", n, load)
 			}
 		}
 	})
@@ -173,7 +188,7 @@ func Test_Pace(t *testing.T) {
 			}
 			last := time.Duration(0)
 			for n := range 5 {
-				granted, wait := b.take(t, false, load)
+				granted, wait := b.call(t, false, load)
 				require.False(t, granted)
 				require.Greater(t, wait, last)
 				require.LessOrEqual(t, wait, window+time.Duration(n)*3*time.Second, "number %d, %v full", n, load)
@@ -197,11 +212,13 @@ func Test_Call_whose_process_died_is_under_way_for_a_window_only(t *testing.T) {
 
 func Test_Returned_call_does_not_count(t *testing.T) {
 	t.Parallel()
-	b := open(t, budget.Limits{PerMinute: 3, AtOnce: 2})
+	b := open(t, budget.Limits{PerMinute: 3, AtOnce: 5})
 	require.True(t, b.live(t))
 	b.done(t, 0, nil, ptr(10))
 	for range 20 {
-		require.True(t, b.live(t))
+		granted, _ := b.take(t, false, budget.Full, 2)
+		require.Equal(t, 2, granted)
+		b.giveBack(t, 2)
 		b.giveBack(t, 1)
 	}
 	require.True(t, b.live(t))
@@ -212,14 +229,17 @@ func Test_Returned_call_does_not_count(t *testing.T) {
 
 func Test_Room_that_a_returned_call_left_is_not_closed_to_the_jobs_that_wait(t *testing.T) {
 	t.Parallel()
-	b := open(t, budget.Limits{PerMinute: 2, AtOnce: 5})
-	require.True(t, b.live(t))
-	require.True(t, b.live(t))
+	b := open(t, budget.Limits{PerMinute: 4, AtOnce: 5})
+	granted, _ := b.take(t, false, budget.Full, 4) // as many as a batch may need
+	require.Equal(t, 4, granted)
+	require.NotNil(t, b.begin(t, 0))
 	require.False(t, b.live(t)) // nothing is admitted for a minute
-	b.giveBack(t, 1)
+	for len(b.granted) > 1 {
+		b.giveBack(t, 1)
+	}
 	var until *time.Time
 	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT live_from FROM call_budgets WHERE binding_id = $1", b.binding).Scan(&until))
-	require.True(t, until == nil || until.Sub(b.now) < time.Second, "jobs wait until %v though a call is left", until)
+	require.True(t, until == nil || until.Sub(b.now) < time.Second, "jobs wait until %v though three calls are left", until)
 }
 
 // dayLeft is what the budget believes to be left of the day.

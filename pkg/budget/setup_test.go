@@ -45,12 +45,12 @@ type book struct {
 	granted []grant
 }
 
-// grant is a call that was let go.
+// grant is a call for which there is leave.
 type grant struct {
-	id       int64
-	at       time.Time
-	backfill bool
-	ended    bool
+	id           int64
+	at           time.Time // since when it counts
+	backfill     bool
+	begun, ended bool
 }
 
 func newBook(t testingT, pool *pgxpool.Pool, limits budget.Limits) *book {
@@ -77,39 +77,65 @@ func open(t *testing.T, limits budget.Limits) *book {
 	return newBook(t, pgtest.New(t), limits)
 }
 
-// ask asks for a call at a time: its id, or how long to wait.
-func (b *book) ask(t testingT, db querier, backfill bool, load budget.Load, at time.Time) (id int64, wait time.Duration) {
+// ask asks for calls at a time: their ids, or how long to wait.
+func (b *book) ask(t testingT, db querier, backfill bool, load budget.Load, calls int, at time.Time) (ids []int64, wait time.Duration) {
 	t.Helper()
 	var seconds float64
 	require.NoError(t, db.QueryRow(context.Background(), `
-		SELECT coalesce(call_id, 0), coalesce(extract(epoch FROM wait), 0)::float8
-		FROM provider_call_take($1, $2, $3, $4, $5, $6)`,
-		b.binding, backfill, float64(load), b.limits.PerMinute, b.limits.AtOnce, at).Scan(&id, &seconds))
-	return id, time.Duration(math.Round(seconds*1e6)) * time.Microsecond
+		SELECT coalesce(call_ids, '{}'), coalesce(extract(epoch FROM wait), 0)::float8
+		FROM provider_call_take($1, $2, $3, $4, $5, $6, $7)`,
+		b.binding, backfill, float64(load), calls, b.limits.PerMinute, b.limits.AtOnce, at).Scan(&ids, &seconds))
+	return ids, time.Duration(math.Round(seconds*1e6)) * time.Microsecond
 }
 
 // take asks at the book's time and enters what is granted.
-func (b *book) take(t testingT, backfill bool, load budget.Load) (granted bool, wait time.Duration) {
+func (b *book) take(t testingT, backfill bool, load budget.Load, calls int) (granted int, wait time.Duration) {
 	t.Helper()
-	id, wait := b.ask(t, b.pool, backfill, load, b.now)
-	if id != 0 {
+	ids, wait := b.ask(t, b.pool, backfill, load, calls, b.now)
+	for _, id := range ids {
 		b.granted = append(b.granted, grant{id: id, at: b.now, backfill: backfill})
 	}
-	return id != 0, wait
+	return len(ids), wait
 }
 
-// live asks for a call of what happens now that carries as much as it can.
+// begin begins the i-th call at the book's time, unless too many are under way
+// (false) or it was asked for too long ago (nil).
+func (b *book) begin(t testingT, i int) *bool {
+	t.Helper()
+	var begun *bool
+	require.NoError(t, b.pool.QueryRow(context.Background(), "SELECT provider_call_begin($1, $2, $3)", b.granted[i].id, b.limits.AtOnce, b.now).Scan(&begun))
+	if begun != nil && *begun {
+		b.granted[i].begun, b.granted[i].at = true, b.now
+	}
+	return begun
+}
+
+// call asks for a call and begins it.
+func (b *book) call(t testingT, backfill bool, load budget.Load) (begun bool, wait time.Duration) {
+	t.Helper()
+	granted, wait := b.take(t, backfill, load, 1)
+	if granted == 0 {
+		return false, wait
+	}
+	if began := b.begin(t, len(b.granted)-1); began != nil && *began {
+		return true, 0
+	}
+	b.giveBack(t, len(b.granted)-1)
+	return false, 500 * time.Millisecond
+}
+
+// live makes a call of what happens now that carries as much as it can.
 func (b *book) live(t testingT) bool {
 	t.Helper()
-	granted, _ := b.take(t, false, budget.Full)
-	return granted
+	begun, _ := b.call(t, false, budget.Full)
+	return begun
 }
 
-// backfill asks for a call of backfill.
+// backfill makes a call of backfill.
 func (b *book) backfill(t testingT) bool {
 	t.Helper()
-	granted, _ := b.take(t, true, budget.Full)
-	return granted
+	begun, _ := b.call(t, true, budget.Full)
+	return begun
 }
 
 // done ends the i-th call at the book's time; minute and day are what the answer
@@ -126,10 +152,10 @@ func (b *book) done(t testingT, i int, minute, day *int) {
 	}
 }
 
-// giveBack returns the i-th call unmade.
+// giveBack returns the i-th call, which has not begun.
 func (b *book) giveBack(t testingT, i int) {
 	t.Helper()
-	b.exec(t, "SELECT provider_call_return($1)", b.granted[i].id)
+	b.exec(t, "SELECT provider_call_return($1)", []int64{b.granted[i].id})
 	b.granted = slices.Delete(b.granted, i, i+1)
 }
 
@@ -139,25 +165,24 @@ func (b *book) exec(t testingT, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-// used counts the calls that began in the length of time before the book's.
-func (b *book) used(length time.Duration) (n int) {
-	for _, g := range b.granted {
-		if g.at.After(b.now.Add(-length)) {
-			n++
-		}
-	}
-	return n
-}
+// used counts the calls of the last window, begun or not.
+func (b *book) used() int { return len(b.places(func(grant) bool { return true })) }
 
 // underWay are the places of the calls that have not ended, leaving out those
 // whose process must have died.
-func (b *book) underWay() (places []int) {
+func (b *book) underWay() []int { return b.places(func(g grant) bool { return g.begun && !g.ended }) }
+
+// waiting are the places of the calls that have not begun.
+func (b *book) waiting() []int { return b.places(func(g grant) bool { return !g.begun }) }
+
+// places finds calls of the last window.
+func (b *book) places(is func(grant) bool) (found []int) {
 	for i, g := range b.granted {
-		if !g.ended && g.at.After(b.now.Add(-window)) {
-			places = append(places, i)
+		if is(g) && g.at.After(b.now.Add(-window)) {
+			found = append(found, i)
 		}
 	}
-	return places
+	return found
 }
 
 func ptr(n int) *int { return &n }

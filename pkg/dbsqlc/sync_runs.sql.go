@@ -570,7 +570,8 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE ($1::text IS NULL OR run.status = $1)
     AND ($2::text IS NULL OR run.event = $2)
     AND ($3::uuid IS NULL OR run.tenant_id = $3)
-    AND ($4::text IS NULL OR run.error_code = $4)
+    AND ($4::text IS NULL
+        OR $4 IN (run.error_code, run.hold_reason, run.skip_reason))
     AND ($5::timestamptz IS NULL OR run.received_at >= $5)
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT $6

@@ -11,6 +11,34 @@ import (
 	"github.com/google/uuid"
 )
 
+const tenantChange = `-- name: TenantChange :one
+UPDATE tenants
+SET name = coalesce($1, name), magento_url = coalesce($2, magento_url)
+WHERE id = $3
+RETURNING id, name, magento_url, api_key_sealed, connection_status, created_at
+`
+
+type TenantChangeParams struct {
+	Name       *string
+	MagentoUrl *string
+	ID         uuid.UUID
+}
+
+// Changes what is given.
+func (q *Queries) TenantChange(ctx context.Context, db DBTX, arg TenantChangeParams) (Tenant, error) {
+	row := db.QueryRow(ctx, tenantChange, arg.Name, arg.MagentoUrl, arg.ID)
+	var i Tenant
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.MagentoUrl,
+		&i.ApiKeySealed,
+		&i.ConnectionStatus,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const tenantGet = `-- name: TenantGet :one
 SELECT id, name, magento_url, api_key_sealed, connection_status, created_at
 FROM tenants

@@ -15,7 +15,8 @@ WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
     AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
     AND (sqlc.narg('tenant_name')::text IS NULL OR tenant.name = sqlc.narg('tenant_name'))
-    AND (sqlc.narg('error_code')::text IS NULL OR run.error_code = sqlc.narg('error_code'))
+    AND (sqlc.narg('error_code')::text IS NULL
+        OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
     AND (run.received_at, run.id) < (@before_at::timestamptz, @before_id::uuid)
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT @max_rows;
@@ -28,7 +29,8 @@ JOIN tenants AS tenant ON tenant.id = run.tenant_id
 WHERE (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
     AND (sqlc.narg('tenant_name')::text IS NULL OR tenant.name = sqlc.narg('tenant_name'))
-    AND (sqlc.narg('error_code')::text IS NULL OR run.error_code = sqlc.narg('error_code'))
+    AND (sqlc.narg('error_code')::text IS NULL
+        OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
 GROUP BY run.status;
 
 -- One run with what its page says of tenant and binding; no sealed column.

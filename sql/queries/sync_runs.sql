@@ -235,7 +235,8 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
     AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
-    AND (sqlc.narg('error_code')::text IS NULL OR run.error_code = sqlc.narg('error_code'))
+    AND (sqlc.narg('error_code')::text IS NULL
+        OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
     AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT @max_rows;

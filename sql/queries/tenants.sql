@@ -23,3 +23,10 @@ WHERE id = @id
 UPDATE tenants
 SET api_key_sealed = @api_key_sealed, connection_status = 'active'
 WHERE id = @id;
+
+-- Changes what is given.
+-- name: TenantChange :one
+UPDATE tenants
+SET name = coalesce(sqlc.narg('name'), name), magento_url = coalesce(sqlc.narg('magento_url'), magento_url)
+WHERE id = @id
+RETURNING *;
