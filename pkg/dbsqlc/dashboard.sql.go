@@ -285,7 +285,7 @@ FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 WHERE ($1::text IS NULL OR run.event = $1)
     AND ($2::uuid IS NULL OR run.tenant_id = $2)
-    AND ($3::text IS NULL OR tenant.name = $3)
+    AND ($3::text IS NULL OR position(lower($3) IN lower(tenant.name)) > 0)
     AND ($4::text IS NULL
         OR $4 IN (run.error_code, run.hold_reason, run.skip_reason))
 GROUP BY run.status
@@ -417,7 +417,7 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE ($1::text IS NULL OR run.status = $1)
     AND ($2::text IS NULL OR run.event = $2)
     AND ($3::uuid IS NULL OR run.tenant_id = $3)
-    AND ($4::text IS NULL OR tenant.name = $4)
+    AND ($4::text IS NULL OR position(lower($4) IN lower(tenant.name)) > 0)
     AND ($5::text IS NULL
         OR $5 IN (run.error_code, run.hold_reason, run.skip_reason))
     AND (run.received_at, run.id) < ($6::timestamptz, $7::uuid)

@@ -63,6 +63,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, e
 	if err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
+	if err := notOthers(ctx, own); err != nil {
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
 	applied, err := migrateRiver(ctx, own)
 	if err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
@@ -72,6 +75,25 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, e
 		err = fmt.Errorf("migrate database: %w", err)
 	}
 	return append(applied, ours...), err
+}
+
+// notOthers refuses a database in which tables of our names are somebody else's,
+// before anything is changed in it.
+func notOthers(ctx context.Context, pool *pgxpool.Pool) error {
+	var found *string
+	err := pool.QueryRow(ctx, `
+		SELECT string_agg(tablename, ', ' ORDER BY tablename)
+		FROM pg_tables
+		WHERE schemaname = 'public'
+			AND tablename IN ('tenants', 'bindings', 'policies', 'sync_runs', 'entity_xref')
+			AND to_regclass('public.schema_migrations') IS NULL`).Scan(&found)
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	if found != nil {
+		return fmt.Errorf("the database has tables of its own (%s); give an empty one in DATABASE_URL", *found)
+	}
+	return nil
 }
 
 // migrationPool has two connections: one holds the lock, the other works.

@@ -252,6 +252,16 @@ func TestMigrateRefused(t *testing.T) {
 		require.Equal(t, []string{"second"}, ours(applied))
 	})
 
+	t.Run("Somebody_elses_database_is_left_as_it_is", func(t *testing.T) {
+		t.Parallel()
+		pool := pgtest.Empty(t)
+		_, err := pool.Exec(t.Context(), "CREATE TABLE tenants (n int)")
+		require.NoError(t, err)
+		_, err = pgdb.MigrateFrom(t.Context(), pool, both())
+		require.ErrorContains(t, err, "tables of its own (tenants)")
+		require.False(t, exists(t, pool, "river.river_job"))
+	})
+
 	for name, test := range map[string]struct {
 		files fs.FS
 		want  string

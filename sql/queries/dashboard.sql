@@ -14,7 +14,7 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
     AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
-    AND (sqlc.narg('tenant_name')::text IS NULL OR tenant.name = sqlc.narg('tenant_name'))
+    AND (sqlc.narg('tenant_name')::text IS NULL OR position(lower(sqlc.narg('tenant_name')) IN lower(tenant.name)) > 0)
     AND (sqlc.narg('error_code')::text IS NULL
         OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
     AND (run.received_at, run.id) < (@before_at::timestamptz, @before_id::uuid)
@@ -28,7 +28,7 @@ FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 WHERE (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
-    AND (sqlc.narg('tenant_name')::text IS NULL OR tenant.name = sqlc.narg('tenant_name'))
+    AND (sqlc.narg('tenant_name')::text IS NULL OR position(lower(sqlc.narg('tenant_name')) IN lower(tenant.name)) > 0)
     AND (sqlc.narg('error_code')::text IS NULL
         OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
 GROUP BY run.status;
