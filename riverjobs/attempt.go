@@ -83,7 +83,7 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 		// nil would complete the attempt that has taken over.
 		return err
 	}
-	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait}
+	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait, HeldFor: heldFor(h.job.metadata())}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return p.giveBack(ctx, h, say)
 	}
@@ -94,6 +94,7 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 	f := failureOf(err)
 	p.remember(ctx, h.work, f)
 	v := judge(f, h.job.attempt())
+	v.report.HeldFor = say.HeldFor
 	if h.stage == stagePush {
 		// The run has ended already; telling the shop goes on for as long as
 		// River retries, whatever the shop answers.

@@ -40,6 +40,7 @@ func (b batch) run(ctx context.Context, first *draft) error {
 	defer b.calls.Return(ctx)
 	drafts, err := b.company(ctx, first, waiting)
 	started := b.Now()
+	defer func() { b.heard(ctx, drafts) }()
 	if err == nil {
 		err = recovering(func() error {
 			b.write(ctx, drafts)
@@ -74,6 +75,29 @@ func load(waiting, size int) budget.Load {
 		return budget.Partial
 	}
 	return budget.Lone
+}
+
+// heard notes that a connection which was refused works: the ledger has answered,
+// and not with a refusal of the connection.
+func (b batch) heard(ctx context.Context, drafts []*draft) {
+	if b.calls.Made() == 0 {
+		return
+	}
+	works := false
+	for _, d := range drafts {
+		switch f := provider.AsFailure(d.err); {
+		case d.err == nil, f.Kind == provider.Refused, f.Kind == provider.Held:
+			works = true
+		case f.Kind == provider.Auth:
+			return
+		}
+	}
+	if !works {
+		return
+	}
+	if err := b.recovered(ctx, drafts[0].work); err != nil {
+		b.Logger.WarnContext(ctx, "connection state not noted", "run_id", drafts[0].SyncRun.ID, "error", err)
+	}
 }
 
 // waiting counts the jobs that could come along; none do where the job finds out
@@ -153,11 +177,14 @@ func (b batch) handsOf(ctx context.Context, taken []dbsqlc.QueueTakeRow) ([]hand
 func (b batch) write(ctx context.Context, drafts []*draft) {
 	for _, d := range drafts {
 		// A document that may not be posted must not leave a contact behind.
-		d.ref, d.err = b.allowed(ctx, d)
+		d.err = recovering(func() (err error) {
+			d.ref, err = b.allowed(ctx, d)
+			return err
+		})
 	}
 	b.contacts(ctx, alive(drafts))
 	for _, d := range alive(drafts) {
-		d.err = b.prepare(ctx, d)
+		d.err = recovering(func() error { return b.prepare(ctx, d) })
 	}
 	b.post(ctx, alive(drafts))
 }
@@ -287,9 +314,7 @@ func (b batch) post(ctx context.Context, drafts []*draft) {
 			continue
 		}
 		posted++
-		if d.err = b.recovered(ctx, d.work); d.err == nil {
-			d.err = b.finish(ctx, d.hand, d.doc, outcomes[i].Value)
-		}
+		d.err = b.finish(ctx, d.hand, d.doc, outcomes[i].Value)
 	}
 	b.Metrics.CallsPerDocument(drafts[0].Binding.Provider, b.calls.Made(), posted)
 }

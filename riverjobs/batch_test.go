@@ -152,7 +152,7 @@ func Test_Batch(t *testing.T) {
 		b.pauseFor(t, 0)
 		eventually(t, func() bool { return b.states(t, posting)["running"] >= 5 }, "five are at their calls")
 		most := 0
-		for until := time.Now().Add(5 * time.Second); time.Now().Before(until); pause(t) {
+		for until := time.Now().Add(3 * time.Second); time.Now().Before(until); pause(t) {
 			most = max(most, b.count(t, "SELECT count(*) FROM river.river_job WHERE kind = $1 AND state IN ('available', 'running')", posting))
 		}
 		require.LessOrEqual(t, most, 5)

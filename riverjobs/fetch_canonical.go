@@ -46,9 +46,13 @@ func (w *fetchCanonical) fetch(ctx context.Context, run hand) error {
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	return w.inCompletion(ctx, run, func(ctx context.Context, tx pgx.Tx) error {
+	err = w.inCompletion(ctx, run, func(ctx context.Context, tx pgx.Tx) error {
 		return w.handOn(ctx, tx, run, raw, encoded, decision)
 	})
+	if err == nil {
+		w.gotThrough(ctx, run)
+	}
+	return err
 }
 
 // decide reads what the event is about and asks the policy. Events whose

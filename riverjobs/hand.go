@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/puddle/v2"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -133,8 +134,28 @@ func (j takenJob) putBack(ctx context.Context, v verdict, cause error) error {
 		back.State, back.Waits, wait = string(rivertype.JobStatePending), true, v.snooze
 	}
 	back.Seconds = wait.Seconds()
+	err = j.write(ctx, back)
+	if err != nil && !errors.Is(err, errTakenOver) {
+		go j.writeLater(back)
+	}
+	return err
+}
+
+func (j takenJob) write(ctx context.Context, back dbsqlc.QueuePutBackParams) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	_, err = j.p.queries.QueuePutBack(ctx, j.p.Pool, back)
+	_, err := j.p.queries.QueuePutBack(ctx, j.p.Pool, back)
 	return j.checked("put back", err)
+}
+
+// writeLater tries until the database is there again, as River does for its own:
+// this process lives, so nobody else gives the job back before rescueAfter. If the
+// process dies meanwhile, the job is a dead process's.
+func (j takenJob) writeLater(back dbsqlc.QueuePutBackParams) {
+	for range time.NewTicker(time.Second).C {
+		err := j.write(context.Background(), back)
+		if err == nil || errors.Is(err, errTakenOver) || errors.Is(err, puddle.ErrClosedPool) {
+			return
+		}
+	}
 }

@@ -3,6 +3,7 @@ package riverjobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,30 +25,35 @@ const (
 	restRecheck = time.Hour
 )
 
-// nextLook is when a run that is being held looks again. If the question fails it
-// looks soon, which only costs a call.
+// nextLook is when a run that is being held looks again: soon for the one that
+// claims the look, in about an hour for the others. If the claim fails it looks
+// soon, which only costs a call.
 func (p *pipeline) nextLook(ctx context.Context, h hand, v verdict) time.Duration {
-	others, err := p.queries.SyncRunHeldProbe(ctx, p.Pool, dbsqlc.SyncRunHeldProbeParams{
-		BindingID: h.Binding.ID, HoldReason: v.report.Reason, ID: h.SyncRun.ID, Seconds: laterLook.Seconds(),
-	})
-	switch {
-	case err == nil && others:
-		return max(v.snooze, jittered(restRecheck))
-	case snoozes(h.job.metadata()) >= firstLooks:
-		return max(v.snooze, laterLook)
+	look := v.snooze
+	if snoozes(h.job.metadata()) >= firstLooks {
+		look = max(look, laterLook)
 	}
-	return v.snooze
+	_, err := p.queries.HoldLookClaim(ctx, p.Pool, dbsqlc.HoldLookClaimParams{
+		BindingID: h.Binding.ID, Stage: h.stage, Reason: v.report.Reason, RunID: h.SyncRun.ID, Seconds: (look + time.Minute).Seconds(),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return max(look, jittered(restRecheck))
+	}
+	return look
 }
 
-// heldFor is the reason for which a job's run was held before this attempt; empty
-// where it was not.
+// heldFor is the reason for which a job's run was held last before this attempt;
+// empty where it never was. What it met on its way since does not matter.
 func heldFor(metadata []byte) string {
 	var said map[string]json.RawMessage
 	var before report
-	if json.Unmarshal(metadata, &said) != nil || json.Unmarshal(said[reportKey], &before) != nil || before.Outcome != outcomeHeld {
+	if json.Unmarshal(metadata, &said) != nil || json.Unmarshal(said[reportKey], &before) != nil {
 		return ""
 	}
-	return before.Reason
+	if before.Outcome == outcomeHeld {
+		return before.Reason
+	}
+	return before.HeldFor
 }
 
 // gotThrough lets the runs go on that are held for what this one was held for. If
@@ -58,6 +64,9 @@ func (p *pipeline) gotThrough(ctx context.Context, h hand) {
 		return
 	}
 	err := pgx.BeginFunc(ctx, p.Pool, func(tx pgx.Tx) error {
+		if err := p.queries.HoldLookEnd(ctx, tx, dbsqlc.HoldLookEndParams{BindingID: h.Binding.ID, RunID: h.SyncRun.ID}); err != nil {
+			return fmt.Errorf("end the look: %w", err)
+		}
 		binding, err := p.queries.BindingGet(ctx, tx, h.Binding.ID)
 		if err != nil {
 			return fmt.Errorf("read binding: %w", err)

@@ -39,6 +39,7 @@ type report struct {
 	Attempt int    `json:"attempt"`
 	Outcome string `json:"outcome"` // one of the three below
 	Reason  string `json:"reason,omitempty"`
+	HeldFor string `json:"held_for,omitempty"` // why it was held before, where it is not now
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Detail  string `json:"detail,omitempty"`

@@ -188,14 +188,14 @@ func Test_Shop_that_refuses_our_token(t *testing.T) {
 		b.eachOnce(t, 13)
 	})
 
-	t.Run("All_that_were_refused_at_the_same_moment_go_on_when_one_gets_through", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
+	// refusedTogether is a shop that has refused five events at the same moment, and
+	// whose other four wait.
+	refusedTogether := func(t *testing.T) (b *bundle, open func()) {
+		t.Helper()
+		b = setup(t)
 		gates := b.gateShop(t, 5, magentosim.Unauthorized())
-		open := b.shop.Outage(magentosim.Unauthorized())
-		open()
 		b.work(t)
-		ids := b.raiseMany(t, 9, now)
+		b.raiseMany(t, 9, now)
 		for _, g := range gates {
 			arrived(t, g.Arrived())
 		}
@@ -204,14 +204,22 @@ func Test_Shop_that_refuses_our_token(t *testing.T) {
 			g.Release()
 		}
 		b.allHeld(t, 9, "auth")
-		require.Equal(t, 1, b.lookSoon(t), "one looks again soon")
+		return b, open
+	}
+
+	t.Run("One_looks_again_where_several_were_refused_at_the_same_moment", func(t *testing.T) {
+		t.Parallel()
+		b, _ := refusedTogether(t)
+		require.Equal(t, 1, b.lookSoon(t))
+	})
+
+	t.Run("All_that_were_refused_at_the_same_moment_go_on_when_one_gets_through", func(t *testing.T) {
+		t.Parallel()
+		b, open := refusedTogether(t)
 		open()
-		for _, id := range ids {
-			if b.job(t, fetching, id).State == "scheduled" {
-				require.NoError(t, b.op.Retry(t.Context(), id))
-				break
-			}
-		}
+		var one uuid.UUID
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT args ->> 'run_id' FROM river.river_job WHERE state = 'scheduled' LIMIT 1").Scan(&one))
+		require.NoError(t, b.op.Retry(t.Context(), one))
 		require.Equal(t, map[string]int{syncrun.Succeeded: 9}, b.allTold(t))
 		b.eachOnce(t, 9)
 	})

@@ -28,7 +28,6 @@ const (
 	longAgo  = 2 * time.Hour // of an event that is backfill
 	fetching = "fetch_canonical"
 	posting  = "post_invoice"
-	pushing  = "push_sync_state"
 )
 
 func Test_Share(t *testing.T) {
@@ -87,6 +86,25 @@ func Test_Share(t *testing.T) {
 			require.Equal(t, map[string]int{syncrun.Succeeded: 151}, b.allTold(t))
 			mismatches()
 		}
+	})
+
+	t.Run("What_happens_now_does_not_wait_for_the_calls_of_a_backfill", func(t *testing.T) {
+		t.Parallel()
+		b, hang := setup(t), make(chan struct{})
+		b.knowCustomer(t)
+		b.work(t)
+		b.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", Hang: hang, Times: 1_000_000})
+		b.raiseMany(t, 60, longAgo)
+		eventually(t, func() bool {
+			elements, _ := b.xero.Batches("PUT /Invoices")
+			return elements == 1+60 || b.xero.Calls("PUT /Invoices") == 1+4
+		}, "the backfill is at its calls, or at as many as it may make at once")
+		b.xero.ForgetFaults()
+		_, id := b.raise(t, "plain_vat")
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		close(hang)
+		require.Equal(t, map[string]int{syncrun.Succeeded: 62}, b.allTold(t))
+		b.eachOnce(t, 62)
 	})
 
 	t.Run("Goes_on_through_restarts_of_the_workers", func(t *testing.T) {

@@ -87,7 +87,7 @@ func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 			c.reserved = ids
 		}
 		id := c.reserved[0]
-		begun, err := dbsqlc.New().CallBudgetBegin(ctx, c.db, dbsqlc.CallBudgetBeginParams{CallID: id, AtOnce: int32(c.limits.AtOnce)})
+		begun, err := dbsqlc.New().CallBudgetBegin(ctx, c.db, dbsqlc.CallBudgetBeginParams{CallID: id, AtOnce: int32(c.atOnce())})
 		if err != nil {
 			return nil, away(err)
 		}
@@ -100,6 +100,14 @@ func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 			return func(q provider.Quota) { c.done(ctx, id, q) }, nil
 		}
 	}
+}
+
+// atOnce leaves one call to what happens now.
+func (c *Calls) atOnce() int {
+	if c.backfill {
+		return max(1, c.limits.AtOnce-1)
+	}
+	return c.limits.AtOnce
 }
 
 // What CallBudgetBegin answers; anything else: the call was asked for too long ago.
@@ -151,10 +159,14 @@ func brief(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
+// mostCalls is far above every limit that a provider has for a day: a larger
+// number is not one of calls.
+const mostCalls = 100_000
+
 func number(n *int) *int32 {
-	if n == nil {
+	if n == nil || *n > mostCalls {
 		return nil
 	}
-	small := int32(min(max(*n, 0), 1<<30))
+	small := int32(max(*n, 0))
 	return &small
 }

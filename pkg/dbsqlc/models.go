@@ -107,6 +107,14 @@ type EntityXref struct {
 	CreatedAt         time.Time
 }
 
+type HoldLook struct {
+	BindingID uuid.UUID
+	Stage     string
+	Reason    string
+	RunID     uuid.UUID
+	Until     time.Time
+}
+
 // sealed columns: pkg/secret envelopes, bound to the binding's id
 type OauthGrant struct {
 	BindingID          uuid.UUID

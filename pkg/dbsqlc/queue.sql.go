@@ -247,6 +247,7 @@ FROM (
     FROM river.river_job AS waiting
     WHERE waiting.kind = $2::text
         AND waiting.args ->> 'share' = $3::text
+        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state IN ('available', 'pending')
         AND waiting.finalized_at IS NULL
         AND waiting.scheduled_at <= clock_timestamp()

@@ -13,6 +13,56 @@ import (
 	"github.com/google/uuid"
 )
 
+const holdLookClaim = `-- name: HoldLookClaim :one
+INSERT INTO hold_looks (binding_id, stage, reason, run_id, until)
+VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5::float8))
+ON CONFLICT (binding_id, stage, reason) DO UPDATE
+SET run_id = excluded.run_id, until = excluded.until
+WHERE hold_looks.until < clock_timestamp()
+    OR hold_looks.run_id = excluded.run_id
+RETURNING run_id
+`
+
+type HoldLookClaimParams struct {
+	BindingID uuid.UUID
+	Stage     string
+	Reason    string
+	RunID     uuid.UUID
+	Seconds   float64
+}
+
+// Claims the next look for a run; no row where another one of the same binding,
+// stage and reason has it.
+func (q *Queries) HoldLookClaim(ctx context.Context, db DBTX, arg HoldLookClaimParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, holdLookClaim,
+		arg.BindingID,
+		arg.Stage,
+		arg.Reason,
+		arg.RunID,
+		arg.Seconds,
+	)
+	var run_id uuid.UUID
+	err := row.Scan(&run_id)
+	return run_id, err
+}
+
+const holdLookEnd = `-- name: HoldLookEnd :exec
+DELETE FROM hold_looks
+WHERE binding_id = $1
+    AND run_id = $2
+`
+
+type HoldLookEndParams struct {
+	BindingID uuid.UUID
+	RunID     uuid.UUID
+}
+
+// The run that had the look has ended or goes on: the next that is held has it.
+func (q *Queries) HoldLookEnd(ctx context.Context, db DBTX, arg HoldLookEndParams) error {
+	_, err := db.Exec(ctx, holdLookEnd, arg.BindingID, arg.RunID)
+	return err
+}
+
 const runQueueMismatchList = `-- name: RunQueueMismatchList :many
 SELECT coalesce(run_id::text, '')::text AS run_id, coalesce(job_id, 0)::bigint AS job_id, coalesce(status, '')::text AS status,
     coalesce(stage, '')::text AS stage, coalesce(kind, '')::text AS kind, coalesce(job_state, '')::text AS job_state, problem::text AS problem
@@ -422,38 +472,6 @@ func (q *Queries) SyncRunHeldJobs(ctx context.Context, db DBTX, arg SyncRunHeldJ
 		return nil, err
 	}
 	return items, nil
-}
-
-const syncRunHeldProbe = `-- name: SyncRunHeldProbe :one
-SELECT EXISTS (
-    SELECT 1
-    FROM sync_runs AS run
-    WHERE run.binding_id = $1
-        AND run.status = 'held'
-        AND run.hold_reason = $2::text
-        AND run.id <> $3
-        AND run.next_attempt_at < clock_timestamp() + make_interval(secs => $4::float8)
-)
-`
-
-type SyncRunHeldProbeParams struct {
-	BindingID  uuid.UUID
-	HoldReason string
-	ID         uuid.UUID
-	Seconds    float64
-}
-
-// Whether another run that is held for the same reason looks again soon.
-func (q *Queries) SyncRunHeldProbe(ctx context.Context, db DBTX, arg SyncRunHeldProbeParams) (bool, error) {
-	row := db.QueryRow(ctx, syncRunHeldProbe,
-		arg.BindingID,
-		arg.HoldReason,
-		arg.ID,
-		arg.Seconds,
-	)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
 }
 
 const syncRunInsertMany = `-- name: SyncRunInsertMany :many

@@ -1,6 +1,19 @@
 -- Backfill lets what happens now go first; budgets of calls; shares of the queue.
+-- Everybody takes jobs before runs, so this does too.
+LOCK TABLE river.river_job IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE sync_runs ADD COLUMN backfill boolean NOT NULL DEFAULT false;
 CREATE INDEX sync_runs_queued ON sync_runs (binding_id, stage) WHERE status = 'queued';
+
+-- Of the runs that are held for one thing, the one that looks again soon; see
+-- riverjobs/hold.go.
+CREATE TABLE hold_looks (
+    binding_id uuid NOT NULL REFERENCES bindings (id),
+    stage text NOT NULL,
+    reason text NOT NULL,
+    run_id uuid NOT NULL REFERENCES sync_runs (id),
+    until timestamptz NOT NULL,
+    PRIMARY KEY (binding_id, stage, reason)
+);
 
 -- What a binding may call at its provider, over all processes. The row is locked
 -- while a call is asked for (provider_call_take), so the limits are exact.
@@ -68,17 +81,19 @@ BEGIN
     RETURNING * INTO budget;
     moment := coalesce(moment, clock_timestamp());
 
-    DELETE FROM provider_calls WHERE binding_id = binding AND counted_at <= moment - win;
+    -- What lies ahead was written by a clock that was set back since.
+    DELETE FROM provider_calls
+    WHERE binding_id = binding AND (counted_at <= moment - win OR counted_at > moment + interval '5 seconds');
     SELECT count(*), count(*) FILTER (WHERE begun AND NOT ended), max(counted_at) INTO used, under_way, last_counted
     FROM provider_calls
     WHERE binding_id = binding;
     room := greatest(1, minute_limit
         - CASE WHEN is_backfill THEN ceil(minute_limit / 5.0)::integer ELSE 0 END
-        - CASE WHEN budget.others_at > moment - win THEN budget.others ELSE 0 END);
+        - CASE WHEN budget.others_at BETWEEN moment - win AND moment THEN budget.others ELSE 0 END);
     calls := least(calls, room);
     free := floor(room * free_part);
 
-    IF budget.day_left_at > moment - belief
+    IF budget.day_left_at BETWEEN moment - belief AND moment
         AND budget.day_left <= (CASE WHEN is_backfill THEN budget.day_limit / 10 ELSE 0 END) THEN
         slot := budget.day_left_at + belief;
     ELSIF used + calls > room THEN
@@ -92,6 +107,10 @@ BEGIN
         slot := last_counted + win / (room - free);
     ELSIF under_way >= greatest(1, once_limit - (CASE WHEN is_backfill THEN 1 ELSE 0 END)) THEN
         wait := interval '500 milliseconds';
+        UPDATE call_budgets
+        SET live_from = CASE WHEN is_backfill THEN live_from ELSE greatest(live_from, moment + wait) END,
+            backfill_from = greatest(backfill_from, moment + wait)
+        WHERE binding_id = binding;
         RETURN;
     ELSE
         WITH taken AS (
@@ -100,7 +119,11 @@ BEGIN
             RETURNING id
         )
         SELECT array_agg(id) INTO call_ids FROM taken;
-        UPDATE call_budgets SET day_left = day_left - calls WHERE binding_id = binding AND day_left IS NOT NULL;
+        -- The one that looks whether a new day has begun: the others wait for its answer.
+        UPDATE call_budgets
+        SET day_left = greatest(day_left, 0) - calls,
+            day_left_at = CASE WHEN day_left_at BETWEEN moment - belief AND moment THEN day_left_at ELSE moment END
+        WHERE binding_id = binding AND day_left IS NOT NULL;
         RETURN;
     END IF;
 
@@ -150,10 +173,11 @@ CREATE FUNCTION provider_call_return(calls bigint[]) RETURNS void LANGUAGE sql S
     WITH unmade AS (
         DELETE FROM provider_calls WHERE id = ANY (calls) AND NOT begun RETURNING binding_id
     )
+    -- Who waits for a slot may have one now.
     UPDATE call_budgets
-    SET day_left = day_left + (SELECT count(*) FROM unmade)
+    SET day_left = day_left + (SELECT count(*) FROM unmade),
+        live_from = NULL, live_slot = NULL, backfill_from = NULL, backfill_slot = NULL
     WHERE binding_id IN (SELECT binding_id FROM unmade)
-        AND day_left IS NOT NULL
 $$;
 
 -- A call has ended. minute_left and new_day_left are what the answer said; null:
@@ -171,8 +195,12 @@ BEGIN
     SET others = greatest(0, per_minute - minute_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding AND begun)),
         others_at = clock_timestamp()
     WHERE binding_id = binding AND minute_left IS NOT NULL;
+    -- A new day has begun where more is left than was: nobody waits for the old one.
     UPDATE call_budgets
-    SET day_left = new_day_left, day_left_at = clock_timestamp(), day_limit = greatest(day_limit, new_day_left)
+    SET day_left = new_day_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding AND begun AND NOT ended),
+        day_left_at = clock_timestamp(), day_limit = greatest(day_limit, new_day_left),
+        live_from = CASE WHEN new_day_left > day_left + per_minute THEN NULL ELSE live_from END,
+        backfill_from = CASE WHEN new_day_left > day_left + per_minute THEN NULL ELSE backfill_from END
     WHERE binding_id = binding AND new_day_left IS NOT NULL;
 END
 $$;
@@ -184,6 +212,24 @@ CREATE OR REPLACE FUNCTION towpath_insert_push(run uuid) RETURNS bigint LANGUAGE
     FROM sync_runs
     WHERE sync_runs.id = run
     RETURNING id
+$$;
+
+CREATE OR REPLACE FUNCTION sync_run_follow_job() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM sync_run_carry(OLD, OLD, 'deleted');
+    ELSE
+        PERFORM sync_run_carry(OLD, NEW, NEW.state::text);
+    END IF;
+    RETURN NULL;
+EXCEPTION
+    -- What passes is the writer's to try again, with the run as it was.
+    WHEN deadlock_detected OR serialization_failure OR lock_not_available OR query_canceled OR admin_shutdown THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RAISE WARNING 'towpath: job % (%) not carried to its run: %', OLD.id, TG_OP, SQLERRM;
+        RETURN NULL;
+END
 $$;
 
 -- ---------------------------------------------------------------------------
@@ -227,8 +273,10 @@ CREATE FUNCTION towpath_waits(kind text, share text, priority integer) RETURNS b
         FROM bindings
         LEFT JOIN call_budgets ON call_budgets.binding_id = bindings.id
         WHERE bindings.id = share::uuid
-            AND greatest(bindings.paused_until, call_budgets.live_from,
-                CASE WHEN priority > 1 THEN call_budgets.backfill_from END) > clock_timestamp()
+            AND (bindings.paused_until > clock_timestamp()
+                -- No slot lies further ahead; what does was written by another clock.
+                OR greatest(call_budgets.live_from, CASE WHEN priority > 1 THEN call_budgets.backfill_from END)
+                    BETWEEN clock_timestamp() AND clock_timestamp() + interval '2 hours')
     )
 $$;
 
@@ -240,11 +288,19 @@ $$;
 CREATE FUNCTION towpath_has_room(kind text, share text, priority integer) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     size integer := CASE WHEN priority > 1 THEN 4 ELSE 5 END;
-    counted river.river_job_state[] := '{available,running}';
 BEGIN
     IF towpath_shut(kind, share) IS NOT NULL THEN
-        size := 1;
-        counted := '{available,running,scheduled,retryable}';
+        RETURN NOT EXISTS (
+            SELECT 1
+            FROM river.river_job AS job
+            WHERE job.kind = towpath_has_room.kind
+                AND job.args ->> 'share' = towpath_has_room.share
+                AND job.finalized_at IS NULL
+                AND (job.state IN ('available', 'running')
+                    OR job.state IN ('scheduled', 'retryable')
+                        AND job.metadata -> 'towpath' ->> 'reason' = 'auth'
+                        AND job.scheduled_at < clock_timestamp() + interval '15 minutes')
+        );
     ELSIF towpath_waits(kind, share, priority) THEN
         RETURN false;
     END IF;
@@ -253,7 +309,7 @@ BEGIN
         FROM river.river_job AS job
         WHERE job.kind = towpath_has_room.kind
             AND job.args ->> 'share' = towpath_has_room.share
-            AND job.state = ANY (counted)
+            AND job.state IN ('available', 'running')
             AND job.finalized_at IS NULL
             AND NOT (job.state = 'running' AND job.metadata ->> 'batch' IS NOT DISTINCT FROM job.attempt::text)
         LIMIT size
@@ -333,19 +389,19 @@ CREATE FUNCTION towpath_hold_shut(kind text, share text, reason text) RETURNS in
         JOIN river.river_job AS job ON job.id = run.river_job_id
         WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
             AND run.stage = towpath_stage(towpath_hold_shut.kind)
-            AND run.status = 'queued'
+            AND (run.status = 'queued' OR run.status = 'held' AND run.hold_reason = 'auth' AND reason <> 'auth')
             AND job.state = 'pending'
         LIMIT 1000
         FOR UPDATE OF job SKIP LOCKED
     ), held AS (
         UPDATE sync_runs AS run
-        SET status = 'held', hold_reason = reason, updated_at = clock_timestamp()
-        FROM waiting
-        WHERE run.river_job_id = waiting.id AND run.status = 'queued'
-        RETURNING run.id, run.stage, run.attempt
+        SET status = 'held', hold_reason = reason, next_attempt_at = NULL, updated_at = clock_timestamp()
+        FROM (SELECT old.id, old.status FROM sync_runs AS old JOIN waiting ON waiting.id = old.river_job_id) AS before
+        WHERE run.id = before.id AND run.status IN ('queued', 'held')
+        RETURNING run.id, run.stage, run.attempt, before.status AS from_status
     ), noted AS (
         INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-        SELECT held.id, held.stage, 'queued', 'held', held.attempt, towpath_who(), 'waits with all of its connection: ' || reason
+        SELECT held.id, held.stage, held.from_status, 'held', held.attempt, towpath_who(), 'waits with all of its connection: ' || reason
         FROM held
     )
     SELECT count(*)::integer FROM held

@@ -104,6 +104,7 @@ FROM (
     FROM river.river_job AS waiting
     WHERE waiting.kind = @kind::text
         AND waiting.args ->> 'share' = @share::text
+        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state IN ('available', 'pending')
         AND waiting.finalized_at IS NULL
         AND waiting.scheduled_at <= clock_timestamp()

@@ -267,17 +267,22 @@ WHERE job.id IN (
 ORDER BY job.id
 FOR UPDATE OF job;
 
--- Whether another run that is held for the same reason looks again soon.
--- name: SyncRunHeldProbe :one
-SELECT EXISTS (
-    SELECT 1
-    FROM sync_runs AS run
-    WHERE run.binding_id = @binding_id
-        AND run.status = 'held'
-        AND run.hold_reason = @hold_reason::text
-        AND run.id <> @id
-        AND run.next_attempt_at < clock_timestamp() + make_interval(secs => @seconds::float8)
-);
+-- Claims the next look for a run; no row where another one of the same binding,
+-- stage and reason has it.
+-- name: HoldLookClaim :one
+INSERT INTO hold_looks (binding_id, stage, reason, run_id, until)
+VALUES (@binding_id, @stage, @reason, @run_id, clock_timestamp() + make_interval(secs => @seconds::float8))
+ON CONFLICT (binding_id, stage, reason) DO UPDATE
+SET run_id = excluded.run_id, until = excluded.until
+WHERE hold_looks.until < clock_timestamp()
+    OR hold_looks.run_id = excluded.run_id
+RETURNING run_id;
+
+-- The run that had the look has ended or goes on: the next that is held has it.
+-- name: HoldLookEnd :exec
+DELETE FROM hold_looks
+WHERE binding_id = @binding_id
+    AND run_id = @run_id;
 
 -- Held runs wait for their turn again, under the settings as they are now; their
 -- jobs are locked and parked already.
