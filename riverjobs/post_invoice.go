@@ -50,7 +50,7 @@ func (w *postInvoice) post(ctx context.Context, lead hand) error {
 	if err != nil || first == nil {
 		return err
 	}
-	calls := budget.New(w.Pool, lead.Binding.ID, w.limits(lead.work), lead.SyncRun.Backfill)
+	calls := budget.New(w.Pool, lead.Binding.ID, w.limits(lead.work), lead.SyncRun.Backfill, w.who)
 	ledger, err := w.Ledgers(lead.Binding, calls.Permit)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (r *refresher) refreshDue(ctx context.Context) {
 }
 
 func (r *refresher) refresh(ctx context.Context, binding dbsqlc.Binding) error {
-	calls := budget.New(r.pool, binding.ID, budget.LimitsOf(binding.Provider), true)
+	calls := budget.New(r.pool, binding.ID, budget.LimitsOf(binding.Provider), true, "")
 	ledger, err := r.conns.ledger(binding, calls.Permit)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ type Calls struct {
 	binding  uuid.UUID
 	limits   Limits
 	backfill bool
+	client   string
 
 	mu       sync.Mutex
 	reserved []int64 // calls that were asked for and not begun yet
@@ -37,9 +38,9 @@ type Calls struct {
 }
 
 // New counts the calls of some work for a binding. Backfill leaves a share to
-// what happens now.
-func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool) *Calls {
-	return &Calls{db: db, binding: bindingID, limits: limits, backfill: backfill}
+// what happens now. client is the worker process's id, if it is one.
+func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool, client string) *Calls {
+	return &Calls{db: db, binding: bindingID, limits: limits, backfill: backfill, client: client}
 }
 
 // Reserve asks for as many calls as the work may need, before it is known which of
@@ -87,7 +88,7 @@ func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 			c.reserved = ids
 		}
 		id := c.reserved[0]
-		begun, err := dbsqlc.New().CallBudgetBegin(ctx, c.db, dbsqlc.CallBudgetBeginParams{CallID: id, AtOnce: int32(c.atOnce())})
+		begun, err := dbsqlc.New().CallBudgetBegin(ctx, c.db, dbsqlc.CallBudgetBeginParams{CallID: id, AtOnce: int32(c.atOnce()), ClientID: c.client})
 		if err != nil {
 			return nil, away(err)
 		}

@@ -33,7 +33,7 @@ func setup(t *testing.T) desk {
 	return desk{pool, newBinding(t, pool), budget.Limits{PerMinute: 3, AtOnce: 2}}
 }
 
-func (d desk) calls() *budget.Calls { return budget.New(d.pool, d.binding, d.limits, false) }
+func (d desk) calls() *budget.Calls { return budget.New(d.pool, d.binding, d.limits, false, "") }
 
 // counted are the calls of the last minute, and those of them under way.
 func (d desk) counted(t *testing.T) (used, underWay int) {
@@ -179,7 +179,7 @@ func Test_Calls(t *testing.T) {
 		gone, err := pgxpool.New(t.Context(), d.pool.Config().ConnString())
 		require.NoError(t, err)
 		gone.Close()
-		c := budget.New(gone, d.binding, d.limits, false)
+		c := budget.New(gone, d.binding, d.limits, false, "")
 		sim := xerosim.New(xerosim.Config{})
 		_, err = client(t, sim, c.Permit).Reference(t.Context())
 		require.Equal(t, provider.Temporary, provider.AsFailure(err).Kind)
@@ -264,7 +264,7 @@ func Test_Processes_at_once_are_granted_exactly_the_limit(t *testing.T) {
 			for _, pool := range pools {
 				for range 25 {
 					all.Go(func() {
-						c := budget.New(pool, binding, want.limits, false)
+						c := budget.New(pool, binding, want.limits, false, "")
 						for range 3 {
 							if _, err := c.Permit(t.Context()); err == nil {
 								granted.Add(1)

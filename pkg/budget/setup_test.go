@@ -103,7 +103,8 @@ func (b *book) take(t testingT, backfill bool, load budget.Load, calls int) (gra
 func (b *book) begin(t testingT, i int) *bool {
 	t.Helper()
 	var begun *bool
-	require.NoError(t, b.pool.QueryRow(context.Background(), "SELECT provider_call_begin($1, $2, $3)", b.granted[i].id, b.limits.AtOnce, b.now).Scan(&begun))
+	_, atOnce := b.most(b.granted[i].backfill)
+	require.NoError(t, b.pool.QueryRow(context.Background(), "SELECT provider_call_begin($1, $2, NULL, $3)", b.granted[i].id, atOnce, b.now).Scan(&begun))
 	if begun != nil && *begun {
 		b.granted[i].begun, b.granted[i].at = true, b.now
 	}

@@ -13,17 +13,18 @@ import (
 )
 
 const callBudgetBegin = `-- name: CallBudgetBegin :one
-SELECT coalesce(provider_call_begin($1::bigint, $2::int)::int, -1)::int AS begun
+SELECT coalesce(provider_call_begin($1::bigint, $2::int, $3::text)::int, -1)::int AS begun
 `
 
 type CallBudgetBeginParams struct {
-	CallID int64
-	AtOnce int32
+	CallID   int64
+	AtOnce   int32
+	ClientID string
 }
 
 // 1: it begins; 0: too many are under way; -1: it must be asked for anew.
 func (q *Queries) CallBudgetBegin(ctx context.Context, db DBTX, arg CallBudgetBeginParams) (int32, error) {
-	row := db.QueryRow(ctx, callBudgetBegin, arg.CallID, arg.AtOnce)
+	row := db.QueryRow(ctx, callBudgetBegin, arg.CallID, arg.AtOnce, arg.ClientID)
 	var begun int32
 	err := row.Scan(&begun)
 	return begun, err

@@ -151,6 +151,7 @@ type ProviderCall struct {
 	CountedAt time.Time
 	Begun     bool
 	Ended     bool
+	ClientID  *string
 }
 
 type ProviderIntent struct {

@@ -110,6 +110,14 @@ WITH orphan AS (
                     AND binding.provider = 'freeagent'
             ))
     FOR UPDATE OF job SKIP LOCKED
+), over AS (
+    UPDATE provider_calls AS call
+    SET ended = true
+    FROM worker_processes AS process
+    WHERE process.client_id = call.client_id
+        AND call.begun
+        AND NOT call.ended
+        AND towpath_process_dead(process, $1::interval, $2::interval)
 )
 UPDATE river.river_job AS job
 SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE 'available' END::river.river_job_state,
@@ -129,7 +137,8 @@ type QueueGiveBackOrphansParams struct {
 	LongestCall pgtype.Interval
 }
 
-// Gives back the jobs of dead processes: due at once, the attempt counted. A job
+// Gives back the jobs of dead processes: due at once, the attempt counted; their
+// calls are over. A job
 // whose cancel was asked for is cancelled. One statement, so that a job taken
 // again meanwhile is left alone. A write at a ledger that may take one number
 // twice (FreeAgent) is given back only when a call under way has timed out too.

@@ -45,7 +45,9 @@ CREATE TABLE provider_calls (
     binding_id uuid NOT NULL REFERENCES call_budgets (binding_id),
     counted_at timestamptz NOT NULL,
     begun boolean NOT NULL DEFAULT false,
-    ended boolean NOT NULL DEFAULT false
+    ended boolean NOT NULL DEFAULT false,
+    -- The worker process that began it: with its death it is over.
+    client_id text
 );
 CREATE INDEX provider_calls_binding ON provider_calls (binding_id, counted_at);
 
@@ -93,7 +95,7 @@ BEGIN
     calls := least(calls, room);
     free := floor(room * free_part);
 
-    IF budget.day_left_at BETWEEN moment - belief AND moment
+    IF budget.day_left_at > moment - belief AND budget.day_left_at <= moment
         AND budget.day_left <= (CASE WHEN is_backfill THEN budget.day_limit / 10 ELSE 0 END) THEN
         slot := budget.day_left_at + belief;
     ELSIF used + calls > room THEN
@@ -122,7 +124,7 @@ BEGIN
         -- The one that looks whether a new day has begun: the others wait for its answer.
         UPDATE call_budgets
         SET day_left = greatest(day_left, 0) - calls,
-            day_left_at = CASE WHEN day_left_at BETWEEN moment - belief AND moment THEN day_left_at ELSE moment END
+            day_left_at = CASE WHEN day_left_at > moment - belief AND day_left_at <= moment THEN day_left_at ELSE moment END
         WHERE binding_id = binding AND day_left IS NOT NULL;
         RETURN;
     END IF;
@@ -148,7 +150,7 @@ $$;
 -- A call that was asked for begins: true; false where too many are under way, and
 -- null where it was asked for so long ago that it must be asked for anew. It counts
 -- from now on, which is later than when it was asked for.
-CREATE FUNCTION provider_call_begin(call bigint, once_limit integer, moment timestamptz DEFAULT NULL) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
+CREATE FUNCTION provider_call_begin(call bigint, once_limit integer, client text DEFAULT NULL, moment timestamptz DEFAULT NULL) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     binding uuid := (SELECT binding_id FROM provider_calls WHERE id = call);
     under_way integer;
@@ -162,7 +164,7 @@ BEGIN
         RETURN false;
     END IF;
     UPDATE provider_calls
-    SET begun = true, counted_at = moment
+    SET begun = true, counted_at = moment, client_id = client
     WHERE id = call AND counted_at > moment - interval '61 seconds';
     RETURN CASE WHEN FOUND THEN true END;
 END
@@ -181,11 +183,14 @@ CREATE FUNCTION provider_call_return(calls bigint[]) RETURNS void LANGUAGE sql S
 $$;
 
 -- A call has ended. minute_left and new_day_left are what the answer said; null:
--- nothing. If this is lost, the call counts as under way for a minute.
+-- nothing. If this is lost, the call counts as under way for a minute. Calls of
+-- others are guessed at from minute_left: where the guess is too low, the provider's
+-- 429 says exactly how long to wait, while one that is too high would waste calls.
 CREATE FUNCTION provider_call_done(call bigint, minute_left integer, new_day_left integer)
 RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     binding uuid;
+    ours integer;
 BEGIN
     UPDATE provider_calls SET ended = true WHERE id = call RETURNING binding_id INTO binding;
     IF minute_left IS NULL AND new_day_left IS NULL OR binding IS NULL THEN
@@ -195,12 +200,14 @@ BEGIN
     SET others = greatest(0, per_minute - minute_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding AND begun)),
         others_at = clock_timestamp()
     WHERE binding_id = binding AND minute_left IS NOT NULL;
-    -- A new day has begun where more is left than was: nobody waits for the old one.
+    -- A new day has begun where more is left than was, what was asked for and not
+    -- made aside: nobody waits for the old one.
+    SELECT count(*) INTO ours FROM provider_calls WHERE binding_id = binding;
     UPDATE call_budgets
     SET day_left = new_day_left - (SELECT count(*) FROM provider_calls WHERE binding_id = binding AND begun AND NOT ended),
         day_left_at = clock_timestamp(), day_limit = greatest(day_limit, new_day_left),
-        live_from = CASE WHEN new_day_left > day_left + per_minute THEN NULL ELSE live_from END,
-        backfill_from = CASE WHEN new_day_left > day_left + per_minute THEN NULL ELSE backfill_from END
+        live_from = CASE WHEN new_day_left > day_left + ours THEN NULL ELSE live_from END,
+        backfill_from = CASE WHEN new_day_left > day_left + ours THEN NULL ELSE backfill_from END
     WHERE binding_id = binding AND new_day_left IS NOT NULL;
 END
 $$;

@@ -6,7 +6,7 @@ FROM provider_call_take(@binding_id::uuid, @is_backfill::boolean, @free_part::fl
 
 -- 1: it begins; 0: too many are under way; -1: it must be asked for anew.
 -- name: CallBudgetBegin :one
-SELECT coalesce(provider_call_begin(@call_id::bigint, @at_once::int)::int, -1)::int AS begun;
+SELECT coalesce(provider_call_begin(@call_id::bigint, @at_once::int, @client_id::text)::int, -1)::int AS begun;
 
 -- name: CallBudgetDone :exec
 SELECT provider_call_done(@call_id::bigint, sqlc.narg('minute_left')::int, sqlc.narg('day_left')::int);
