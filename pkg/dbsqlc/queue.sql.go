@@ -208,7 +208,9 @@ SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE
     finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
     attempt = CASE WHEN $2::boolean THEN job.attempt - 1 ELSE job.attempt END,
     scheduled_at = clock_timestamp() + make_interval(secs => $3::float8),
-    metadata = job.metadata - 'batch' || $4::jsonb,
+    metadata = job.metadata - 'batch' || $4::jsonb || CASE WHEN $2::boolean
+        THEN jsonb_build_object('snoozes', CASE WHEN jsonb_typeof(job.metadata -> 'snoozes') = 'number' THEN (job.metadata ->> 'snoozes')::numeric ELSE 0 END + 1)
+        ELSE '{}' END,
     errors = CASE WHEN $5::text = '' THEN job.errors
         ELSE array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt, 'error', $5::text, 'trace', '')) END
 WHERE job.id = $6
@@ -228,7 +230,7 @@ type QueuePutBackParams struct {
 }
 
 // Puts a taken job back, with what the worker says of its attempt. A wait gives
-// the attempt back; a job whose cancel was asked for meanwhile is cancelled.
+// the attempt back and is counted, as River does; a job whose cancel was asked for meanwhile is cancelled.
 func (q *Queries) QueuePutBack(ctx context.Context, db DBTX, arg QueuePutBackParams) (int64, error) {
 	row := db.QueryRow(ctx, queuePutBack,
 		arg.State,

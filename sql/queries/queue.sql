@@ -134,14 +134,16 @@ WHERE id = @id
 RETURNING id;
 
 -- Puts a taken job back, with what the worker says of its attempt. A wait gives
--- the attempt back; a job whose cancel was asked for meanwhile is cancelled.
+-- the attempt back and is counted, as River does; a job whose cancel was asked for meanwhile is cancelled.
 -- name: QueuePutBack :one
 UPDATE river.river_job AS job
 SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE @state::text END::river.river_job_state,
     finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
     attempt = CASE WHEN @waits::boolean THEN job.attempt - 1 ELSE job.attempt END,
     scheduled_at = clock_timestamp() + make_interval(secs => @seconds::float8),
-    metadata = job.metadata - 'batch' || @report::jsonb,
+    metadata = job.metadata - 'batch' || @report::jsonb || CASE WHEN @waits::boolean
+        THEN jsonb_build_object('snoozes', CASE WHEN jsonb_typeof(job.metadata -> 'snoozes') = 'number' THEN (job.metadata ->> 'snoozes')::numeric ELSE 0 END + 1)
+        ELSE '{}' END,
     errors = CASE WHEN @error::text = '' THEN job.errors
         ELSE array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt, 'error', @error::text, 'trace', '')) END
 WHERE job.id = @id
