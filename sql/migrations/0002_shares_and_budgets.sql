@@ -51,9 +51,9 @@ CREATE TABLE provider_calls (
 );
 CREATE INDEX provider_calls_binding ON provider_calls (binding_id, counted_at);
 
--- Leave for so many calls, or how long to wait for it: a piece of work asks for all
--- that it may need before it begins, so that it does not break off half-way, and
--- gives back what it did not need. Any 61 seconds hold at most minute_limit calls,
+-- Leave for so many calls (two will do), or how long to wait for it: a piece of work
+-- asks for all that it may need before it begins, so that it does not break off
+-- half-way, and gives back what it did not need. Any 61 seconds hold at most minute_limit calls,
 -- so that a fixed window of the provider's does too, wherever it begins. Backfill
 -- leaves a fifth of the minute, one call at once and a tenth of the day to what
 -- happens now. Work that carries less than it could begins at once while only
@@ -75,6 +75,7 @@ DECLARE
     last_counted timestamptz;
     room integer;
     free integer;
+    least_calls integer;
     slot timestamptz;
 BEGIN
     INSERT INTO call_budgets (binding_id, per_minute, at_once)
@@ -93,17 +94,18 @@ BEGIN
         - CASE WHEN is_backfill THEN ceil(minute_limit / 5.0)::integer ELSE 0 END
         - CASE WHEN budget.others_at BETWEEN moment - win AND moment THEN budget.others ELSE 0 END);
     calls := least(calls, room);
+    least_calls := least(calls, 2);
     free := floor(room * free_part);
 
     IF budget.day_left_at > moment - belief AND budget.day_left_at <= moment
         AND budget.day_left <= (CASE WHEN is_backfill THEN budget.day_limit / 10 ELSE 0 END) THEN
         slot := budget.day_left_at + belief;
-    ELSIF used + calls > room THEN
+    ELSIF used + least_calls > room THEN
         SELECT counted_at + win INTO slot
         FROM provider_calls
         WHERE binding_id = binding
         ORDER BY counted_at
-        OFFSET used + calls - room - 1
+        OFFSET used + least_calls - room - 1
         LIMIT 1;
     ELSIF used >= free AND last_counted + win / (room - free) > moment THEN
         slot := last_counted + win / (room - free);
@@ -117,13 +119,13 @@ BEGIN
     ELSE
         WITH taken AS (
             INSERT INTO provider_calls (binding_id, counted_at)
-            SELECT binding, moment FROM generate_series(1, calls)
+            SELECT binding, moment FROM generate_series(1, least(calls, room - used))
             RETURNING id
         )
         SELECT array_agg(id) INTO call_ids FROM taken;
         -- The one that looks whether a new day has begun: the others wait for its answer.
         UPDATE call_budgets
-        SET day_left = greatest(day_left, 0) - calls,
+        SET day_left = greatest(day_left, 0) - cardinality(call_ids),
             day_left_at = CASE WHEN day_left_at > moment - belief AND day_left_at <= moment THEN day_left_at ELSE moment END
         WHERE binding_id = binding AND day_left IS NOT NULL;
         RETURN;
