@@ -11,11 +11,8 @@ type Limits struct {
 // LimitsOf answers the limits of a binding's provider. Xero: 60 calls a minute and
 // 5 at once for each organisation; the day's limit depends on the app's tier and is
 // read from its answers. FreeAgent: 120 a minute and 3,600 an hour for each user, so
-// 60 a minute keep both; how many at once it does not say.
-func LimitsOf(provider string) Limits {
-	_ = provider // both come to the same
-	return Limits{PerMinute: 60, AtOnce: 5}
-}
+// 60 a minute keep both; how many at once it does not say. Both come to the same.
+func LimitsOf(string) Limits { return Limits{PerMinute: 60, AtOnce: 5} }
 
 // BackfillPerMinute is what is left to backfill of the calls of a minute: a fifth
 // is kept for what happens now.
