@@ -47,37 +47,37 @@ func rules() map[string]rule {
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
-		"pkg/budget":  {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
-		"pkg/custody": {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
+		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
+		"pkg/oauth":   {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.
-		"pkg/magento":           {code: []string{"pkg/canon", "pkg/outbound", "pkg/provider", "pkg/shopjwt"}},
-		"pkg/provider/xero":     {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
-		"pkg/provider/ledgerv2": {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
+		"pkg/magento":            {code: []string{"pkg/canon", "pkg/outbound", "pkg/provider", "pkg/shopjwt"}},
+		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
+		"pkg/provider/freeagent": {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
 
 		// The front door knows no job kind and no River; the jobs know no provider.
 		"pkg/ingress": {
 			code:  []string{"pkg/dbsqlc", "pkg/metrics", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
-		"pkg/dashboard": {code: []string{"pkg/budget", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
+		"pkg/dashboard": {code: []string{"pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
-			code:  []string{"pkg/budget", "pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
-			tests: []string{"pkg/outbound", "pkg/provider/ledgerv2", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
+			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
+			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
 		},
 
 		// What only tests stand on, and the simulated servers.
-		"pkg/canon/testdata":                {},
-		"pkg/canon/canontest":               {code: []string{"pkg/canon", "pkg/canon/testdata", "pkg/magento/magentosim"}},
-		"pkg/pgdb/pgtest":                   {code: []string{"pkg/pgdb"}},
-		"pkg/magento/magentosim":            {code: []string{"pkg/canon", "pkg/shopjwt"}},
-		"pkg/provider/xero/xerosim":         {},
-		"pkg/provider/ledgerv2/ledgerv2sim": {},
+		"pkg/canon/testdata":                  {},
+		"pkg/canon/canontest":                 {code: []string{"pkg/canon", "pkg/canon/testdata", "pkg/magento/magentosim"}},
+		"pkg/pgdb/pgtest":                     {code: []string{"pkg/pgdb"}},
+		"pkg/magento/magentosim":              {code: []string{"pkg/canon", "pkg/shopjwt"}},
+		"pkg/provider/xero/xerosim":           {},
+		"pkg/provider/freeagent/freeagentsim": {},
 
 		// The wiring.
 		"cmd/towpath": {code: []string{
-			"pkg/budget", "pkg/canon", "pkg/custody", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
-			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/ledgerv2", "pkg/provider/xero",
+			"pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
 		}},
 		"docs": {},
@@ -87,7 +87,7 @@ func rules() map[string]rule {
 
 // simulators are imported by tests, and by what the demo and the bench of the
 // command line need of them.
-var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/ledgerv2/ledgerv2sim"}
+var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim"}
 
 // testOnly are packages that no product file imports.
 var testOnly = []string{"pkg/canon/canontest", "pkg/canon/testdata", "pkg/pgdb/pgtest"}

@@ -9,10 +9,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
+	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 )
 
@@ -24,7 +24,7 @@ import (
 type batch struct {
 	*postInvoice
 	ledger Ledger
-	calls  *budget.Calls
+	calls  *quota.Calls
 }
 
 // run answers what became of the first document; the others are settled here.
@@ -67,14 +67,14 @@ func calls(waiting int) int {
 }
 
 // load is how much the call carries, as far as is known before it is asked for.
-func load(waiting, size int) budget.Load {
+func load(waiting, size int) quota.Load {
 	switch {
 	case waiting+1 >= size:
-		return budget.Full
+		return quota.Full
 	case waiting > 0:
-		return budget.Partial
+		return quota.Partial
 	}
-	return budget.Lone
+	return quota.Lone
 }
 
 // heard notes that a connection which was refused works: the ledger has answered,

@@ -8,10 +8,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
@@ -71,7 +71,7 @@ func (b *bundle) attempts(t *testing.T) int {
 }
 
 func limits(perMinute, atOnce int) func(*riverjobs.Config) {
-	return func(cfg *riverjobs.Config) { cfg.Limits = budget.Limits{PerMinute: perMinute, AtOnce: atOnce} }
+	return func(cfg *riverjobs.Config) { cfg.Limits = quota.Limits{PerMinute: perMinute, AtOnce: atOnce} }
 }
 
 // knowReference lets the binding know what Xero says of itself, as told by another

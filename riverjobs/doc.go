@@ -15,7 +15,7 @@
 // Whose turn it is: of one kind and share (a tenant's shop, a binding's ledger) a
 // few jobs are with the workers at a time, the rest wait as River's "pending"; the
 // shares in schema.sql let them in, shares.go helps once a second. PostInvoice asks
-// the binding's budget (pkg/budget) before it begins, and takes the documents of
+// the binding's budget (pkg/quota) before it begins, and takes the documents of
 // others that wait along in its calls (batch.go; hand.go is a job in hand).
 //
 // Success is written by the worker in its own transaction: the checked

@@ -14,7 +14,7 @@ import (
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/ledgerv2/ledgerv2sim"
+	"towpath/pkg/provider/freeagent/freeagentsim"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/riverjobs"
 )
@@ -91,7 +91,7 @@ func (s xeroSim) hold(name string) {
 		Body: `{"Type":"ValidationException","Elements":[{"ValidationErrors":[{"Message":"The contact has been archived"}]}]}`})
 }
 
-type v2Sim struct{ *ledgerv2sim.Server }
+type v2Sim struct{ *freeagentsim.Server }
 
 func (s v2Sim) documents() []document {
 	var list []document
@@ -104,13 +104,13 @@ func (s v2Sim) documents() []document {
 func (s v2Sim) contacts() int { return len(s.Contacts()) }
 
 func (s v2Sim) operation(name string) string {
-	return map[string]string{"contact": ledgerv2sim.ContactCreate, "invoice": ledgerv2sim.InvoiceCreate}[name]
+	return map[string]string{"contact": freeagentsim.ContactCreate, "invoice": freeagentsim.InvoiceCreate}[name]
 }
 
 func (s v2Sim) calls(name string) int { return s.Count(s.operation(name)) }
 
 func (s v2Sim) inject(name string, how fault) {
-	f := ledgerv2sim.Fault{Operation: s.operation(name), After: how != failed && how != refusedError && how != hang}
+	f := freeagentsim.Fault{Operation: s.operation(name), After: how != failed && how != refusedError && how != hang}
 	switch how {
 	case failed, tookReset:
 		f.Reset = true
@@ -125,7 +125,7 @@ func (s v2Sim) inject(name string, how fault) {
 }
 
 func (s v2Sim) hold(name string) {
-	s.Inject(ledgerv2sim.Fault{Operation: s.operation(name), Status: http.StatusUnprocessableEntity,
+	s.Inject(freeagentsim.Fault{Operation: s.operation(name), Status: http.StatusUnprocessableEntity,
 		Body: `{"errors":[{"message":"contact not found"}]}`})
 }
 

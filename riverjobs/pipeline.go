@@ -9,13 +9,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
+	"towpath/pkg/quota"
 )
 
 // Shop is what the jobs ask of a shop's client. Every error is or wraps a
@@ -72,7 +72,7 @@ type Config struct {
 	// given back.
 	SoftStop time.Duration
 	// Limits are what a binding may call. Default: what its provider allows.
-	Limits budget.Limits
+	Limits quota.Limits
 	// FirstDelay is the wait after a first failed attempt; it doubles from there
 	// up to an hour. Default a second.
 	FirstDelay time.Duration

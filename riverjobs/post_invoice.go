@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
+	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 )
 
@@ -50,7 +50,7 @@ func (w *postInvoice) post(ctx context.Context, lead hand) error {
 	if err != nil || first == nil {
 		return err
 	}
-	calls := budget.New(w.Pool, lead.Binding.ID, w.limits(lead.work), lead.SyncRun.Backfill, w.who)
+	calls := quota.New(w.Pool, lead.Binding.ID, w.limits(lead.work), lead.SyncRun.Backfill, w.who)
 	ledger, err := w.Ledgers(lead.Binding, calls.Permit)
 	if err != nil {
 		return err
@@ -59,11 +59,11 @@ func (w *postInvoice) post(ctx context.Context, lead hand) error {
 	return b.run(ctx, first)
 }
 
-func (p *pipeline) limits(run work) budget.Limits {
-	if p.Limits != (budget.Limits{}) {
+func (p *pipeline) limits(run work) quota.Limits {
+	if p.Limits != (quota.Limits{}) {
 		return p.Limits
 	}
-	return budget.LimitsOf(run.Binding.Provider)
+	return quota.LimitsOf(run.Binding.Provider)
 }
 
 // draft is a document on its way. Once err is set it goes no further.

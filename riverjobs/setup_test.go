@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/canon/canontest"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
@@ -28,10 +27,11 @@ import (
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/ledgerv2"
-	"towpath/pkg/provider/ledgerv2/ledgerv2sim"
+	"towpath/pkg/provider/freeagent"
+	"towpath/pkg/provider/freeagent/freeagentsim"
 	"towpath/pkg/provider/xero"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
@@ -61,9 +61,9 @@ type bundle struct {
 	url     string
 	pool    *pgxpool.Pool
 	shop    *magentosim.Shop
-	xero    *xerosim.Sim        // wire accounting
-	v2      *ledgerv2sim.Server // wire v2
-	ledger  ledgerSim           // the one of the two that is bound
+	xero    *xerosim.Sim         // wire accounting
+	v2      *freeagentsim.Server // wire v2
+	ledger  ledgerSim            // the one of the two that is bound
 	tenant  dbsqlc.Tenant
 	binding uuid.UUID
 	insert  *riverjobs.Client
@@ -84,7 +84,7 @@ func setup(t *testing.T) *bundle {
 // keeps them from being.
 func setupV2(t *testing.T) *bundle {
 	t.Helper()
-	return setupV2On(t, ledgerv2sim.RealFreeAgent(ledgerv2sim.Config{DuplicateReferences: true}))
+	return setupV2On(t, freeagentsim.RealFreeAgent(freeagentsim.Config{DuplicateReferences: true}))
 }
 
 // setupV2Unique binds it to wire v2 on a ledger that refuses both. Only such a
@@ -92,12 +92,12 @@ func setupV2(t *testing.T) *bundle {
 // T3 and its call, and makes the call after all.
 func setupV2Unique(t *testing.T) *bundle {
 	t.Helper()
-	return setupV2On(t, ledgerv2sim.Config{})
+	return setupV2On(t, freeagentsim.Config{})
 }
 
-func setupV2On(t *testing.T, cfg ledgerv2sim.Config) *bundle {
+func setupV2On(t *testing.T, cfg freeagentsim.Config) *bundle {
 	t.Helper()
-	b := &bundle{v2: ledgerv2sim.New(cfg)}
+	b := &bundle{v2: freeagentsim.New(cfg)}
 	b.ledger = v2Sim{b.v2}
 	url := serve(t, b.v2)
 	p, category := samplePolicy(), url+"/v2/categories/001"
@@ -176,13 +176,13 @@ func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
 		Now:     time.Now,
 		BaseURL: "https://towpath.example",
 		Workers: 8, SoftStop: 20 * time.Second,
-		Limits: budget.Limits{PerMinute: 10_000, AtOnce: 5}, // the provider's own are budget_test.go's
+		Limits: quota.Limits{PerMinute: 10_000, AtOnce: 5}, // the provider's own are budget_test.go's
 		Shops: func(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
 			return magento.New(magento.Config{BaseURL: tenant.MagentoUrl, TenantID: tenant.ID.String(), APIKey: string(tenant.ApiKeySealed), HTTP: client})
 		},
 		Ledgers: func(binding dbsqlc.Binding, permit provider.Permit) (riverjobs.Ledger, error) {
 			if binding.Wire == "v2" {
-				return ledgerv2.New(ledgerv2.Config{BaseURL: binding.ApiUrl, HTTP: client, Token: token, Permit: permit})
+				return freeagent.New(freeagent.Config{BaseURL: binding.ApiUrl, HTTP: client, Token: token, Permit: permit})
 			}
 			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, HTTP: client, Token: token, Permit: permit})
 		},

@@ -8,10 +8,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
 	"towpath/pkg/policy"
+	"towpath/pkg/quota"
 )
 
 // backlogView is what waits for a live binding, what it may call, and how long the
@@ -36,7 +36,7 @@ type backlogView struct {
 
 // viewBacklog puts a row of CallBudgetList in words of the commands.
 func viewBacklog(row dbsqlc.CallBudgetListRow) backlogView {
-	limits := budget.LimitsOf(row.Provider)
+	limits := quota.LimitsOf(row.Provider)
 	return backlogView{
 		ID: row.BindingID, Status: row.Status, PausedUntil: row.PausedUntil, SettingsFaults: []policy.FieldError{},
 		ToFetch: row.ToFetch, ToPost: row.ToPost, Held: row.Held,
@@ -51,11 +51,11 @@ func backlogOf(row dbsqlc.CallBudgetListRow) time.Duration {
 	if row.Wire == wireAccounting {
 		batch = 50
 	}
-	var day *budget.Day
+	var day *quota.Day
 	if row.DayLeft != nil && row.DayLimit != nil {
-		day = &budget.Day{Left: *row.DayLeft, Limit: *row.DayLimit}
+		day = &quota.Day{Left: *row.DayLeft, Limit: *row.DayLimit}
 	}
-	return budget.LimitsOf(row.Provider).Estimate(row.ToFetch+row.ToPost, batch, day)
+	return quota.LimitsOf(row.Provider).Estimate(row.ToFetch+row.ToPost, batch, day)
 }
 
 type bindingStatus struct {

@@ -19,12 +19,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
 )
@@ -189,7 +189,7 @@ func (s *site) connect(ctx context.Context) error {
 
 // noLimits lets the simulated Xero be called as fast as Towpath can: with the real
 // one's 60 calls a minute, the figures would be Xero's.
-var noLimits = budget.Limits{PerMinute: 1_000_000, AtOnce: 5}
+var noLimits = quota.Limits{PerMinute: 1_000_000, AtOnce: 5}
 
 // serve starts Towpath in these roles, in place of the one before. It logs as
 // it does in service, to nobody.

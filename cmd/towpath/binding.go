@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/outbound"
 	"towpath/pkg/policy"
+	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
 )
@@ -242,7 +242,7 @@ func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.
 func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	ledger, err := conns.ledger(binding, budget.New(pool, binding.ID, budget.LimitsOf(binding.Provider), false, "").Permit)
+	ledger, err := conns.ledger(binding, quota.New(pool, binding.ID, quota.LimitsOf(binding.Provider), false, "").Permit)
 	if err != nil {
 		return err
 	}

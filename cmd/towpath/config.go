@@ -12,8 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/pgdb"
+	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 )
 
@@ -152,7 +152,7 @@ type serverConfig struct {
 	Migrate       bool
 	Roles         roles
 	Workers       int
-	Limits        budget.Limits // of calls to a provider; zero: the provider's own
+	Limits        quota.Limits // of calls to a provider; zero: the provider's own
 	Logger        *slog.Logger
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/custody"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/oauth"
 )
 
 type bindingConnect struct {
@@ -45,7 +45,7 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		if kind == custody.ClientCredentials {
+		if kind == oauth.ClientCredentials {
 			done, err := conns.connectApp(ctx, io, pool, binding.ID)
 			if err != nil {
 				return err
@@ -60,7 +60,7 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		until := time.Now().Add(custody.ConsentLife)
+		until := time.Now().Add(oauth.ConsentLife)
 		return c.print(io, consentView{ID: binding.ID, Status: binding.Status, ConsentURL: address, ExpiresAt: &until})
 	})
 }
@@ -90,7 +90,7 @@ func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.P
 			return nil
 		}
 		_, err := queries.OAuthGrantSetSecret(ctx, tx, dbsqlc.OAuthGrantSetSecretParams{
-			BindingID: binding.ID, ClientSecretSealed: custody.SealClientSecret(conns.box, binding.ID, value)})
+			BindingID: binding.ID, ClientSecretSealed: oauth.SealClientSecret(conns.box, binding.ID, value)})
 		return err
 	})
 	return row.OauthGrant.Kind, err

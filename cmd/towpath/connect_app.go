@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/custody"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
 )
@@ -54,25 +54,25 @@ func (f appFlags) row(io console, box *secret.Box, binding dbsqlc.BindingInsertP
 		return row, err
 	}
 	if row.Kind == "" {
-		row.Kind = custody.AuthorizationCode
+		row.Kind = oauth.AuthorizationCode
 		if value != "" && binding.Provider == "xero" {
-			row.Kind = custody.ClientCredentials
+			row.Kind = oauth.ClientCredentials
 		}
 	}
 	switch {
 	case f.ClientID == "":
 		return row, wrongUse("--client-id is missing")
-	case row.Kind != custody.ClientCredentials && row.Kind != custody.AuthorizationCode:
+	case row.Kind != oauth.ClientCredentials && row.Kind != oauth.AuthorizationCode:
 		return row, wrongUse("--grant is %q; use client_credentials or authorization_code", f.Grant)
-	case value == "" && (row.Kind == custody.ClientCredentials || binding.Provider == "freeagent"):
+	case value == "" && (row.Kind == oauth.ClientCredentials || binding.Provider == "freeagent"):
 		return row, wrongUse("the app's secret is missing: give it by --client-secret-file")
-	case binding.Provider == "freeagent" && row.Kind != custody.AuthorizationCode:
+	case binding.Provider == "freeagent" && row.Kind != oauth.AuthorizationCode:
 		return row, wrongUse("--grant is %q; freeagent has authorization_code only", f.Grant)
 	case binding.Provider == "freeagent" && f.IdentityURL != "":
 		return row, wrongUse("--identity-url is for xero; freeagent's is under --api-url")
 	}
 	if value != "" {
-		row.ClientSecretSealed = custody.SealClientSecret(box, binding.ID, value)
+		row.ClientSecretSealed = oauth.SealClientSecret(box, binding.ID, value)
 	}
 	return row, f.checkIdentityURL(io)
 }
@@ -126,7 +126,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	if grant.Kind == custody.ClientCredentials {
+	if grant.Kind == oauth.ClientCredentials {
 		if done, err := conns.connectApp(ctx, io, pool, row.ID); err != nil {
 			fmt.Fprintf(io.err, "towpath: not connected yet: %v\n", err)
 		} else if !c.JSON {

@@ -8,19 +8,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"towpath/pkg/custody"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
+	"towpath/pkg/oauth"
 	"towpath/riverjobs"
 )
 
-// newKeeper makes the custody of tokens; what it connects releases held runs.
-func newKeeper(pool *pgxpool.Pool, op *riverjobs.Operator, conns connections, cfg custody.Config) (*custody.Keeper, error) {
+// newKeeper makes the token manager; what it connects releases held runs.
+func newKeeper(pool *pgxpool.Pool, op *riverjobs.Operator, conns connections, cfg oauth.Config) (*oauth.Keeper, error) {
 	cfg.Pool, cfg.Box, cfg.HTTP, cfg.Release = pool, conns.box, conns.http, op.ReleaseHeld
 	if conns.metrics != nil {
 		cfg.Observe = conns.metrics.ProviderRequest
 	}
-	return custody.New(cfg)
+	return oauth.New(cfg)
 }
 
 // commandConnections is newConnections with a keeper, for a command.
@@ -38,13 +38,13 @@ func commandConnections(io console, pool *pgxpool.Pool) (connections, error) {
 		return connections{}, err
 	}
 	conns := newConnections(box, private, nil)
-	conns.keeper, err = newKeeper(pool, op, conns, custody.Config{})
+	conns.keeper, err = newKeeper(pool, op, conns, oauth.Config{})
 	return conns, err
 }
 
 // connectApp connects a binding whose app needs no browser, and reads what its
 // settings may refer to; if that cannot be had now, the first run asks again.
-func (c connections) connectApp(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) (custody.Connected, error) {
+func (c connections) connectApp(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) (oauth.Connected, error) {
 	done, err := c.keeper.ConnectApp(ctx, id)
 	if err != nil {
 		return done, err
@@ -62,7 +62,7 @@ func (s *server) startKeeper(db pools, registry prometheus.Registerer) error {
 	}
 	conns := newConnections(s.cfg.Box, s.cfg.AllowPrivate, s.metrics)
 	op := &riverjobs.Operator{Pool: db.work, Client: inserter, Who: "consent"}
-	s.keeper, err = newKeeper(db.work, op, conns, custody.Config{Logger: s.cfg.Logger, Count: countOAuth(registry)})
+	s.keeper, err = newKeeper(db.work, op, conns, oauth.Config{Logger: s.cfg.Logger, Count: countOAuth(registry)})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func countOAuth(registry prometheus.Registerer) func(event string) {
 		Namespace: "towpath", Name: "oauth_events_total", Help: "Connections and renewals of providers' tokens, and refusals of them.",
 	}, []string{"event"})
 	registry.MustRegister(events)
-	for _, event := range custody.Events() {
+	for _, event := range oauth.Events() {
 		events.WithLabelValues(event)
 	}
 	return func(event string) { events.WithLabelValues(event).Inc() }

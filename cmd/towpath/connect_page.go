@@ -9,22 +9,22 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/custody"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/oauth"
 	"towpath/pkg/provider"
 )
 
 // connectOf is the dashboard's button that connects a binding: by the consent on
 // the answered address, or at once where the app has credentials of its own. The
 // workers read the reference data.
-func connectOf(keeper *custody.Keeper, pool *pgxpool.Pool, baseURL string) func(context.Context, uuid.UUID) (string, error) {
+func connectOf(keeper *oauth.Keeper, pool *pgxpool.Pool, baseURL string) func(context.Context, uuid.UUID) (string, error) {
 	return func(ctx context.Context, id uuid.UUID) (string, error) {
 		kind, err := appKind(ctx, pool, id)
 		if err != nil {
 			return "", err
 		}
-		if kind == custody.ClientCredentials {
+		if kind == oauth.ClientCredentials {
 			_, err := keeper.ConnectApp(ctx, id)
 			return "", refusalOf(err)
 		}
@@ -55,10 +55,10 @@ func appKind(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (string, err
 	return row.OauthGrant.Kind, nil
 }
 
-// refusalOf puts what the custody of tokens says into the page's words. What the
+// refusalOf puts what the token manager says into the page's words. What the
 // provider failed at passes by itself.
 func refusalOf(err error) error {
-	var no *custody.Refusal
+	var no *oauth.Refusal
 	var failed *provider.Failure
 	switch {
 	case errors.As(err, &no):

@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"time"
 
-	"towpath/pkg/custody"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
+	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/ledgerv2"
+	"towpath/pkg/provider/freeagent"
 	"towpath/pkg/provider/xero"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
@@ -26,7 +26,7 @@ type connections struct {
 	shops   *http.Client
 	now     func() time.Time
 	metrics *metrics.Metrics // may be nil: a command counts nothing
-	keeper  *custody.Keeper  // of the tokens of apps; nil where no call is made
+	keeper  *oauth.Keeper    // of the tokens of apps; nil where no call is made
 }
 
 func newConnections(box *secret.Box, allowPrivate bool, m *metrics.Metrics) connections {
@@ -72,7 +72,7 @@ func (c connections) ledger(binding dbsqlc.Binding, permit provider.Permit) (riv
 		token, client = source.Token, source.Client(c.http)
 	}
 	if binding.Wire == wireV2 {
-		return ledgerv2.New(ledgerv2.Config{
+		return freeagent.New(freeagent.Config{
 			BaseURL: binding.ApiUrl, Token: token, HTTP: client, Now: c.now, Observe: observe, Permit: permit,
 			// FreeAgent itself accepts a second contact with one e-mail.
 			MatchContacts: binding.Provider == "freeagent",

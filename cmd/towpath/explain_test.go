@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon/canontest"
-	"towpath/pkg/provider/ledgerv2/ledgerv2sim"
+	"towpath/pkg/provider/freeagent/freeagentsim"
 )
 
 // explained is what explain --json says, as far as the tests look.
@@ -81,7 +81,7 @@ func Test_Explain_builds_every_sample_and_posts_nothing(t *testing.T) {
 func Test_Explain_builds_every_sample_on_wire_v2(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
-	ledger := ledgerv2sim.New(ledgerv2sim.Config{})
+	ledger := freeagentsim.New(freeagentsim.Config{})
 	server := httptest.NewServer(ledger)
 	t.Cleanup(server.Close)
 	var binding struct{ ID string }

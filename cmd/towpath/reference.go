@@ -10,10 +10,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
 	"towpath/pkg/policy"
+	"towpath/pkg/quota"
 	"towpath/riverjobs"
 )
 
@@ -93,7 +93,7 @@ func (r *refresher) refreshDue(ctx context.Context) {
 }
 
 func (r *refresher) refresh(ctx context.Context, binding dbsqlc.Binding) error {
-	calls := budget.New(r.pool, binding.ID, budget.LimitsOf(binding.Provider), true, "")
+	calls := quota.New(r.pool, binding.ID, quota.LimitsOf(binding.Provider), true, "")
 	ledger, err := r.conns.ledger(binding, calls.Permit)
 	if err != nil {
 		return err

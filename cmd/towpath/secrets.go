@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"towpath/pkg/custody"
+	"towpath/pkg/oauth"
 )
 
 type secretsCommand struct {
@@ -18,10 +18,10 @@ type secretsRotate struct {
 
 // rotation is the answer of secrets rotate.
 type rotation struct {
-	KeyID    string           `json:"key_id"` // names the key, tells nothing of it
-	Resealed int64            `json:"resealed"`
-	Left     int64            `json:"left"`
-	Columns  []custody.Sealed `json:"columns"`
+	KeyID    string         `json:"key_id"` // names the key, tells nothing of it
+	Resealed int64          `json:"resealed"`
+	Left     int64          `json:"left"`
+	Columns  []oauth.Sealed `json:"columns"`
 }
 
 // Run may be stopped and run again, and beside working processes; those must
@@ -36,7 +36,7 @@ func (c secretsRotate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	columns, err := custody.Rotate(ctx, pool, box)
+	columns, err := oauth.Rotate(ctx, pool, box)
 	if err != nil {
 		return err
 	}

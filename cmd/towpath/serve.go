@@ -17,11 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"towpath/pkg/custody"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/ingress"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
+	"towpath/pkg/oauth"
 	"towpath/pkg/pgdb"
 	"towpath/riverjobs"
 )
@@ -76,7 +76,7 @@ type server struct {
 	cfg     serverConfig
 	addr    string
 	metrics *metrics.Metrics
-	keeper  *custody.Keeper
+	keeper  *oauth.Keeper
 	failed  chan error
 	stops   []func()
 	once    sync.Once
@@ -266,7 +266,7 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 		})
 		pages.Register(router)
 		router.Handler(http.MethodGet, "/", http.RedirectHandler("/dashboard/sync", http.StatusFound))
-		router.Handler(http.MethodGet, custody.CallbackPath, custody.NewCallback(s.keeper))
+		router.Handler(http.MethodGet, oauth.CallbackPath, oauth.NewCallback(s.keeper))
 	}
 	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	router.HandlerFunc(http.MethodGet, "/livez", livez)

@@ -3,8 +3,8 @@ package dashboard
 import (
 	"time"
 
-	"towpath/pkg/budget"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 )
 
@@ -127,13 +127,13 @@ func (c connection) takes() string {
 	if documents == 0 {
 		return ""
 	}
-	limits := budget.LimitsOf(c.Provider)
+	limits := quota.LimitsOf(c.Provider)
 	if c.PerMinute > 0 { // it has called; one of two is always left to backfill
-		limits = budget.Limits{PerMinute: max(int(c.PerMinute), 2), AtOnce: int(c.AtOnce)}
+		limits = quota.Limits{PerMinute: max(int(c.PerMinute), 2), AtOnce: int(c.AtOnce)}
 	}
 	words := roughly(limits.Estimate(documents, c.batch(), nil))
 	if c.Calls.DayLeft != nil {
-		day := budget.Day{Left: *c.Calls.DayLeft, Limit: int32(c.Calls.DayLimit)}
+		day := quota.Day{Left: *c.Calls.DayLeft, Limit: int32(c.Calls.DayLimit)}
 		if takes := limits.Estimate(documents, c.batch(), &day); takes >= 24*time.Hour {
 			words = roughly(takes) + ", more than one day's limit"
 		}

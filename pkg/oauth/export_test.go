@@ -1,0 +1,33 @@
+package oauth
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"towpath/pkg/secret"
+)
+
+// SpoilRefreshToken makes the newest refresh token one that no server knows.
+func (k *Keeper) SpoilRefreshToken(ctx context.Context, binding uuid.UUID) error {
+	g, err := k.read(ctx, k.cfg.Pool, binding)
+	if err != nil {
+		return err
+	}
+	g.tokens.refresh = secret.NewString("known-to-nobody")
+	sealed, err := g.tokens.seal(k.cfg.Box, binding)
+	if err != nil {
+		return err
+	}
+	_, err = k.cfg.Pool.Exec(ctx, `UPDATE oauth_grants SET tokens_sealed = $2 WHERE binding_id = $1`, binding, sealed)
+	return err
+}
+
+// SealedColumns are the columns that Rotate knows.
+func SealedColumns() []string {
+	var names []string
+	for _, c := range sealedColumns() {
+		names = append(names, c.Column)
+	}
+	return names
+}

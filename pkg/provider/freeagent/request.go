@@ -1,0 +1,196 @@
+package freeagent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"towpath/pkg/provider"
+)
+
+// The operations, a closed list: they are a metric's label.
+const (
+	opInvoiceCreate = "invoice_create"
+	opInvoiceList   = "invoice_list"
+	opInvoiceSend   = "invoice_send"
+	opContactCreate = "contact_create"
+	opContactList   = "contact_list"
+	opCompany       = "company"
+	opCategories    = "categories"
+	opBankAccounts  = "bank_accounts"
+)
+
+// maxAnswer bounds what is read of an answer: a page of a hundred contacts has
+// about 100 kB.
+const maxAnswer = 8 << 20
+
+// call is one request. Everything but a GET writes.
+type call struct {
+	operation string
+	method    string
+	path      string // below {base}/v2, with a leading slash
+	query     url.Values
+	body      []byte
+}
+
+func (k call) writes() bool { return k.method != http.MethodGet }
+
+// answer is what came back, whole. body is cut off at no point: an answer that
+// broke off is a failure.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
+
+// do makes one call and returns the answer of any status. An error is a
+// *provider.Failure: Temporary where the request cannot have reached the server
+// (no connection was got) or only reads, Unknown where a write may have taken
+// effect. What the permit answers comes back as it is: nothing was sent. A
+// permit that was given is ended once, whatever becomes of the call; the wire
+// tells of no quota.
+func (c *Client) do(ctx context.Context, k call) (answer, error) {
+	token, err := c.cfg.Token(ctx)
+	if err != nil {
+		return answer{}, tokenFailure(err)
+	}
+	connected := false
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected = true },
+	})
+	req, err := c.request(traced, k, token)
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := c.cfg.Permit(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	defer done(provider.Quota{})
+	begun := c.cfg.Now()
+	a, err := c.exchange(req)
+	if err == nil {
+		c.cfg.Observe(k.operation, strconv.Itoa(a.status), c.cfg.Now().Sub(begun))
+		a.body = redact(a.body, token)
+		return a, nil
+	}
+	code := "error"
+	if timedOut(err) {
+		code = "timeout"
+	}
+	c.cfg.Observe(k.operation, code, c.cfg.Now().Sub(begun))
+	return answer{}, transportFailure(k, connected, err)
+}
+
+// must is do for calls of which only a 2xx is of use.
+func (c *Client) must(ctx context.Context, k call) (answer, error) {
+	a, err := c.do(ctx, k)
+	if err == nil && !a.ok() {
+		return answer{}, c.failureOf(k, a)
+	}
+	return a, err
+}
+
+func (c *Client) request(ctx context.Context, k call, token string) (*http.Request, error) {
+	target := c.root + k.path
+	if len(k.query) > 0 {
+		target += "?" + k.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, target, bytes.NewReader(k.body))
+	if err != nil {
+		return nil, fmt.Errorf("make request %s: %w", k.operation, err)
+	}
+	// No Idempotency-Key: the wire knows none, and net/http would take it for
+	// leave to send a POST again by itself.
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	if k.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+func (c *Client) exchange(req *http.Request) (answer, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, fmt.Errorf("read answer: %w", err)
+	}
+	if len(body) > maxAnswer {
+		return answer{}, fmt.Errorf("read answer: more than %d bytes", maxAnswer)
+	}
+	return answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+}
+
+func tokenFailure(err error) error {
+	var f *provider.Failure
+	if errors.As(err, &f) {
+		return err
+	}
+	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeAuth, Message: "no access token for the ledger", Err: err}
+}
+
+func transportFailure(k call, connected bool, err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err // without the URL, whose query may hold a buyer's e-mail
+	}
+	f := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP, Message: "the ledger cannot be reached", Err: err}
+	if connected {
+		f.Message = "the ledger's answer was lost"
+		if k.writes() {
+			f.Kind = provider.Unknown
+		}
+	}
+	return f
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+}
+
+// redact takes the token out of an answer that echoes it.
+func redact(body []byte, token string) []byte {
+	if token == "" || !bytes.Contains(body, []byte(token)) {
+		return body
+	}
+	return bytes.ReplaceAll(body, []byte(token), []byte("[redacted]"))
+}
+
+// idOf is the last segment of a resource's URL, empty where that is no plain
+// identifier. Calls are made to {base}/{kind}/{id}, never to an URL that came
+// in an answer: the token goes to the binding's own host only.
+func idOf(resource string) string {
+	resource = strings.TrimRight(resource, "/")
+	id := resource[strings.LastIndexByte(resource, '/')+1:]
+	for _, r := range id {
+		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_') {
+			return ""
+		}
+	}
+	return id
+}
+
+// sameResource reports whether two URLs name the same contact or invoice. The
+// host does not count: the one in an answer may be another name of the one
+// called.
+func sameResource(a, b string) bool {
+	id := idOf(a)
+	return id != "" && id == idOf(b)
+}

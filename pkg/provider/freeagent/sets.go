@@ -1,0 +1,46 @@
+package freeagent
+
+import "towpath/pkg/provider"
+
+// BatchSize is how many items of a set are worth handing over at once: the wire
+// has no joint call, so a larger set saves nothing.
+func (c *Client) BatchSize() int { return 1 }
+
+// inTurn ensures the items of a set one after another. Each is judged by
+// itself, but for failures that the next call would meet too: then the rest is
+// not called any more. If the process stops here, the caller's intents say of
+// each item that it may exist, of the uncalled ones as well.
+func inTurn[T, V any](set []provider.Item[T], ensure func(T, provider.Try) (V, error)) []provider.Outcome[V] {
+	all := make([]provider.Outcome[V], len(set))
+	for i, item := range set {
+		all[i].Value, all[i].Err = ensure(item.Value, item.Try)
+		if rest := unsent(all[i].Err); rest != nil {
+			copy(all[i+1:], provider.Failed[V](len(set)-i-1, rest))
+			break
+		}
+	}
+	return all
+}
+
+// unsent is the failure of the items that come after one that failed with err,
+// nil where they may be called. It never is Unknown: nothing was sent for them.
+// An Unknown that a limit led to, after a create, is a limit to the others.
+func unsent(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := provider.AsFailure(err)
+	switch f.Kind {
+	case provider.RateLimited, provider.Auth:
+		return err
+	case provider.Temporary, provider.Unknown:
+	default:
+		return nil
+	}
+	rest := &provider.Failure{Kind: provider.Temporary, Code: f.Code,
+		Message: "nothing was sent for this one, since the call before it failed", Err: err}
+	if f.Code == provider.CodeRateLimited {
+		rest.Kind, rest.Reason, rest.RetryAfter = provider.RateLimited, f.Reason, f.RetryAfter
+	}
+	return rest
+}
