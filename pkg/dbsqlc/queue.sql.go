@@ -95,7 +95,12 @@ func (q *Queries) QueueDepth(ctx context.Context, db DBTX) ([]QueueDepthRow, err
 
 const queueGiveBackOrphans = `-- name: QueueGiveBackOrphans :many
 WITH orphan AS (
-    SELECT job.id
+    SELECT job.id, (
+            SELECT CASE WHEN count(*) = 0 THEN interval '0'
+                ELSE least(interval '1 hour', interval '5 seconds' * power(2, least(count(*) - 1, 10))) * (0.75 + random() / 2) END
+            FROM unnest(job.errors) AS said
+            WHERE said ->> 'error' = 'the process that worked on it ended'
+        ) AS wait
     FROM river.river_job AS job
     JOIN worker_processes AS process ON process.client_id = job.attempted_by[array_upper(job.attempted_by, 1)]
     WHERE job.state = 'running'
@@ -120,9 +125,11 @@ WITH orphan AS (
         AND towpath_process_dead(process, $1::interval, $2::interval)
 )
 UPDATE river.river_job AS job
-SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled' ELSE 'available' END::river.river_job_state,
+SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled'
+        WHEN orphan.wait > interval '0' THEN 'retryable'
+        ELSE 'available' END::river.river_job_state,
     finalized_at = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN clock_timestamp() END,
-    scheduled_at = clock_timestamp(),
+    scheduled_at = clock_timestamp() + orphan.wait,
     max_attempts = greatest(job.max_attempts, job.attempt + 1),
     errors = array_append(job.errors, jsonb_build_object('at', job.attempted_at, 'attempt', job.attempt,
         'error', 'the process that worked on it ended', 'trace', ''))
@@ -137,8 +144,11 @@ type QueueGiveBackOrphansParams struct {
 	LongestCall pgtype.Interval
 }
 
-// Gives back the jobs of dead processes: due at once, the attempt counted; their
-// calls are over. A job
+// Gives back the jobs of dead processes, the attempt counted; their calls are
+// over. The first death at a job says little (a deploy, a host that went away):
+// it is due at once. From the second on it waits 5 s, 10 s, 20 s, up to an hour,
+// with jitter: a job that ends every process which takes it must leave the
+// process alive for everybody else's. A job
 // whose cancel was asked for is cancelled. One statement, so that a job taken
 // again meanwhile is left alone. A write at a ledger that may take one number
 // twice (FreeAgent) is given back only when a call under way has timed out too.
