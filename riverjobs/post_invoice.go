@@ -193,8 +193,10 @@ func (w *postInvoice) finish(ctx context.Context, h hand, doc provider.Document,
 		}})
 	})
 	if errors.Is(err, syncrun.ErrOthersDocument) {
-		return &provider.Failure{Kind: provider.Held, Code: provider.CodeValidation, Reason: "number_taken", Err: err,
-			Message: "document " + posted.Number + " is another invoice's of this shop already; give its invoices numbers of their own"}
+		f := provider.Hold(provider.HeldNumberTaken, "document "+posted.Number+
+			" is another invoice's of this shop already; give its store's invoices numbers of their own (invoice_number_prefix_by_store)")
+		f.Err = err
+		return f
 	}
 	if err != nil {
 		return err

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"towpath/pkg/provider"
 )
 
@@ -28,9 +26,13 @@ func Check(p Policy, ref provider.Reference, wire string) []FieldError {
 	c := checker{ref: ref}
 	if wire == WireV2 {
 		c.category("default_income_category_url", text(p.V2IncomeCategoryURL))
+		c.category("paid_otherwise_account_code", p.PaidOtherwiseAccount)
+		c.category("charges_account_code", p.ChargesAccount)
 	} else {
 		c.account("default_xero_revenue_account_code", p.RevenueAccountCode, revenueTypes())
 		c.account("shipping_account_code", p.ShippingAccountCode, shippingTypes())
+		c.account("paid_otherwise_account_code", p.PaidOtherwiseAccount, otherTypes())
+		c.account("charges_account_code", p.ChargesAccount, otherTypes())
 		c.taxType("default_xero_tax_type", p.TaxType)
 		for _, rate := range slices.Sorted(maps.Keys(p.TaxRateMap)) {
 			c.mappedRate("tax_rate_map."+rate, rate, p.TaxRateMap[rate])
@@ -56,6 +58,12 @@ func shippingTypes() []string {
 	return append(revenueTypes(), "EXPENSE", "OVERHEADS", "DIRECTCOSTS")
 }
 
+// otherTypes are those that may carry what is no sale: a gift card's money is a
+// liability, a fee is often owed to somebody else.
+func otherTypes() []string {
+	return append(shippingTypes(), "CURRLIAB", "LIABILITY", "TERMLIAB", "CURRENT", "PREPAYMENT", "EQUITY")
+}
+
 type checker struct {
 	ref  provider.Reference
 	errs []FieldError
@@ -79,7 +87,7 @@ func (c *checker) account(field, code string, types []string) {
 			c.fail(field, "account %q is %s in the ledger; restore it or choose another", code, strings.ToLower(a.Status))
 			return
 		case a.Code == code:
-			c.fail(field, "account %q (%s, %s) cannot carry sales; choose an account of type %s", code, a.Name, a.Type, strings.Join(types, ", "))
+			c.fail(field, "account %q (%s, %s) cannot carry this; choose an account of type %s", code, a.Name, a.Type, strings.Join(types, ", "))
 			return
 		case fits && a.Code != "":
 			usable = append(usable, a.Code)
@@ -110,14 +118,13 @@ func (c *checker) taxType(field, name string) (provider.TaxRate, bool) {
 	return provider.TaxRate{}, false
 }
 
-func (c *checker) mappedRate(field, percentage, name string) {
+func (c *checker) mappedRate(field, written, name string) {
 	rate, ok := c.taxType(field, name)
 	if !ok {
 		return
 	}
-	percent, err := decimal.NewFromString(percentage)
-	if err != nil || !rate.EffectiveRate.Equal(percent) {
-		c.fail(field, "tax type %s is %s %% in the ledger, not %s %%; choose one of that rate", name, rate.EffectiveRate, percentage)
+	if key, ok := ParseTaxKey(written); !ok || !key.Means(rate.EffectiveRate) {
+		c.fail(field, "tax type %s is %s %% in the ledger, not %s %%; choose one of that rate", name, rate.EffectiveRate, key.Percent)
 	}
 }
 
@@ -172,18 +179,19 @@ func (c *checker) bank(field, id string) {
 	c.fail(field, "the ledger has no account with the id %s; %s", id, choose(usable))
 }
 
-func (c *checker) category(field, address string) {
-	if address == "" || c.ref.Categories == nil {
+// category is named by its URL, or by its nominal code.
+func (c *checker) category(field, name string) {
+	if name == "" || c.ref.Categories == nil {
 		return
 	}
 	var usable []string
 	for _, category := range c.ref.Categories {
-		if category.URL == address {
+		if category.URL == name || category.NominalCode == name {
 			return
 		}
 		usable = append(usable, category.URL+" ("+category.Description+")")
 	}
-	c.fail(field, "the ledger has no income category %s; %s", address, choose(usable))
+	c.fail(field, "the ledger has no income category %s; %s", name, choose(usable))
 }
 
 // choose lists what there is instead, the first five of it.

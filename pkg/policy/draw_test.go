@@ -26,8 +26,23 @@ func drawPolicy(t *rapid.T) policy.Policy {
 	p.RevenueAccountCode = word(10).Draw(t, "revenue")
 	p.ShippingAccountCode = word(10).Draw(t, "shipping")
 	p.TaxType = word(50).Draw(t, "tax type")
-	percent := rapid.Map(rapid.Int64Range(0, 10_000), func(n int64) string { return decimal.New(n, -2).StringFixed(2) })
+	percent := rapid.Custom(func(t *rapid.T) string {
+		country := rapid.SampledFrom([]string{"", "AT:", "DE:"}).Draw(t, "country")
+		return country + policy.PercentText(decimal.New(rapid.Int64Range(0, 1_000_000).Draw(t, "percent"), -4))
+	})
 	p.TaxRateMap = rapid.MapOfN(percent, nonEmpty(), 0, 4).Draw(t, "rates")
+	p.SyncCustomers = rapid.Bool().Draw(t, "customers")
+	p.PaidOtherwiseAccount = word(255).Draw(t, "paid otherwise")
+	p.ChargesAccount = word(255).Draw(t, "charges")
+	currency := rapid.StringMatching(`[A-Z]{3}`)
+	id := rapid.Map(rapid.Int64Range(0, 4), func(n int64) string { return strconv.FormatInt(n, 10) })
+	switch rapid.IntRange(0, 2).Draw(t, "base currency") {
+	case 1:
+		p.ShopBaseCurrency.Code = currency.Draw(t, "code")
+	case 2:
+		p.ShopBaseCurrency.ByWebsite = rapid.MapOfN(id, currency, 0, 3).Draw(t, "by website")
+	}
+	p.NumberPrefixByStore = rapid.MapOfN(id, rapid.StringMatching(`[!-~]{0,32}`), 0, 3).Draw(t, "store prefixes")
 	p.InvoiceStatus = rapid.SampledFrom([]string{"DRAFT", "SUBMITTED", "AUTHORISED"}).Draw(t, "status")
 	p.PaymentTermsDays = rapid.IntRange(0, 365).Draw(t, "terms")
 	group := rapid.Map(rapid.IntRange(0, 4), strconv.Itoa)

@@ -51,30 +51,6 @@ func readIDs(o object, name string, to *[]int64) {
 	*to = ids
 }
 
-func readTaxRateMap(o object, name string, to map[string]string) {
-	nested, ok := o.object(name)
-	if !ok {
-		return
-	}
-	for rate := range nested.fields {
-		if !isPercentage(rate) {
-			nested.take(rate)
-			nested.fail(shown(rate), InvalidFormat, "write the rate as a percentage with two decimals, such as 20.00")
-			continue
-		}
-		var taxType string
-		nested.required(rate, &taxType, maxTaxType)
-		to[rate] = taxType
-	}
-}
-
-// isPercentage reports whether s is 0.00 to 100.00, in the one way to write it.
-func isPercentage(s string) bool {
-	d, err := decimal.NewFromString(s)
-	return err == nil && len(s) <= len("100.00") && !d.IsNegative() &&
-		!d.GreaterThan(decimal.NewFromInt(100)) && d.StringFixed(2) == s
-}
-
 func readTermsByGroup(o object, name string, to map[string]int) {
 	nested, ok := o.object(name)
 	if !ok {
@@ -99,14 +75,43 @@ func readTermsByGroup(o object, name string, to map[string]int) {
 
 func readPrefix(o object, name string, to **string) {
 	var prefix string
+	if o.prefixText(name, &prefix); prefix != "" {
+		*to = &prefix
+	}
+}
+
+func readPrefixByStore(o object, name string, to map[string]string) {
+	nested, ok := o.object(name)
+	if !ok {
+		return
+	}
+	for store := range nested.fields {
+		if !isID(store) {
+			nested.take(store)
+			nested.fail(shown(store), InvalidFormat, "write the id of a store, such as 1")
+			continue
+		}
+		var prefix string
+		nested.prefixText(store, &prefix)
+		to[store] = prefix
+	}
+}
+
+// prefixText reads what may stand before a document's number.
+func (o object) prefixText(name string, to *string) {
+	var prefix string
 	o.text(name, &prefix, maxPrefix)
 	if strings.ContainsFunc(prefix, func(r rune) bool { return r < ' ' || r > '~' }) {
 		o.fail(name, InvalidFormat, "write letters, digits and signs of plain ASCII")
 		return
 	}
-	if prefix != "" {
-		*to = &prefix
-	}
+	*to = prefix
+}
+
+// isID reports whether s is an id of the shop, in the one way to write it.
+func isID(s string) bool {
+	id, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && id >= 0 && strconv.FormatInt(id, 10) == s
 }
 
 func readGUID(o object, name string, to **string) {

@@ -50,6 +50,7 @@ func Encode(p Policy) []byte {
 	p.Tracking = orEmpty(p.Tracking)
 	p.TaxRateMap = orEmptyMap(p.TaxRateMap)
 	p.PaymentTermsByGroup = orEmptyMap(p.PaymentTermsByGroup)
+	p.NumberPrefixByStore = orEmptyMap(p.NumberPrefixByStore)
 	p.PaymentMethodMap = orEmptyMap(p.PaymentMethodMap)
 	p.V2ItemTypeMap = orEmptyMap(p.V2ItemTypeMap)
 	var out bytes.Buffer
@@ -69,13 +70,17 @@ func readFilters(o object, p *Policy) {
 	readIDs(o, "website_filter", &p.WebsiteFilter)
 	readIDs(o, "store_filter", &p.StoreFilter)
 	o.bool("sync_products", &p.SyncProducts)
+	o.bool("sync_customers", &p.SyncCustomers)
 }
 
 func readMoney(o object, p *Policy) {
 	o.text("default_xero_revenue_account_code", &p.RevenueAccountCode, maxAccountCode)
 	o.text("shipping_account_code", &p.ShippingAccountCode, maxAccountCode)
+	o.text("paid_otherwise_account_code", &p.PaidOtherwiseAccount, maxReference)
+	o.text("charges_account_code", &p.ChargesAccount, maxReference)
 	o.text("default_xero_tax_type", &p.TaxType, maxTaxType)
 	readTaxRateMap(o, "tax_rate_map", p.TaxRateMap)
+	readBaseCurrency(o, "shop_base_currency", &p.ShopBaseCurrency)
 	o.amount("rounding_tolerance", &p.RoundingTolerance, maxTolerance(), 2)
 }
 
@@ -84,6 +89,7 @@ func readDocument(o object, p *Policy) {
 	o.int("default_xero_payment_terms_days", &p.PaymentTermsDays, 0, maxTerms)
 	readTermsByGroup(o, "payment_terms_by_customer_group", p.PaymentTermsByGroup)
 	readPrefix(o, "invoice_number_prefix", &p.InvoiceNumberPrefix)
+	readPrefixByStore(o, "invoice_number_prefix_by_store", p.NumberPrefixByStore)
 	o.choice("customer_name_priority", &p.CustomerNamePriority, "company", "person")
 	readGUID(o, "branding_theme_id", &p.BrandingThemeID)
 	readTracking(o, "tracking", &p.Tracking)

@@ -36,7 +36,7 @@ func Test_Everything_that_can_be_set_is_read(t *testing.T) {
 		"sync_unpaid_invoices": false, "sync_zero_value_invoices": false, "sync_since": "2026-04-01",
 		"website_filter": [1, 2], "store_filter": [3], "sync_products": true,
 		"default_xero_revenue_account_code": "200", "shipping_account_code": "425", "default_xero_tax_type": "OUTPUT2",
-		"tax_rate_map": {"20.00": "OUTPUT2", "0.00": "ZERORATEDOUTPUT"}, "xero_invoice_status_default": "DRAFT",
+		"tax_rate_map": {"20.00": "OUTPUT2", "0.00": "ZERORATEDOUTPUT", "8.875": "NYC", "AT:20.00": "TAX_AT"}, "xero_invoice_status_default": "DRAFT",
 		"default_xero_payment_terms_days": 0, "payment_terms_by_customer_group": {"0": 0, "2": 30},
 		"invoice_number_prefix": "M-", "customer_name_priority": "person", "rounding_tolerance": 0.1,
 		"branding_theme_id": "a94a78db-5cc6-4e26-a52b-045237e56e6e", "tracking": [{"name": "Region", "option": "North"}],
@@ -45,7 +45,9 @@ func Test_Everything_that_can_be_set_is_read(t *testing.T) {
 		"payment_method_map": {"checkmo": null, "stripe": "13918178-849a-4823-9a31-57b7eac713d7"},
 		"default_bank_account_id": "13918178-849a-4823-9a31-57b7eac713d7",
 		"default_income_category_url": "https://api.example.com/v2/categories/001", "default_payment_terms_days": 7,
-		"invoice_status_default": "Sent", "item_type_map": {"virtual": "Services"}}`))
+		"invoice_status_default": "Sent", "sync_customers": true,
+		"paid_otherwise_account_code": "850", "charges_account_code": "https://api.example.com/v2/categories/051",
+		"shop_base_currency": {"1": "GBP", "2": "EUR"}, "invoice_number_prefix_by_store": {"1": "", "2": "B-"}, "item_type_map": {"virtual": "Services"}}`))
 	require.NoError(t, err)
 	require.Empty(t, faults)
 	require.False(t, p.SyncUnpaidInvoices)
@@ -54,7 +56,7 @@ func Test_Everything_that_can_be_set_is_read(t *testing.T) {
 	require.Equal(t, time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), *p.SyncSince)
 	require.Equal(t, []int64{1, 2}, p.WebsiteFilter)
 	require.Equal(t, []int64{3}, p.StoreFilter)
-	require.Equal(t, map[string]string{"20.00": "OUTPUT2", "0.00": "ZERORATEDOUTPUT"}, p.TaxRateMap)
+	require.Equal(t, map[string]string{"20.00": "OUTPUT2", "0.00": "ZERORATEDOUTPUT", "8.875": "NYC", "AT:20.00": "TAX_AT"}, p.TaxRateMap)
 	require.Equal(t, map[string]int{"0": 0, "2": 30}, p.PaymentTermsByGroup)
 	require.Equal(t, "DRAFT", p.InvoiceStatus)
 	require.Equal(t, "0.1", p.RoundingTolerance.String())
@@ -67,6 +69,11 @@ func Test_Everything_that_can_be_set_is_read(t *testing.T) {
 	require.Equal(t, "Sent", p.V2InvoiceStatus)
 	require.Equal(t, 7, p.V2PaymentTermsDays)
 	require.Equal(t, "M-", *p.InvoiceNumberPrefix)
+	require.True(t, p.SyncCustomers)
+	require.Equal(t, "850", p.PaidOtherwiseAccount)
+	require.Equal(t, "https://api.example.com/v2/categories/051", p.ChargesAccount)
+	require.Equal(t, map[string]string{"1": "GBP", "2": "EUR"}, p.ShopBaseCurrency.ByWebsite)
+	require.Equal(t, map[string]string{"1": "", "2": "B-"}, p.NumberPrefixByStore)
 }
 
 func Test_Faults_are_named(t *testing.T) {
@@ -98,6 +105,21 @@ func Test_Faults_are_named(t *testing.T) {
 		`"tax_rate_map":{"20.00":null}`:                                    "tax_rate_map.20.00 invalid_format",
 		`"tax_rate_map":{"20.00":20}`:                                      "tax_rate_map.20.00 invalid_format",
 		`"tax_rate_map":{"20.00":"A","20.00":"B"}`:                         "tax_rate_map.20.00 invalid_format",
+		`"tax_rate_map":{"8.87500":"NYC"}`:                                 "tax_rate_map.8.87500 invalid_format",
+		`"tax_rate_map":{"8.5":"NYC"}`:                                     "tax_rate_map.8.5 invalid_format",
+		`"tax_rate_map":{"at:20.00":"A"}`:                                  "tax_rate_map.at:20.00 invalid_format",
+		`"tax_rate_map":{"AUT:20.00":"A"}`:                                 "tax_rate_map.AUT:20.00 invalid_format",
+		`"tax_rate_map":{"AT:100.01":"A"}`:                                 "tax_rate_map.AT:100.01 invalid_format",
+		`"shop_base_currency":"gbp"`:                                       "shop_base_currency invalid_format",
+		`"shop_base_currency":["GBP"]`:                                     "shop_base_currency invalid_format",
+		`"shop_base_currency":{"1":"Euro"}`:                                "shop_base_currency.1 invalid_format",
+		`"shop_base_currency":{"1":5}`:                                     "shop_base_currency.1 invalid_format",
+		`"shop_base_currency":{"main":"EUR"}`:                              "shop_base_currency.main invalid_format",
+		`"invoice_number_prefix_by_store":{"de":"D-"}`:                     "invoice_number_prefix_by_store.de invalid_format",
+		`"invoice_number_prefix_by_store":{"01":"D-"}`:                     "invoice_number_prefix_by_store.01 invalid_format",
+		`"invoice_number_prefix_by_store":{"1":"№"}`:                       "invoice_number_prefix_by_store.1 invalid_format",
+		`"invoice_number_prefix_by_store":{"1":2}`:                         "invoice_number_prefix_by_store.1 invalid_format",
+		`"paid_otherwise_account_code":850`:                                "paid_otherwise_account_code invalid_format",
 		`"tax_rate_map":[]`:                                                "tax_rate_map invalid_format",
 		`"xero_invoice_status_default":"PAID"`:                             "xero_invoice_status_default out_of_range",
 		`"xero_invoice_status_default":"draft"`:                            "xero_invoice_status_default out_of_range",

@@ -15,16 +15,23 @@ type Policy struct {
 	WebsiteFilter         []int64    `json:"website_filter"`
 	StoreFilter           []int64    `json:"store_filter"`
 	SyncProducts          bool       `json:"sync_products"`
+	SyncCustomers         bool       `json:"sync_customers"`
 
-	RevenueAccountCode   string             `json:"default_xero_revenue_account_code"`
-	ShippingAccountCode  string             `json:"shipping_account_code"` // empty: the revenue account
+	RevenueAccountCode  string `json:"default_xero_revenue_account_code"`
+	ShippingAccountCode string `json:"shipping_account_code"` // empty: the revenue account
+	// The accounts of what no line of the shop shows: an account's code, on wire
+	// v2 the nominal code or URL of a category. Empty: what needs one is held.
+	PaidOtherwiseAccount string             `json:"paid_otherwise_account_code"`
+	ChargesAccount       string             `json:"charges_account_code"`
 	TaxType              string             `json:"default_xero_tax_type"`
-	TaxRateMap           map[string]string  `json:"tax_rate_map"` // "20.00" -> OUTPUT2
+	TaxRateMap           map[string]string  `json:"tax_rate_map"` // "20.00" -> OUTPUT2; keys are TaxKeys
+	ShopBaseCurrency     BaseCurrency       `json:"shop_base_currency"`
 	InvoiceStatus        string             `json:"xero_invoice_status_default"`
 	PaymentTermsDays     int                `json:"default_xero_payment_terms_days"`
 	PaymentTermsByGroup  map[string]int     `json:"payment_terms_by_customer_group"`
 	InvoiceNumberPrefix  *string            `json:"invoice_number_prefix"`
-	CustomerNamePriority string             `json:"customer_name_priority"` // company or person
+	NumberPrefixByStore  map[string]string  `json:"invoice_number_prefix_by_store"` // store id -> prefix, before the one above
+	CustomerNamePriority string             `json:"customer_name_priority"`         // company or person
 	RoundingTolerance    decimal.Decimal    `json:"rounding_tolerance"`
 	BrandingThemeID      *string            `json:"branding_theme_id"`
 	Tracking             []TrackingOption   `json:"tracking"`
@@ -63,6 +70,7 @@ func Default() Policy {
 		InvoiceStatus:         "AUTHORISED",
 		PaymentTermsDays:      14,
 		PaymentTermsByGroup:   map[string]int{},
+		NumberPrefixByStore:   map[string]string{},
 		CustomerNamePriority:  "company",
 		RoundingTolerance:     decimal.RequireFromString("0.05"),
 		Tracking:              []TrackingOption{},

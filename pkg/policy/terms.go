@@ -33,12 +33,15 @@ func termsOr(inv canon.Invoice, p Policy, otherwise int) int {
 	return otherwise
 }
 
-// Number is the document's number in the ledger: the prefix and the shop's
-// increment id. A shop whose increment ids begin with the prefix gets it once.
+// Number is the document's number in the ledger: the prefix of its store, else
+// the binding's, and the shop's increment id. A shop whose increment ids begin with the prefix gets it once.
 // A prefix of digits only is always put before: with prefix 1 the ids 00042 and
 // 100042 would else become one number.
 func Number(inv canon.Invoice, p Policy) string {
-	prefix := text(p.InvoiceNumberPrefix)
+	prefix, ofStore := p.NumberPrefixByStore[strconv.FormatInt(int64(inv.StoreID), 10)]
+	if !ofStore {
+		prefix = text(p.InvoiceNumberPrefix)
+	}
 	telling := strings.Trim(prefix, "0123456789") != ""
 	if telling && strings.HasPrefix(inv.IncrementID, prefix) {
 		return inv.IncrementID
@@ -67,7 +70,7 @@ func WithNumber(inv canon.Invoice, p Policy, number string) Policy {
 	if !ok {
 		return p
 	}
-	p.InvoiceNumberPrefix = &prefix
+	p.InvoiceNumberPrefix, p.NumberPrefixByStore = &prefix, nil
 	if prefix == "" {
 		p.InvoiceNumberPrefix = nil
 	}

@@ -15,7 +15,7 @@ type rule struct {
 	class   int    // 5 for every 5xx, 0 for none
 	says    string // must be in the answer's words, lower case; empty: any
 	kind    provider.Kind
-	code    string
+	code    string // empty for Held: it follows from the reason
 	reason  string
 	message string
 }
@@ -24,11 +24,11 @@ type rule struct {
 // they mean for the run. Unknown becomes Temporary where the call only reads.
 func rules() []rule {
 	return []rule{
-		{status: 400, says: "nominal code", kind: provider.Held, code: provider.CodeValidation, reason: "account_archived",
+		{status: 400, says: "nominal code", kind: provider.Held, reason: "account_archived",
 			message: "the ledger does not know the income category; choose another default_income_category_url"},
 		{status: 400, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger refused the request"},
 		{status: 401, kind: provider.Auth, code: provider.CodeAuth, message: "the ledger refused the access token; connect it again"},
-		{status: 403, says: "is locked", kind: provider.Held, code: provider.CodeProvider, reason: "period_locked",
+		{status: 403, says: "is locked", kind: provider.Held, reason: "period_locked",
 			message: "the accounting period is locked in the ledger; unlock it"},
 		{status: 403, kind: provider.Auth, code: provider.CodeAuth,
 			message: "the ledger does not allow this; its user needs the access level for invoices and contacts"},
@@ -37,9 +37,9 @@ func rules() []rule {
 		{status: 408, kind: provider.Unknown, code: provider.CodeHTTP, message: "the ledger gave up waiting"},
 		{status: 409, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger sees a conflict"},
 		{status: 415, kind: provider.Bug, code: provider.CodeInternal, message: "the ledger takes no JSON"},
-		{status: 422, says: "contact not found", kind: provider.Held, code: provider.CodeValidation, reason: "contact_archived",
+		{status: 422, says: "contact not found", kind: provider.Held, reason: "contact_archived",
 			message: "the ledger's contact is gone; restore it or remove the link to it"},
-		{status: 422, says: "category not found", kind: provider.Held, code: provider.CodeValidation, reason: "account_archived",
+		{status: 422, says: "category not found", kind: provider.Held, reason: "account_archived",
 			message: "the ledger does not know the income category; choose another default_income_category_url"},
 		{status: 422, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger refused the document"},
 		{status: 429, kind: provider.RateLimited, code: provider.CodeRateLimited, message: "the ledger's rate limit is reached"},
@@ -63,6 +63,9 @@ func (c *Client) failureOf(k call, a answer) *provider.Failure {
 			f = &provider.Failure{Kind: row.kind, Code: row.code, Reason: row.reason, Message: row.message}
 			break
 		}
+	}
+	if f.Kind == provider.Held {
+		f.Code = provider.HoldCode(f.Reason)
 	}
 	f.Detail, f.Err = detail, statusError(a.status)
 	if f.Kind == provider.Unknown && !k.writes() {
@@ -130,5 +133,5 @@ func containsAny(s string, list ...string) bool {
 
 // held is a failure that waits for a change outside.
 func held(reason, message string) *provider.Failure {
-	return &provider.Failure{Kind: provider.Held, Code: provider.CodeValidation, Reason: reason, Message: message}
+	return provider.Hold(reason, message)
 }

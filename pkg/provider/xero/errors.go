@@ -11,20 +11,20 @@ import (
 
 // The reasons of Held and Unknown failures that this package gives.
 const (
-	reasonPeriodLocked    = "period_locked"
-	reasonCurrencyOff     = "currency_not_enabled"
-	reasonAccountArchived = "account_archived"
-	reasonAccountInvalid  = "account_invalid"
-	reasonContactArchived = "contact_archived"
-	reasonContactGone     = "contact_not_found"
-	reasonPlanLimit       = "plan_limit"
-	reasonTaxInvalid      = "tax_type_invalid"
-	reasonRateNotMapped   = "tax_rate_not_mapped"
-	reasonMissingMapping  = "missing_mapping"
-	reasonTotalMismatch   = "total_mismatch"
-	reasonNumberTaken     = "number_taken"
-	reasonContactTaken    = "contact_number_taken"
-	reasonNameTaken       = "contact_name_taken"
+	reasonPeriodLocked    = provider.HeldPeriodLocked
+	reasonCurrencyOff     = provider.HeldCurrencyOff
+	reasonAccountArchived = provider.HeldAccountArchived
+	reasonAccountInvalid  = provider.HeldAccountInvalid
+	reasonContactArchived = provider.HeldContactArchived
+	reasonContactGone     = provider.HeldContactGone
+	reasonPlanLimit       = provider.HeldPlanLimit
+	reasonTaxInvalid      = provider.HeldTaxInvalid
+	reasonRateNotMapped   = provider.HeldTaxRateNotMapped
+	reasonMissingMapping  = provider.HeldMissingMapping
+	reasonTotalMismatch   = provider.HeldTotalMismatch
+	reasonNumberTaken     = provider.HeldNumberTaken
+	reasonContactTaken    = provider.HeldContactTaken
+	reasonNameTaken       = provider.HeldNameTaken
 	reasonKeyConflict     = "idempotency_conflict"
 )
 

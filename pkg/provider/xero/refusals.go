@@ -53,7 +53,9 @@ func refusal(said []string) *provider.Failure {
 	for _, r := range refusalRules {
 		for _, line := range said {
 			if r.fits(strings.ToLower(line)) {
-				return &provider.Failure{Kind: provider.Held, Code: provider.CodeProvider, Reason: r.reason, Message: r.message, Detail: words}
+				f := held(r.reason, r.message)
+				f.Detail = words
+				return f
 			}
 		}
 	}
@@ -71,7 +73,7 @@ func (r refusalRule) fits(lower string) bool {
 
 // held is a failure that goes on by itself once something outside changes.
 func held(reason, message string) *provider.Failure {
-	return &provider.Failure{Kind: provider.Held, Code: provider.CodeProvider, Reason: reason, Message: message}
+	return provider.Hold(reason, message)
 }
 
 // hasKind reports whether err is a failure of that kind; an error that is none

@@ -1,0 +1,35 @@
+package provider
+
+// The reasons why a document is held, whichever ledger it is meant for.
+const (
+	HeldPeriodLocked     = "period_locked"
+	HeldCurrencyOff      = "currency_not_enabled"
+	HeldAccountArchived  = "account_archived"
+	HeldAccountInvalid   = "account_invalid"
+	HeldContactArchived  = "contact_archived"
+	HeldContactGone      = "contact_not_found"
+	HeldContactTaken     = "contact_number_taken"
+	HeldNameTaken        = "contact_name_taken"
+	HeldPlanLimit        = "plan_limit"
+	HeldTaxInvalid       = "tax_type_invalid"
+	HeldTaxRateNotMapped = "tax_rate_not_mapped"
+	HeldMissingMapping   = "missing_mapping"
+	HeldTotalMismatch    = "total_mismatch"
+	HeldNumberTaken      = "number_taken"
+)
+
+// Hold is a failure that goes on by itself once something outside changes.
+func Hold(reason, message string) *Failure {
+	return &Failure{Kind: Held, Code: HoldCode(reason), Reason: reason, Message: message}
+}
+
+// HoldCode is the error_code of a hold reason, the same for every ledger:
+// validation where the settings have to say more of the shop's document,
+// provider where the ledger has to change.
+func HoldCode(reason string) string {
+	switch reason {
+	case HeldTaxRateNotMapped, HeldMissingMapping, HeldTotalMismatch, HeldNumberTaken, HeldContactTaken:
+		return CodeValidation
+	}
+	return CodeProvider
+}
