@@ -66,6 +66,9 @@ func rules() map[string]rule {
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
 		},
 
+		// What people do to tenants, bindings and policies.
+		"pkg/account": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/secret", "pkg/shopjwt", "riverjobs"}},
+
 		// What only tests stand on, and the simulated servers.
 		"pkg/canon/testdata":                  {},
 		"pkg/canon/canontest":                 {code: []string{"pkg/canon", "pkg/canon/testdata", "pkg/magento/magentosim"}},
@@ -76,7 +79,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"cmd/towpath": {code: []string{
-			"pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/account", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
 			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
 		}},

@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/outbound"
-	"towpath/pkg/policy"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
@@ -100,7 +100,7 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if err := checkKey(ctx, pool, box); err != nil {
 		return err
 	}
-	if err := insertBinding(ctx, pool, row); err != nil {
+	if err := bindingStored(row, account.CreateBinding(ctx, pool, row)); err != nil {
 		return err
 	}
 	binding, err := dbsqlc.New().BindingGet(ctx, pool, row.ID)
@@ -196,32 +196,23 @@ func (c tokenFlags) token(io console) (string, error) {
 	return token, nil
 }
 
-// insertBinding stores a binding, version 1 of its policy and what also stores
-// together.
-func insertBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams, also ...func(pgx.Tx) error) error {
-	queries := dbsqlc.New()
-	if _, err := queries.TenantGet(ctx, pool, row.TenantID); errors.Is(err, pgx.ErrNoRows) {
+// bindingStored says what to do where a binding was not stored.
+func bindingStored(row dbsqlc.BindingInsertParams, err error) error {
+	switch {
+	case errors.Is(err, account.ErrNoTenant):
 		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", row.TenantID)
-	}
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := queries.BindingInsert(ctx, tx, row); err != nil {
-			return err
-		}
-		err := queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(policy.Default())})
-		for _, store := range also {
-			if err == nil {
-				err = store(tx)
-			}
-		}
-		return err
-	})
-	if isDuplicate(err) {
+	case errors.Is(err, account.ErrBindingExists):
 		return fmt.Errorf("tenant %s has a live %s binding already (see: towpath binding list); change that one (binding change, token, connect): while there is none, the shop buries its events", row.TenantID, row.Provider)
 	}
-	if err != nil {
-		return fmt.Errorf("store binding: %w", err)
+	return err
+}
+
+// ifRevoked says what to do where a binding is revoked.
+func ifRevoked(id uuid.UUID, err error) error {
+	if errors.Is(err, account.ErrBindingRevoked) {
+		return fmt.Errorf("binding %s is revoked; create another (see: towpath binding create --help)", id)
 	}
-	return nil
+	return err
 }
 
 // readReference reads what the settings may refer to, and says where that cannot
@@ -287,12 +278,12 @@ type bindingRevoke struct {
 // Run revokes the binding; its token is forgotten, its runs and xrefs stay.
 func (c bindingRevoke) Run(ctx context.Context, io console) error {
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
-		n, err := dbsqlc.New().BindingRevoke(ctx, pool, binding.ID)
-		if err != nil {
-			return fmt.Errorf("revoke binding: %w", err)
-		}
-		if n == 0 {
+		err := account.RevokeBinding(ctx, pool, binding.ID)
+		if errors.Is(err, account.ErrBindingRevoked) {
 			return fmt.Errorf("binding %s is revoked already", binding.ID)
+		}
+		if err != nil {
+			return err
 		}
 		if c.JSON {
 			return printBinding(ctx, io, pool, binding.ID)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/outbound"
 )
@@ -20,9 +20,7 @@ type bindingChange struct {
 	OrgID  string `name:"org-id" placeholder:"UUID" help:"The organisation. What was synced to another one stays known there, and is not looked for here."`
 }
 
-// Run changes the address in one transaction with the release of held runs, so
-// that a mistake is mended without revoking the binding: while a tenant has no
-// binding, its shop buries every event.
+// Run changes the address; a mistake is mended without revoking the binding.
 func (c bindingChange) Run(ctx context.Context, io console) error {
 	if c.APIURL == "" && c.OrgID == "" {
 		return wrongUse("name what to change: --api-url or --org-id")
@@ -46,22 +44,9 @@ func (c bindingChange) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		released := 0
-		err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-			n, err := dbsqlc.New().BindingSetAddress(ctx, tx, dbsqlc.BindingSetAddressParams{
-				ID: binding.ID, ApiUrl: optional(c.APIURL), OrgID: optional(c.OrgID),
-			})
-			if err != nil {
-				return fmt.Errorf("change binding: %w", err)
-			}
-			if n == 0 {
-				return fmt.Errorf("binding %s is revoked; create another (see: towpath binding create --help)", binding.ID)
-			}
-			released, err = op.ReleaseHeld(ctx, tx, binding.ID, binding.PolicyVersion)
-			return err
-		})
+		released, err := account.ChangeBinding(ctx, op, binding.ID, optional(c.APIURL), optional(c.OrgID))
 		if err != nil {
-			return err
+			return ifRevoked(binding.ID, err)
 		}
 		readReference(ctx, io, pool, binding.ID)
 		if c.JSON {

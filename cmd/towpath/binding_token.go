@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/secret"
-	"towpath/riverjobs"
 )
 
 type bindingToken struct {
@@ -40,37 +39,16 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		saved, err := saveToken(ctx, op, binding, box.Seal([]byte(token), secret.Place(secret.BindingToken, binding.ID.String())))
+		sealed := box.Seal([]byte(token), secret.Place(secret.BindingToken, binding.ID.String()))
+		saved, released, err := account.SaveToken(ctx, op, binding.ID, sealed)
 		if err != nil {
-			return err
+			return ifRevoked(binding.ID, err)
 		}
 		readReference(ctx, io, pool, binding.ID)
 		if c.JSON {
-			return printJSON(io.out, saved)
+			return printJSON(io.out, tokenSaved{viewBinding(saved), released})
 		}
-		fmt.Fprintf(io.out, "binding %s has a new token; held runs that look again: %d\n", binding.ID, saved.Released)
+		fmt.Fprintf(io.out, "binding %s has a new token; held runs that look again: %d\n", binding.ID, released)
 		return nil
 	})
-}
-
-func saveToken(ctx context.Context, op *riverjobs.Operator, binding dbsqlc.Binding, sealed []byte) (tokenSaved, error) {
-	var saved tokenSaved
-	err := pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
-		queries := dbsqlc.New()
-		n, err := queries.BindingSetToken(ctx, tx, dbsqlc.BindingSetTokenParams{ID: binding.ID, TokenSealed: sealed})
-		if err != nil {
-			return fmt.Errorf("store token: %w", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("binding %s is revoked; create another (see: towpath binding create --help)", binding.ID)
-		}
-		binding, err = queries.BindingGet(ctx, tx, binding.ID)
-		if err != nil {
-			return fmt.Errorf("read binding: %w", err)
-		}
-		saved.bindingView = viewBinding(binding)
-		saved.Released, err = op.ReleaseHeld(ctx, tx, binding.ID, binding.PolicyVersion)
-		return err
-	})
-	return saved, err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
@@ -116,7 +117,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	err = insertBinding(ctx, pool, row, func(tx pgx.Tx) error {
+	err = account.CreateBinding(ctx, pool, row, func(tx pgx.Tx) error {
 		queries := dbsqlc.New()
 		if _, err := queries.BindingSetStatus(ctx, tx, dbsqlc.BindingSetStatusParams{ID: row.ID, Status: "needs_consent"}); err != nil {
 			return err
@@ -124,7 +125,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 		return queries.OAuthGrantInsert(ctx, tx, grant)
 	})
 	if err != nil {
-		return err
+		return bindingStored(row, err)
 	}
 	if grant.Kind == oauth.ClientCredentials {
 		if done, err := conns.connectApp(ctx, io, pool, row.ID); err != nil {

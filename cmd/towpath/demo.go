@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/shopspring/decimal"
 
+	"towpath/pkg/account"
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
@@ -213,7 +214,7 @@ func (d *demo) connect(ctx context.Context) error {
 		ID: uuid.New(), TenantID: tenant.ID, Provider: "xero", Wire: wireAccounting, ApiUrl: d.xeroURL, OrgID: demoOrgID,
 	}
 	row.TokenSealed = conns.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
-	if err := insertBinding(ctx, d.pool, row); err != nil {
+	if err := account.CreateBinding(ctx, d.pool, row); err != nil {
 		return err
 	}
 	binding, err := dbsqlc.New().BindingGet(ctx, d.pool, row.ID)
@@ -227,7 +228,7 @@ func (d *demo) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = savePolicy(ctx, &riverjobs.Operator{Pool: d.pool, Client: client, Who: "demo"}, binding, demoPolicy())
+	_, _, err = account.SavePolicy(ctx, &riverjobs.Operator{Pool: d.pool, Client: client, Who: "demo"}, binding.ID, demoPolicy())
 	return err
 }
 

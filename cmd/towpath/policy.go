@@ -8,13 +8,12 @@ import (
 	"io"
 	"os"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
-	"towpath/riverjobs"
 )
 
 type policyCommand struct {
@@ -83,8 +82,8 @@ func (c policySet) Run(ctx context.Context, console console) error {
 		if err != nil {
 			return err
 		}
-		saved, err := savePolicy(ctx, op, binding, parsed)
-		if err != nil {
+		saved := policySaved{ID: binding.ID.String()}
+		if saved.Version, saved.Released, err = account.SavePolicy(ctx, op, binding.ID, parsed); err != nil {
 			return err
 		}
 		if c.JSON {
@@ -147,29 +146,4 @@ func referenceOf(binding dbsqlc.Binding) (provider.Reference, bool) {
 		return provider.Reference{}, false
 	}
 	return ref, true
-}
-
-// savePolicy stores a new version, makes it the binding's and releases the held
-// runs, in one transaction.
-func savePolicy(ctx context.Context, op *riverjobs.Operator, binding dbsqlc.Binding, p policy.Policy) (policySaved, error) {
-	saved := policySaved{ID: binding.ID.String()}
-	queries := dbsqlc.New()
-	err := pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
-		locked, err := queries.BindingLock(ctx, tx, binding.ID)
-		if err != nil {
-			return fmt.Errorf("lock binding: %w", err)
-		}
-		saved.Version = locked.PolicyVersion + 1
-		err = queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: binding.ID, Version: saved.Version, Policy: policy.Encode(p)})
-		if err != nil {
-			return fmt.Errorf("store policy: %w", err)
-		}
-		err = queries.BindingSetPolicyVersion(ctx, tx, dbsqlc.BindingSetPolicyVersionParams{ID: binding.ID, PolicyVersion: saved.Version})
-		if err != nil {
-			return fmt.Errorf("set policy version: %w", err)
-		}
-		saved.Released, err = op.ReleaseHeld(ctx, tx, binding.ID, saved.Version)
-		return err
-	})
-	return saved, err
 }

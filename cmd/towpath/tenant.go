@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
@@ -44,6 +46,10 @@ type tenantView struct {
 	APIKey           string    `json:"api_key,omitempty"` // only when it was made here
 }
 
+func viewTenant(t dbsqlc.Tenant) tenantView {
+	return tenantView{ID: t.ID, Name: t.Name, MagentoURL: t.MagentoUrl, ConnectionStatus: t.ConnectionStatus, CreatedAt: t.CreatedAt}
+}
+
 // Run checks everything before it stores anything.
 func (c tenantCreate) Run(ctx context.Context, io console) error {
 	if strings.TrimSpace(c.Name) == "" {
@@ -76,17 +82,16 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 	if err := checkKey(ctx, pool, box); err != nil {
 		return err
 	}
-	err = dbsqlc.New().TenantInsert(ctx, pool, dbsqlc.TenantInsertParams{
-		ID: id, Name: c.Name, MagentoUrl: c.MagentoURL, ConnectionStatus: "active",
-		ApiKeySealed: box.Seal([]byte(key), secret.Place(secret.TenantAPIKey, id.String())),
+	tenant, err := account.CreateTenant(ctx, pool, box, account.Tenant{
+		ID: id, Name: c.Name, MagentoURL: c.MagentoURL, APIKey: secret.NewString(key), Connected: true,
 	})
-	if isDuplicate(err) {
+	if errors.Is(err, account.ErrTenantExists) {
 		return fmt.Errorf("tenant %s exists already", id)
 	}
 	if err != nil {
-		return fmt.Errorf("store tenant: %w", err)
+		return err
 	}
-	view := tenantView{ID: id, Name: c.Name, MagentoURL: c.MagentoURL, ConnectionStatus: "active", CreatedAt: time.Now().UTC()}
+	view := viewTenant(tenant)
 	if made {
 		view.APIKey = key
 	}
@@ -158,7 +163,7 @@ func (c tenantList) Run(ctx context.Context, io console) error {
 	views := []tenantView{}
 	rows := [][]string{}
 	for _, t := range tenants {
-		views = append(views, tenantView{ID: t.ID, Name: t.Name, MagentoURL: t.MagentoUrl, ConnectionStatus: t.ConnectionStatus, CreatedAt: t.CreatedAt})
+		views = append(views, viewTenant(t))
 		rows = append(rows, []string{t.ID.String(), t.Name, t.MagentoUrl, t.ConnectionStatus, t.CreatedAt.Format(time.RFC3339)})
 	}
 	if c.JSON {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
-	"towpath/pkg/dbsqlc"
+	"towpath/pkg/account"
 )
 
 type tenantChange struct {
@@ -27,8 +27,7 @@ type tenantChanged struct {
 	Released   int       `json:"held_runs_released"`
 }
 
-// Run changes what is given, and lets the shop's held runs look again, in one
-// transaction.
+// Run changes what is given, and lets the shop's held runs look again.
 func (c tenantChange) Run(ctx context.Context, io console) error {
 	id, err := uuid.Parse(c.ID)
 	if err != nil {
@@ -55,25 +54,22 @@ func (c tenantChange) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	changed := tenantChanged{ID: id}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		row, err := dbsqlc.New().TenantChange(ctx, tx, dbsqlc.TenantChangeParams{ID: id, Name: optional(strings.TrimSpace(c.Name)), MagentoUrl: optional(c.MagentoURL)})
-		if isNoRow(err) {
-			return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", id)
-		}
-		if err != nil {
-			return fmt.Errorf("change tenant: %w", err)
-		}
-		changed.Name, changed.MagentoURL = row.Name, row.MagentoUrl
-		changed.Released, err = releaseTenant(ctx, tx, op, id)
-		return err
-	})
+	tenant, released, err := account.ChangeTenant(ctx, op, id, optional(strings.TrimSpace(c.Name)), optional(c.MagentoURL))
 	if err != nil {
-		return err
+		return ifNoTenant(id, err)
 	}
+	changed := tenantChanged{ID: id, Name: tenant.Name, MagentoURL: tenant.MagentoUrl, Released: released}
 	if c.JSON {
 		return printJSON(io.out, changed)
 	}
 	fmt.Fprintf(io.out, "tenant %s is %s at %s; held runs that look again: %d\n", id, changed.Name, changed.MagentoURL, changed.Released)
 	return nil
+}
+
+// ifNoTenant says where the tenants are to be found.
+func ifNoTenant(id uuid.UUID, err error) error {
+	if errors.Is(err, account.ErrNoTenant) {
+		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", id)
+	}
+	return err
 }

@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
-	"towpath/pkg/dbsqlc"
-	"towpath/pkg/secret"
-	"towpath/riverjobs"
+	"towpath/pkg/account"
 )
 
 type tenantRotateKey struct {
@@ -56,21 +52,8 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if made {
 		saved.APIKey = key
 	}
-	sealed := box.Seal([]byte(key), secret.Place(secret.TenantAPIKey, id.String()))
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		queries := dbsqlc.New()
-		n, err := queries.TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{ID: id, ApiKeySealed: sealed})
-		if err != nil {
-			return fmt.Errorf("store key: %w", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", id)
-		}
-		saved.Released, err = releaseTenant(ctx, tx, op, id)
-		return err
-	})
-	if err != nil {
-		return err
+	if saved.Released, err = account.ReplaceKey(ctx, op, box, id, key); err != nil {
+		return ifNoTenant(id, err)
 	}
 	if c.JSON {
 		return printJSON(io.out, saved)
@@ -81,22 +64,3 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	}
 	return nil
 }
-
-// releaseTenant lets the held runs of all live bindings of a shop look again.
-func releaseTenant(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id uuid.UUID) (int, error) {
-	bindings, err := dbsqlc.New().BindingLiveByTenant(ctx, tx, id)
-	if err != nil {
-		return 0, fmt.Errorf("find bindings: %w", err)
-	}
-	total := 0
-	for _, b := range bindings {
-		released, err := op.ReleaseHeld(ctx, tx, b.ID, b.PolicyVersion)
-		if err != nil {
-			return total, err
-		}
-		total += released
-	}
-	return total, nil
-}
-
-func isNoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

@@ -1,0 +1,124 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/policy"
+	"towpath/riverjobs"
+)
+
+// CreateBinding stores a binding, version 1 of its policy, and what also stores
+// in the same transaction. ErrNoTenant, ErrBindingExists.
+func CreateBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams, also ...func(pgx.Tx) error) error {
+	queries := dbsqlc.New()
+	if _, err := queries.TenantGet(ctx, pool, row.TenantID); isNoRow(err) {
+		return ErrNoTenant
+	}
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if err := queries.BindingInsert(ctx, tx, row); err != nil {
+			return err
+		}
+		err := queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(policy.Default())})
+		for _, store := range also {
+			if err == nil {
+				err = store(tx)
+			}
+		}
+		return err
+	})
+	if isDuplicate(err) {
+		return ErrBindingExists
+	}
+	if err != nil {
+		return fmt.Errorf("store binding: %w", err)
+	}
+	return nil
+}
+
+// RevokeBinding ends a binding; its token is forgotten, its runs and xrefs stay.
+// ErrBindingRevoked where that has been done.
+func RevokeBinding(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {
+	n, err := dbsqlc.New().BindingRevoke(ctx, pool, id)
+	if err != nil {
+		return fmt.Errorf("revoke binding: %w", err)
+	}
+	if n == 0 {
+		return ErrBindingRevoked
+	}
+	return nil
+}
+
+// ChangeBinding sets the address and the organisation that are given, and
+// releases the held runs: a mistake is mended without revoking the binding.
+// ErrBindingRevoked.
+func ChangeBinding(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, apiURL, orgID *string) (released int, err error) {
+	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		n, err := dbsqlc.New().BindingSetAddress(ctx, tx, dbsqlc.BindingSetAddressParams{ID: id, ApiUrl: apiURL, OrgID: orgID})
+		if err != nil {
+			return fmt.Errorf("change binding: %w", err)
+		}
+		if n == 0 {
+			return ErrBindingRevoked
+		}
+		_, released, err = releaseBinding(ctx, tx, op, id)
+		return err
+	})
+	return released, err
+}
+
+// SaveToken stores a sealed access token and releases the held runs.
+// ErrBindingRevoked.
+func SaveToken(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, sealed []byte) (binding dbsqlc.Binding, released int, err error) {
+	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		n, err := dbsqlc.New().BindingSetToken(ctx, tx, dbsqlc.BindingSetTokenParams{ID: id, TokenSealed: sealed})
+		if err != nil {
+			return fmt.Errorf("store token: %w", err)
+		}
+		if n == 0 {
+			return ErrBindingRevoked
+		}
+		binding, released, err = releaseBinding(ctx, tx, op, id)
+		return err
+	})
+	return binding, released, err
+}
+
+// releaseBinding lets a binding's held runs look again, under its policy of now.
+func releaseBinding(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id uuid.UUID) (dbsqlc.Binding, int, error) {
+	binding, err := dbsqlc.New().BindingGet(ctx, tx, id)
+	if err != nil {
+		return binding, 0, fmt.Errorf("read binding: %w", err)
+	}
+	released, err := op.ReleaseHeld(ctx, tx, id, binding.PolicyVersion)
+	return binding, released, err
+}
+
+// SavePolicy stores a new version of the settings, makes it the binding's and
+// releases the held runs. The caller has checked p.
+func SavePolicy(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, p policy.Policy) (version int32, released int, err error) {
+	queries := dbsqlc.New()
+	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		locked, err := queries.BindingLock(ctx, tx, id)
+		if err != nil {
+			return fmt.Errorf("lock binding: %w", err)
+		}
+		version = locked.PolicyVersion + 1
+		err = queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: id, Version: version, Policy: policy.Encode(p)})
+		if err != nil {
+			return fmt.Errorf("store policy: %w", err)
+		}
+		err = queries.BindingSetPolicyVersion(ctx, tx, dbsqlc.BindingSetPolicyVersionParams{ID: id, PolicyVersion: version})
+		if err != nil {
+			return fmt.Errorf("set policy version: %w", err)
+		}
+		released, err = op.ReleaseHeld(ctx, tx, id, version)
+		return err
+	})
+	return version, released, err
+}

@@ -1,0 +1,27 @@
+package account
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// What is asked for cannot be done as things are. The caller adds what to do
+// about it in its own words: a command names a command, a page a button.
+var (
+	ErrNoTenant       = errors.New("there is no such tenant")
+	ErrTenantExists   = errors.New("the tenant exists already")
+	ErrBindingExists  = errors.New("the tenant has a live binding of this provider already")
+	ErrBindingRevoked = errors.New("the binding is revoked")
+)
+
+// uniqueViolation is Postgres's code for it.
+const uniqueViolation = "23505"
+
+func isDuplicate(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == uniqueViolation
+}
+
+func isNoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

@@ -1,0 +1,110 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/secret"
+	"towpath/riverjobs"
+)
+
+// Tenant is a shop to be stored. Connected says that the shop has its key
+// already; else it waits to be paired.
+type Tenant struct {
+	ID         uuid.UUID
+	Name       string
+	MagentoURL string
+	APIKey     secret.String
+	Connected  bool
+}
+
+// CreateTenant stores a tenant with its key. ErrTenantExists.
+func CreateTenant(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, t Tenant) (dbsqlc.Tenant, error) {
+	status := statusPending
+	if t.Connected {
+		status = statusActive
+	}
+	queries := dbsqlc.New()
+	err := queries.TenantInsert(ctx, pool, dbsqlc.TenantInsertParams{
+		ID: t.ID, Name: t.Name, MagentoUrl: t.MagentoURL, ConnectionStatus: status, ApiKeySealed: sealKey(box, t.ID, t.APIKey.Reveal()),
+	})
+	if isDuplicate(err) {
+		return dbsqlc.Tenant{}, ErrTenantExists
+	}
+	if err != nil {
+		return dbsqlc.Tenant{}, fmt.Errorf("store tenant: %w", err)
+	}
+	tenant, err := queries.TenantGet(ctx, pool, t.ID)
+	if err != nil {
+		return tenant, fmt.Errorf("read tenant: %w", err)
+	}
+	return tenant, nil
+}
+
+// The states of a tenant's connection; see schema.sql.
+const (
+	statusActive  = "active"
+	statusPending = "pending"
+)
+
+// sealKey seals a key of a tenant. All keys of a tenant are sealed for one
+// place, so that a statement can move them from column to column.
+func sealKey(box *secret.Box, id uuid.UUID, key string) []byte {
+	return box.Seal([]byte(key), secret.Place(secret.TenantAPIKey, id.String()))
+}
+
+// ChangeTenant sets the name and the address that are given, and releases the
+// shop's held runs. ErrNoTenant.
+func ChangeTenant(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, name, magentoURL *string) (tenant dbsqlc.Tenant, released int, err error) {
+	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		tenant, err = dbsqlc.New().TenantChange(ctx, tx, dbsqlc.TenantChangeParams{ID: id, Name: name, MagentoUrl: magentoURL})
+		if isNoRow(err) {
+			return ErrNoTenant
+		}
+		if err != nil {
+			return fmt.Errorf("change tenant: %w", err)
+		}
+		released, err = releaseTenant(ctx, tx, op, id)
+		return err
+	})
+	return tenant, released, err
+}
+
+// ReplaceKey stores another key for a shop and releases its held runs.
+// ErrNoTenant.
+func ReplaceKey(ctx context.Context, op *riverjobs.Operator, box *secret.Box, id uuid.UUID, key string) (released int, err error) {
+	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		n, err := dbsqlc.New().TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{ID: id, ApiKeySealed: sealKey(box, id, key)})
+		if err != nil {
+			return fmt.Errorf("store key: %w", err)
+		}
+		if n == 0 {
+			return ErrNoTenant
+		}
+		released, err = releaseTenant(ctx, tx, op, id)
+		return err
+	})
+	return released, err
+}
+
+// releaseTenant lets the held runs of all live bindings of a shop look again.
+func releaseTenant(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id uuid.UUID) (int, error) {
+	bindings, err := dbsqlc.New().BindingLiveByTenant(ctx, tx, id)
+	if err != nil {
+		return 0, fmt.Errorf("find bindings: %w", err)
+	}
+	total := 0
+	for _, b := range bindings {
+		released, err := op.ReleaseHeld(ctx, tx, b.ID, b.PolicyVersion)
+		if err != nil {
+			return total, err
+		}
+		total += released
+	}
+	return total, nil
+}
