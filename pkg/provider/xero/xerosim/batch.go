@@ -21,7 +21,7 @@ func elements(c call) ([]map[string]any, *answer) {
 		return nil, badBody("more than one JSON value")
 	}
 	for key, value := range body {
-		if !strings.EqualFold(key, c.resource) {
+		if !strings.EqualFold(key, c.list) {
 			continue
 		}
 		list, ok := value.([]any)

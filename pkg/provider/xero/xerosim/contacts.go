@@ -182,27 +182,29 @@ func (s *Sim) getContacts(c call) answer {
 		}
 		return s.document(http.StatusOK, fields{"Contacts": []fields{s.showContact(k, true)}})
 	}
-	conditions, refusal := s.where(c)
-	if refusal != nil {
-		return *refusal
-	}
-	var found []*contact
-	for _, k := range s.contacts {
-		if conditions.hold(k.fields()) && (k.status == "ACTIVE" || c.get("includeArchived") == "true") {
-			found = append(found, k)
+	return list(s, c, "Contacts", s.contacts, lister[*contact]{
+		fields: (*contact).fields, updated: func(k *contact) time.Time { return k.updated }, show: s.showContact,
+		orders: []string{"UpdatedDateUTC", "Name", "ContactID"}, lists: map[string]string{"IDs": "ContactID"},
+		also: []string{"includeArchived", "searchTerm", "summaryOnly"},
+		keep: func(k *contact) bool {
+			return (k.status == "ACTIVE" || c.get("includeArchived") == "true") && k.matches(c.get("searchTerm"))
+		},
+	})
+}
+
+// matches is Xero's search: any of the names, numbers and addresses has the term.
+func (k *contact) matches(term string) bool {
+	for _, text := range []string{k.name, k.number, k.email, stringOf(k.raw["FirstName"]), stringOf(k.raw["LastName"]), stringOf(k.raw["CompanyNumber"])} {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(term)) {
+			return true
 		}
 	}
-	shown := []fields{}
-	for _, k := range page(c, found) {
-		shown = append(shown, s.showContact(k, c.get("page") != ""))
-	}
-	s.mix(shown)
-	return s.document(http.StatusOK, fields{"Contacts": shown})
+	return false
 }
 
 // fields are what a where clause may ask for.
 func (k *contact) fields() map[string]string {
-	return map[string]string{"ContactNumber": k.number, "EmailAddress": k.email, "Name": k.name, "ContactID": k.id}
+	return map[string]string{"ContactNumber": k.number, "EmailAddress": k.email, "Name": k.name, "ContactID": k.id, "UpdatedDateUTC": k.updated.UTC().Format(time.RFC3339Nano)}
 }
 
 func (s *Sim) showContact(k *contact, single bool) fields {

@@ -9,6 +9,7 @@
 // client's shows.
 //
 // Reading order: sim.go (the way of a request), faults.go, idempotency.go,
-// batch.go, invoices.go, lines.go, contacts.go, where.go, inspect.go (what a
+// batch.go, invoices.go, lines.go, creditnotes.go, allocations.go, payments.go, items.go,
+// contacts.go, list.go and where.go, inspect.go (what a
 // test may look at and what a person may do in Xero).
 package xerosim

@@ -13,11 +13,19 @@ func (s *Sim) checkHeader(v *invoice, e map[string]any, existing *invoice, fault
 	if v.kind != "ACCREC" && v.kind != "ACCPAY" {
 		fault("The document Type must be ACCREC or ACCPAY")
 	}
+	s.checkStatus(v, existing, "Invoice", fault)
+	s.checkNumber(v, existing, fault)
+	s.checkDates(v, e, fault)
+	s.checkCurrency(v, e, fault)
+	s.checkTexts(v, fault)
+}
+
+func (s *Sim) checkStatus(v, existing *invoice, name string, fault func(string, ...any)) {
 	allowed := []string{"DRAFT", "SUBMITTED", "AUTHORISED"}
 	if existing != nil {
 		allowed = append(allowed, "VOIDED", "DELETED")
 		if existing.status == "VOIDED" || existing.status == "DELETED" || existing.status == "AUTHORISED" && v.status == "DELETED" {
-			fault("Invoice not of valid status for modification")
+			fault("%s not of valid status for modification", name)
 		}
 	}
 	if !slices.Contains(allowed, v.status) {
@@ -26,9 +34,9 @@ func (s *Sim) checkHeader(v *invoice, e map[string]any, existing *invoice, fault
 	if !slices.Contains([]string{"Exclusive", "Inclusive", "NoTax"}, v.amountTypes) {
 		fault("LineAmountTypes must be Exclusive, Inclusive or NoTax")
 	}
-	s.checkNumber(v, existing, fault)
-	s.checkDates(v, e, fault)
-	s.checkCurrency(v, e, fault)
+}
+
+func (s *Sim) checkTexts(v *invoice, fault func(string, ...any)) {
 	if len([]rune(v.reference)) > 255 {
 		fault("Reference must not exceed 255 characters")
 	}
@@ -47,11 +55,15 @@ func (s *Sim) checkNumber(v *invoice, existing *invoice, fault func(string, ...a
 		s.nextAuto++
 		v.number = "INV-" + strconv.Itoa(1000+s.nextAuto)
 	}
-	if len(v.number) > 255 || strings.ContainsFunc(v.number, func(r rune) bool { return r < ' ' || r > '~' }) {
-		fault("Invoice # must be at most 255 printable ASCII characters.")
-	}
+	checkPrintable(v.number, fault)
 	if taken := s.invoiceBy("", v.number); v.kind == "ACCREC" && taken != nil && taken != existing {
 		fault("Invoice # must be unique.")
+	}
+}
+
+func checkPrintable(number string, fault func(string, ...any)) {
+	if len(number) > 255 || strings.ContainsFunc(number, func(r rune) bool { return r < ' ' || r > '~' }) {
+		fault("Invoice # must be at most 255 printable ASCII characters.")
 	}
 }
 
@@ -69,14 +81,9 @@ func readDay(raw any) (string, bool) {
 }
 
 func (s *Sim) checkDates(v *invoice, e map[string]any, fault func(string, ...any)) {
-	ok := true
-	v.date = s.cfg.Now().UTC().Format(time.DateOnly)
-	if e["Date"] != nil {
-		if v.date, ok = readDay(e["Date"]); !ok {
-			fault("Date is not a valid date")
-		}
-	}
+	s.checkDay(v, e, fault)
 	if e["DueDate"] != nil {
+		ok := false
 		if v.due, ok = readDay(e["DueDate"]); !ok {
 			fault("DueDate is not a valid date")
 		}
@@ -87,10 +94,24 @@ func (s *Sim) checkDates(v *invoice, e map[string]any, fault func(string, ...any
 	if v.due == "" {
 		fault("The DueDate must be specified")
 	}
-	if s.org.periodLock != "" && v.date <= s.org.periodLock {
+	s.checkLocks(v.date, fault)
+}
+
+func (s *Sim) checkDay(v *invoice, e map[string]any, fault func(string, ...any)) {
+	ok := true
+	v.date = s.cfg.Now().UTC().Format(time.DateOnly)
+	if e["Date"] != nil {
+		if v.date, ok = readDay(e["Date"]); !ok {
+			fault("Date is not a valid date")
+		}
+	}
+}
+
+func (s *Sim) checkLocks(day string, fault func(string, ...any)) {
+	if s.org.periodLock != "" && day <= s.org.periodLock {
 		fault("The document date cannot be before the period lock date, currently set at %s", s.org.periodLock)
 	}
-	if s.org.endOfYear != "" && v.date <= s.org.endOfYear {
+	if s.org.endOfYear != "" && day <= s.org.endOfYear {
 		fault("The document date cannot be before the end of year lock date, currently set at %s", s.org.endOfYear)
 	}
 }

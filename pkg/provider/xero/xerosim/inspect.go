@@ -33,10 +33,14 @@ type Contact struct {
 func (s *Sim) Invoices() []Invoice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.inspect(s.invoices)
+}
+
+func (s *Sim) inspect(documents []*invoice) []Invoice {
 	list := []Invoice{}
-	for _, v := range s.invoices {
+	for _, v := range documents {
 		shown := Invoice{
-			ID: v.id, Number: v.number, Reference: v.reference, Status: v.status, Type: v.kind, ContactID: v.contactID,
+			ID: v.id, Number: v.number, Reference: v.reference, Status: s.standing(v), Type: v.kind, ContactID: v.contactID,
 			Currency: v.currency, CurrencyRate: decimalText(v.rate), Date: v.date, DueDate: v.due, URL: v.url,
 			SubTotal: v.sub.FloatString(2), TotalTax: v.tax.FloatString(2), Total: v.total.FloatString(2),
 		}
@@ -49,6 +53,47 @@ func (s *Sim) Invoices() []Invoice {
 		list = append(list, shown)
 	}
 	return list
+}
+
+// Payment is a payment as a test or a page looks at it; Document is the number of
+// the invoice or credit note.
+type Payment struct {
+	ID, Document, AccountID, Date, Reference, Amount string
+}
+
+// Payments are all payments that stand, oldest first.
+func (s *Sim) Payments() []Payment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []Payment{}
+	for _, p := range s.payments {
+		if !p.deleted {
+			list = append(list, Payment{p.id, p.of.number, p.accountID, p.date, p.reference, p.amount.FloatString(2)})
+		}
+	}
+	return list
+}
+
+// CreditNotes are all credit notes, oldest first, whatever their status.
+func (s *Sim) CreditNotes() []Invoice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inspect(s.credits)
+}
+
+// AmountDue is what is open on the invoice, or left of the credit note, with that
+// number, with two decimals; empty where there is none.
+func (s *Sim) AmountDue(number string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.invoiceBy("", number)
+	if v == nil {
+		v = s.creditBy("", number)
+	}
+	if v == nil {
+		return ""
+	}
+	return s.due(v).FloatString(2)
 }
 
 // Contacts are all contacts, oldest first.

@@ -66,6 +66,9 @@ func (s *Sim) takeInvoice(c call, element map[string]any) (*invoice, []string, e
 		}
 	}
 	made, faults, err := s.readInvoice(c, element, existing)
+	if existing != nil && (s.paid(existing).Sign() != 0 || s.credited(existing).Sign() != 0) {
+		faults = append(faults, "This document cannot be edited as it has a payment or credit note allocated to it.")
+	}
 	if err != nil || len(faults) > 0 {
 		return nil, faults, err
 	}
@@ -80,11 +83,7 @@ func (s *Sim) takeInvoice(c call, element map[string]any) (*invoice, []string, e
 }
 
 func (s *Sim) readInvoice(c call, e map[string]any, existing *invoice) (*invoice, []string, error) {
-	v := &invoice{
-		number: stringOf(e["InvoiceNumber"]), kind: stringOf(e["Type"]), status: orText(e["Status"], "DRAFT"),
-		reference: stringOf(e["Reference"]), url: stringOf(e["Url"]), currency: orText(e["CurrencyCode"], s.org.base),
-		theme: stringOf(e["BrandingThemeID"]), amountTypes: orText(e["LineAmountTypes"], "Exclusive"), raw: e, updated: s.cfg.Now(),
-	}
+	v := s.header(e, "InvoiceNumber")
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	who, err := s.contactOf(e["Contact"], fault)
@@ -95,18 +94,32 @@ func (s *Sim) readInvoice(c call, e map[string]any, existing *invoice) (*invoice
 		v.contactID = who.id
 	}
 	s.checkHeader(v, e, existing, fault)
-	reader := &lineReader{org: &s.org, sim: s, decimals: 2, complete: v.status == "AUTHORISED" || v.status == "SUBMITTED",
-		inclusive: v.amountTypes == "Inclusive", noTax: v.amountTypes == "NoTax"}
-	if c.get("unitdp") == "4" {
-		reader.decimals = 4
-	}
-	v.lines = reader.read(e["LineItems"])
-	faults = append(faults, reader.faults...)
+	faults = append(faults, s.readLines(c, v, e["LineItems"])...)
 	if len(faults) == 0 {
 		v.add()
 		s.checkTotals(v, e, existing, fault)
 	}
 	return v, faults, nil
+}
+
+// header reads what invoices and credit notes have alike beside their lines.
+func (s *Sim) header(e map[string]any, number string) *invoice {
+	return &invoice{
+		number: stringOf(e[number]), kind: stringOf(e["Type"]), status: orText(e["Status"], "DRAFT"),
+		reference: stringOf(e["Reference"]), url: stringOf(e["Url"]), currency: orText(e["CurrencyCode"], s.org.base),
+		theme: stringOf(e["BrandingThemeID"]), amountTypes: orText(e["LineAmountTypes"], "Exclusive"), raw: e, updated: s.cfg.Now(),
+	}
+}
+
+// readLines sets the document's lines and answers what Xero says against them.
+func (s *Sim) readLines(c call, v *invoice, raw any) []string {
+	reader := &lineReader{org: &s.org, sim: s, decimals: 2, complete: v.status == "AUTHORISED" || v.status == "SUBMITTED",
+		inclusive: v.amountTypes == "Inclusive", noTax: v.amountTypes == "NoTax"}
+	if c.get("unitdp") == "4" {
+		reader.decimals = 4
+	}
+	v.lines = reader.read(raw)
+	return reader.faults
 }
 
 // add sums the lines: tax per line, then the sum.
@@ -131,7 +144,7 @@ func (s *Sim) checkTotals(v *invoice, e map[string]any, existing *invoice, fault
 	if v.total.Sign() < 0 && v.status != "DRAFT" {
 		fault("The document total cannot be negative")
 	}
-	if v.status != "AUTHORISED" || existing != nil {
+	if v.status != "AUTHORISED" || existing != nil || v.isCredit() {
 		return
 	}
 	if s.approvals == 0 {

@@ -8,10 +8,10 @@ import (
 
 // soldLine is a line as Xero keeps it.
 type soldLine struct {
-	id, description, account, taxType string
-	quantity, unit, discount          *big.Rat
-	amount, tax                       *big.Rat
-	tracking                          []fields
+	id, description, account, taxType, item string
+	quantity, unit, discount                *big.Rat
+	amount, tax                             *big.Rat
+	tracking                                []fields
 }
 
 // lineReader turns the lines of one invoice into sold lines and gathers what
@@ -54,6 +54,9 @@ func (r *lineReader) line(raw map[string]any) soldLine {
 	l := soldLine{id: r.sim.guid(), description: stringOf(raw["Description"])}
 	if n := utf8.RuneCountInString(l.description); n > 4000 || n == 0 && (r.complete || raw["Description"] != nil) {
 		r.fault("Description must be between 1 and 4000 characters")
+	}
+	if l.item = stringOf(raw["ItemCode"]); l.item != "" && r.sim.itemBy(l.item) == nil {
+		r.fault("Item code '%s' is not valid", l.item)
 	}
 	r.money(&l, raw)
 	r.accountOf(&l, raw)
@@ -179,6 +182,9 @@ func (s *Sim) showLine(l soldLine) fields {
 	}
 	if l.tracking == nil {
 		f["Tracking"] = []fields{}
+	}
+	if l.item != "" {
+		f["ItemCode"] = l.item
 	}
 	if l.discount != nil {
 		f["DiscountAmount"] = s.num(l.discount)

@@ -48,19 +48,23 @@ type Config struct {
 type Sim struct {
 	cfg Config
 
-	mu        sync.Mutex
-	org       organisation
-	invoices  []*invoice
-	contacts  []*contact
-	keys      map[string]storedAnswer
-	faults    []*Fault
-	calls     map[string]int
-	batches   map[string]batchCount
-	shuffle   *rand.Rand
-	limits    limiter
-	nextID    uint64
-	nextAuto  int
-	approvals int // -1: no cap
+	mu          sync.Mutex
+	org         organisation
+	invoices    []*invoice
+	contacts    []*contact
+	credits     []*invoice
+	payments    []*payment
+	items       []*item
+	keys        map[string]storedAnswer
+	faults      []*Fault
+	calls       map[string]int
+	batches     map[string]batchCount
+	shuffle     *rand.Rand
+	allocations []*allocation
+	limits      limiter
+	nextID      uint64
+	nextAuto    int
+	approvals   int // -1: no cap
 }
 
 // New makes an organisation without documents.
@@ -87,14 +91,16 @@ func New(cfg Config) *Sim {
 
 // call is one request on its way.
 type call struct {
-	operation string // "PUT /Invoices"; ids in the path do not show
+	operation string // "PUT /Invoices", "PUT /CreditNotes/Allocations"; ids in the path do not show
 	method    string
 	resource  string // "Invoices"
 	id        string // what follows the resource
+	list      string // the key of the body's list: the resource, or what is nested in one
 	query     map[string][]string
 	body      []byte
 	uri       string
 	key       string
+	since     string           // If-Modified-Since
 	elements  []map[string]any // of a write
 	unread    *answer          // why the body of a write cannot be read
 }
@@ -165,9 +171,15 @@ func (s *Sim) read(r *http.Request) (call, *answer) {
 	if err != nil {
 		return call{}, &answer{status: http.StatusRequestEntityTooLarge}
 	}
+	operation, list := r.Method+" /"+resource, resource
+	if _, nested, ok := strings.Cut(id, "/"); ok {
+		list, _, _ = strings.Cut(nested, "/")
+		operation += "/" + list
+	}
 	return call{
-		operation: r.Method + " /" + resource, method: r.Method, resource: resource, id: id,
+		operation: operation, list: list, method: r.Method, resource: resource, id: id,
 		query: r.URL.Query(), body: body, uri: r.URL.RequestURI(), key: r.Header.Get("Idempotency-Key"),
+		since: r.Header.Get("If-Modified-Since"),
 	}, nil
 }
 
@@ -210,6 +222,16 @@ func (s *Sim) route(c call) answer {
 		return s.getContacts(c)
 	case c.resource == "Contacts" && (c.method == http.MethodPut && c.id == "" || c.method == http.MethodPost):
 		return s.writeContacts(c)
+	case c.resource == "CreditNotes":
+		return s.creditNotes(c)
+	case c.resource == "Payments" && c.method == http.MethodGet:
+		return s.getPayments(c)
+	case c.resource == "Payments" && (c.method == http.MethodPut && c.id == "" || c.method == http.MethodPost):
+		return s.writePayments(c)
+	case c.resource == "Items" && c.method == http.MethodGet:
+		return s.getItems(c)
+	case c.resource == "Items" && (c.method == http.MethodPut && c.id == "" || c.method == http.MethodPost):
+		return s.writeItems(c)
 	case c.method == http.MethodGet && c.id == "":
 		if list, ok := s.org.resource(c.resource); ok {
 			return s.document(http.StatusOK, list)

@@ -29,7 +29,7 @@ func (w clause) hold(fields map[string]string) bool {
 }
 
 var (
-	equality = regexp.MustCompile(`^\s*(\w+)\s*==?\s*(?:"((?:[^"\\]|\\.)*)"|guid\("((?:[^"\\]|\\.)*)"\))`)
+	equality = regexp.MustCompile(`^\s*(\w+(?:\.\w+)?)\s*==?\s*(?:"((?:[^"\\]|\\.)*)"|guid\("((?:[^"\\]|\\.)*)"\))`)
 	joint    = regexp.MustCompile(`(?i)^(?:\s+(and|or)\s+|\s*(&&|\|\|)\s*)`)
 	unescape = strings.NewReplacer(`\"`, `"`, `\\`, `\`)
 )
