@@ -176,24 +176,16 @@ func defaultAPIURL(provider, wire string) string {
 
 // tokenFlags is how a token is given.
 type tokenFlags struct {
-	Token     string `placeholder:"TOKEN" help:"A fixed access token."`
+	Token     string `placeholder:"TOKEN" help:"A fixed access token; better by --token-file."`
 	TokenFile string `placeholder:"FILE" help:"A file that holds the token, so that it stays out of the process list."`
 }
 
 func (c tokenFlags) token(io console) (string, error) {
-	switch {
-	case c.Token == "" && c.TokenFile == "":
-		return "", wrongUse("no access token: give it by --token-file (or --token)")
-	case c.Token != "" && c.TokenFile != "":
-		return "", wrongUse("--token and --token-file are both set; give one of them")
-	case c.Token != "":
-		return c.Token, nil
+	token, err := io.secretFlag("token", c.Token, c.TokenFile)
+	if err == nil && token == "" {
+		err = wrongUse("no access token: give it by --token-file")
 	}
-	token, err := io.secretFile(c.TokenFile)
-	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
-	}
-	return token, nil
+	return token, err
 }
 
 // bindingStored says what to do where a binding was not stored.

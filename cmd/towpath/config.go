@@ -79,6 +79,9 @@ type database struct {
 }
 
 func (d database) url(io console) (string, error) {
+	if hasPassword(d.DatabaseURL) {
+		io.warnShown("--database-url", "$DATABASE_URL_FILE, or a password file (~/.pgpass)")
+	}
 	v, err := io.settingOr(d.DatabaseURL, "DATABASE_URL", "")
 	if err == nil && v == "" {
 		err = wrongUse("no database: set DATABASE_URL or --database-url, e.g. postgres://towpath@localhost/towpath")

@@ -16,23 +16,13 @@ import (
 
 // secretFlags is how an app's secret is given.
 type secretFlags struct {
-	ClientSecret     string `name:"client-secret" placeholder:"SECRET" help:"The app's client secret."`
+	ClientSecret     string `name:"client-secret" placeholder:"SECRET" help:"The app's client secret; better by --client-secret-file."`
 	ClientSecretFile string `name:"client-secret-file" placeholder:"FILE" help:"A file that holds it, so that it stays out of the process list."`
 }
 
 // secret is empty where none is given.
 func (f secretFlags) secret(io console) (string, error) {
-	switch {
-	case f.ClientSecret != "" && f.ClientSecretFile != "":
-		return "", wrongUse("--client-secret and --client-secret-file are both set; give one of them")
-	case f.ClientSecretFile == "":
-		return f.ClientSecret, nil
-	}
-	value, err := io.secretFile(f.ClientSecretFile)
-	if err != nil {
-		return "", fmt.Errorf("--client-secret-file: %w", err)
-	}
-	return value, nil
+	return io.secretFlag("client-secret", f.ClientSecret, f.ClientSecretFile)
 }
 
 // appFlags is how the app is given that gets and renews the tokens.

@@ -16,10 +16,12 @@ import (
 // whoever's it is. So an invoice that has one coming is raised when no other is
 // on its way, and the next one when its own is through.
 
-// demoTurn is how long an invoice waits for its turn; demoLook how often it looks.
+// demoTurn is how long an invoice waits for its turn, demoLook how often it
+// looks, demoLookTime how long a look may take.
 const (
-	demoTurn = 5 * time.Second
-	demoLook = 25 * time.Millisecond
+	demoTurn     = 5 * time.Second
+	demoLook     = 25 * time.Millisecond
+	demoLookTime = 5 * time.Second
 )
 
 // demoRecent is how many invoices are looked at for one on its way, the newest.
@@ -72,20 +74,20 @@ func (p *demoPage) raiseNow(kind demoKind) int64 {
 // waitTurn waits until the invoice's turn has come, and names the one that it
 // still waits for when the time is over or nobody waits for the answer.
 func (p *demoPage) waitTurn(ctx context.Context, kind demoKind) (blocking string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.Turn)
-	defer cancel()
+	over := time.NewTimer(p.cfg.Turn)
+	defer over.Stop()
 	again := time.NewTicker(demoLook)
 	defer again.Stop()
 	for {
-		now, err := p.onItsWay(ctx, kind)
-		if ctx.Err() != nil {
-			return blocking, nil
-		}
-		if blocking = now; err != nil || blocking == "" {
+		// The turn's end cuts off no look: one that was not finished says nothing.
+		blocking, err := p.onItsWay(ctx, kind)
+		if err != nil || blocking == "" {
 			return "", err
 		}
 		select {
 		case <-again.C:
+		case <-over.C:
+			return blocking, nil
 		case <-ctx.Done():
 			return blocking, nil
 		}
@@ -103,6 +105,8 @@ func (p *demoPage) onItsWay(ctx context.Context, kind demoKind) (string, error) 
 	for _, invoice := range invoices {
 		ids = append(ids, invoice.ID)
 	}
+	ctx, cancel := context.WithTimeout(ctx, demoLookTime)
+	defer cancel()
 	runs, err := p.runs(ctx, ids)
 	if err != nil {
 		return "", err

@@ -31,7 +31,7 @@ type tenantCreate struct {
 	Name       string `required:"" help:"What people call the shop."`
 	MagentoURL string `required:"" name:"magento-url" placeholder:"URL" help:"The shop's base URL, without /rest."`
 	ID         string `name:"id" placeholder:"UUID" help:"The tenant's id, where the shop has one already (default: a new one)."`
-	APIKey     string `name:"api-key" placeholder:"KEY" help:"The pairing's master key, 64 hex characters (default: a new one, printed once)."`
+	apiKeyFlags
 }
 
 var apiKeyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -59,7 +59,7 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	key, made, err := c.key()
+	key, made, err := c.key(io)
 	if err != nil {
 		return err
 	}
@@ -134,14 +134,24 @@ func (c tenantCreate) id() (uuid.UUID, error) {
 	return id, nil
 }
 
-func (c tenantCreate) key() (key string, made bool, err error) {
-	if c.APIKey == "" {
+// apiKeyFlags is how a shop's key is given.
+type apiKeyFlags struct {
+	APIKey     string `name:"api-key" placeholder:"KEY" help:"The master key that the shop has, 64 hex characters (default: a new one, printed once); better by --api-key-file."`
+	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"A file that holds it, so that it stays out of the process list."`
+}
+
+// key is the shop's, or a new one where none is given.
+func (f apiKeyFlags) key(io console) (key string, made bool, err error) {
+	key, err = io.secretFlag("api-key", f.APIKey, f.APIKeyFile)
+	switch {
+	case err != nil:
+		return "", false, err
+	case key == "":
 		return shopjwt.NewAPIKey(), true, nil
+	case !apiKeyForm.MatchString(key):
+		return "", false, wrongUse("--api-key (or what --api-key-file holds) must be 64 lower-case hex characters (256 random bits); leave it out to have one made")
 	}
-	if !apiKeyForm.MatchString(c.APIKey) {
-		return "", false, wrongUse("--api-key must be 64 lower-case hex characters (256 random bits); leave it out to have one made")
-	}
-	return c.APIKey, false, nil
+	return key, false, nil
 }
 
 type tenantList struct {

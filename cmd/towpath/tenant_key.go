@@ -12,8 +12,8 @@ import (
 type tenantRotateKey struct {
 	database
 	printed
-	ID     string `arg:"" help:"The tenant's id."`
-	APIKey string `name:"api-key" placeholder:"KEY" help:"The key that the shop has, 64 hex characters (default: a new one, printed once)."`
+	apiKeyFlags
+	ID string `arg:"" help:"The tenant's id."`
 }
 
 // keySaved is the answer to rotate-key.
@@ -31,7 +31,7 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return wrongUse("%q is no tenant id; use a UUID (see: towpath tenant list)", c.ID)
 	}
-	key, made, err := tenantCreate{APIKey: c.APIKey}.key()
+	key, made, err := c.key(io)
 	if err != nil {
 		return err
 	}
