@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -22,12 +23,9 @@ const maxIncrementID = 100
 // shop computes but a hostile one could send to exhaust memory or time: amounts
 // beyond 15 integer digits, lists beyond 10,000 entries.
 func DecodeInvoice(raw []byte) (Invoice, error) {
-	if !utf8.Valid(raw) {
-		return Invoice{}, errors.New("decode invoice: the document is not valid UTF-8")
-	}
 	var w wireInvoice
-	if err := json.Unmarshal(raw, &w); err != nil {
-		return Invoice{}, fmt.Errorf("decode invoice: %w", err)
+	if err := decode("invoice", raw, &w); err != nil {
+		return Invoice{}, err
 	}
 	inv := w.invoice()
 	if err := inv.check(); err != nil {
@@ -39,24 +37,45 @@ func DecodeInvoice(raw []byte) (Invoice, error) {
 	return inv, nil
 }
 
+// decode reads a document of the shop into its wire form.
+func decode(what string, raw []byte, into any) error {
+	if !utf8.Valid(raw) {
+		return fmt.Errorf("decode %s: the document is not valid UTF-8", what)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("decode %s: %w", what, err)
+	}
+	return nil
+}
+
 func (inv Invoice) check() error {
+	if err := checkDocument(inv.MagentoID, inv.IncrementID, inv.Currency, inv.Customer, inv.CreatedAt); err != nil {
+		return err
+	}
 	switch {
-	case inv.MagentoID <= 0:
-		return errors.New("magento_id is missing or not positive")
-	case strings.TrimSpace(inv.IncrementID) == "":
-		return errors.New("increment_id is missing")
-	case len(inv.IncrementID) > maxIncrementID:
-		return fmt.Errorf("increment_id is longer than %d bytes", maxIncrementID)
-	case !isCurrency(inv.Currency):
-		return fmt.Errorf("currency %.10q is not an ISO 4217 code", inv.Currency)
 	case inv.State != StateOpen && inv.State != StatePaid && inv.State != StateCancelled:
 		return fmt.Errorf("state %.20q is not open, paid or cancelled", inv.State)
-	case inv.Customer.MagentoID < 0:
-		return errors.New("customer.magento_id is negative")
-	case inv.CreatedAt.IsZero():
-		return errors.New("created_at is missing")
 	case inv.BaseToOrderRate != nil && !inv.BaseToOrderRate.IsPositive():
 		return errors.New("base_to_order_rate is not positive")
+	}
+	return nil
+}
+
+// checkDocument holds what every document of money must have.
+func checkDocument(id Int, number, currency string, customer Contact, created time.Time) error {
+	switch {
+	case id <= 0:
+		return errors.New("magento_id is missing or not positive")
+	case strings.TrimSpace(number) == "":
+		return errors.New("increment_id is missing")
+	case len(number) > maxIncrementID:
+		return fmt.Errorf("increment_id is longer than %d bytes", maxIncrementID)
+	case !isCurrency(currency):
+		return fmt.Errorf("currency %.10q is not an ISO 4217 code", currency)
+	case customer.MagentoID < 0:
+		return errors.New("customer.magento_id is negative")
+	case created.IsZero():
+		return errors.New("created_at is missing")
 	}
 	return nil
 }
