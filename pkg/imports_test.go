@@ -42,6 +42,7 @@ func rules() map[string]rule {
 		"pkg/shopjwt":  {},
 		"pkg/dbsqlc":   {},
 		"pkg/outbound": {},
+		"pkg/recorder": {tests: []string{"pkg/pgdb"}},
 
 		"sql":         {tests: []string{"pkg/pgdb"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
@@ -57,7 +58,7 @@ func rules() map[string]rule {
 
 		// The front door knows no job kind and no River; the jobs know no provider.
 		"pkg/ingress": {
-			code:  []string{"pkg/dbsqlc", "pkg/metrics", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
+			code:  []string{"pkg/dbsqlc", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
 		"pkg/dashboard": {code: []string{"pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},

@@ -15,7 +15,6 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"towpath/pkg/dbsqlc"
-	"towpath/pkg/syncrun"
 )
 
 // Schema is the Postgres schema of River's tables.
@@ -70,27 +69,6 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		return nil, fmt.Errorf("make river client: %w", err)
 	}
 	return client, nil
-}
-
-// Enqueue inserts the first job of each run; it is the ingress's Enqueue.
-func Enqueue(client *Client) syncrun.Enqueue {
-	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
-		params := make([]river.InsertManyParams, len(runs))
-		for i, run := range runs {
-			params[i] = river.InsertManyParams{
-				Args: FetchCanonicalArgs{RunID: run.RunID, Share: run.TenantID}, InsertOpts: options(run.Backfill),
-			}
-		}
-		results, err := client.InsertManyTx(ctx, tx, params)
-		if err != nil {
-			return nil, fmt.Errorf("insert %d jobs: %w", len(runs), err)
-		}
-		ids := make([]int64, len(results))
-		for i, r := range results {
-			ids[i] = r.Job.ID
-		}
-		return ids, nil
-	}
 }
 
 // newClientID names this process among all that share the database.

@@ -13,14 +13,15 @@ import (
 )
 
 const ingressCaller = `-- name: IngressCaller :many
-SELECT tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
+SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
 FROM tenants AS tenant
 LEFT JOIN bindings AS binding ON binding.tenant_id = tenant.id AND binding.status <> 'revoked'
-WHERE tenant.id = $1
+WHERE tenant.id = ANY ($1::uuid[])
 ORDER BY binding.created_at, binding.id
 `
 
 type IngressCallerRow struct {
+	TenantID         uuid.UUID
 	ApiKeySealed     []byte
 	ConnectionStatus string
 	BindingID        *uuid.UUID
@@ -28,10 +29,10 @@ type IngressCallerRow struct {
 	PolicyVersion    *int32
 }
 
-// Whose key verifies a token, and which bindings may take its event: one row a
-// live binding, or one with nulls; no row for an unknown tenant.
-func (q *Queries) IngressCaller(ctx context.Context, db DBTX, tenantID uuid.UUID) ([]IngressCallerRow, error) {
-	rows, err := db.Query(ctx, ingressCaller, tenantID)
+// Whose key verifies a token, and which bindings may take its event, for a set of
+// tenants: one row a live binding, or one with nulls; no row for an unknown tenant.
+func (q *Queries) IngressCaller(ctx context.Context, db DBTX, tenantIds []uuid.UUID) ([]IngressCallerRow, error) {
+	rows, err := db.Query(ctx, ingressCaller, tenantIds)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +41,7 @@ func (q *Queries) IngressCaller(ctx context.Context, db DBTX, tenantID uuid.UUID
 	for rows.Next() {
 		var i IngressCallerRow
 		if err := rows.Scan(
+			&i.TenantID,
 			&i.ApiKeySealed,
 			&i.ConnectionStatus,
 			&i.BindingID,

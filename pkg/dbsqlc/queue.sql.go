@@ -93,6 +93,40 @@ func (q *Queries) QueueDepth(ctx context.Context, db DBTX) ([]QueueDepthRow, err
 	return items, nil
 }
 
+const queueFull = `-- name: QueueFull :many
+SELECT share::text
+FROM unnest($1::text[]) AS share
+WHERE NOT towpath_has_room($2::text, share, $3::int)
+`
+
+type QueueFullParams struct {
+	Shares   []string
+	Kind     string
+	Priority int32
+}
+
+// Which of these shares have no room for one more job: what is inserted for them
+// waits for its turn from the start.
+func (q *Queries) QueueFull(ctx context.Context, db DBTX, arg QueueFullParams) ([]string, error) {
+	rows, err := db.Query(ctx, queueFull, arg.Shares, arg.Kind, arg.Priority)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var share string
+		if err := rows.Scan(&share); err != nil {
+			return nil, err
+		}
+		items = append(items, share)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const queueGiveBackOrphans = `-- name: QueueGiveBackOrphans :many
 WITH orphan AS (
     SELECT job.id, (

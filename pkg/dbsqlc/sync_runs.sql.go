@@ -109,37 +109,6 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 	return items, nil
 }
 
-const syncRunByDedupeKey = `-- name: SyncRunByDedupeKey :one
-SELECT id, event, entity_type, magento_entity_id
-FROM sync_runs
-WHERE binding_id = $1
-    AND dedupe_key = $2
-`
-
-type SyncRunByDedupeKeyParams struct {
-	BindingID uuid.UUID
-	DedupeKey string
-}
-
-type SyncRunByDedupeKeyRow struct {
-	ID              uuid.UUID
-	Event           string
-	EntityType      string
-	MagentoEntityID int64
-}
-
-func (q *Queries) SyncRunByDedupeKey(ctx context.Context, db DBTX, arg SyncRunByDedupeKeyParams) (SyncRunByDedupeKeyRow, error) {
-	row := db.QueryRow(ctx, syncRunByDedupeKey, arg.BindingID, arg.DedupeKey)
-	var i SyncRunByDedupeKeyRow
-	err := row.Scan(
-		&i.ID,
-		&i.Event,
-		&i.EntityType,
-		&i.MagentoEntityID,
-	)
-	return i, err
-}
-
 const syncRunByIdempotencyKey = `-- name: SyncRunByIdempotencyKey :one
 SELECT id, event, entity_type, magento_entity_id
 FROM sync_runs
@@ -575,6 +544,80 @@ func (q *Queries) SyncRunJobIsMine(ctx context.Context, db DBTX, arg SyncRunJobI
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const syncRunKnown = `-- name: SyncRunKnown :many
+SELECT asked.n,
+    coalesce((SELECT spent.request_key FROM spent_jtis AS spent WHERE spent.tenant_id = asked.tenant_id AND spent.jti = asked.jti), '')::text AS spent_for,
+    coalesce(run.event, '')::text AS event, coalesce(run.magento_entity_id, 0)::bigint AS magento_entity_id,
+    coalesce((SELECT same.id FROM sync_runs AS same WHERE same.binding_id = asked.binding_id AND same.dedupe_key = asked.dedupe_key),
+        '00000000-0000-0000-0000-000000000000')::uuid AS run_id
+FROM (
+    SELECT unnest($1::int[])::int AS n, unnest($2::uuid[]) AS tenant_id, unnest($3::text[]) AS jti,
+        unnest($4::uuid[]) AS binding_id, unnest($5::text[]) AS idempotency_key,
+        unnest($6::text[]) AS dedupe_key
+) AS asked
+LEFT JOIN LATERAL (
+    SELECT earlier.event, earlier.magento_entity_id
+    FROM sync_runs AS earlier
+    WHERE earlier.binding_id = asked.binding_id
+        AND earlier.idempotency_key = asked.idempotency_key
+    ORDER BY earlier.received_at, earlier.id
+    LIMIT 1
+) AS run ON true
+`
+
+type SyncRunKnownParams struct {
+	N              []int32
+	TenantID       []uuid.UUID
+	Jti            []string
+	BindingID      []uuid.UUID
+	IdempotencyKey []string
+	DedupeKey      []string
+}
+
+type SyncRunKnownRow struct {
+	N               int32
+	SpentFor        string
+	Event           string
+	MagentoEntityID int64
+	RunID           uuid.UUID
+}
+
+// What is known of a set of events, a row each: what its token was used for, the
+// first run that came under its key, and the run that the event itself made. A
+// subquery each, so that every one is a look-up in an index whatever the statistics.
+func (q *Queries) SyncRunKnown(ctx context.Context, db DBTX, arg SyncRunKnownParams) ([]SyncRunKnownRow, error) {
+	rows, err := db.Query(ctx, syncRunKnown,
+		arg.N,
+		arg.TenantID,
+		arg.Jti,
+		arg.BindingID,
+		arg.IdempotencyKey,
+		arg.DedupeKey,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunKnownRow{}
+	for rows.Next() {
+		var i SyncRunKnownRow
+		if err := rows.Scan(
+			&i.N,
+			&i.SpentFor,
+			&i.Event,
+			&i.MagentoEntityID,
+			&i.RunID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const syncRunList = `-- name: SyncRunList :many

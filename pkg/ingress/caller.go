@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
-	"towpath/pkg/secret"
+	"towpath/pkg/recorder"
 	"towpath/pkg/shopjwt"
 )
 
@@ -27,14 +27,6 @@ type binding struct {
 	id            uuid.UUID
 	provider      string
 	policyVersion int32
-}
-
-// decoy is the sealed key of no tenant: for an unknown tenant the same work is
-// done as for a known one, so that the time to refuse tells nothing.
-type decoy struct{ sealed []byte }
-
-func newDecoy(box *secret.Box) decoy {
-	return decoy{sealed: box.Seal([]byte(shopjwt.NewAPIKey()), secret.Place(secret.TenantAPIKey, uuid.Nil.String()))}
 }
 
 // tokenRefused is the one answer to every fault of a token, to an unknown
@@ -71,28 +63,25 @@ func (in *Ingress) authenticateSubject(x *exchange) (caller, error) {
 	return in.authenticate(x, token, subject)
 }
 
-// authenticate verifies the token with the tenant's key and reads the tenant's
-// bindings; one query.
+// authenticate verifies the token with the tenant's key as it is in the database
+// now, and reads the tenant's bindings with it. Nothing of it is remembered from an
+// earlier request: a rotated key and a revoked binding count from the next one on.
 func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, error) {
 	id := parseTenant(tenantID)
-	var rows []dbsqlc.IngressCallerRow
-	err := in.withConn(x.context(), in.cfg.ReadTimeout, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
-		rows, err = in.queries.IngressCaller(ctx, conn, id)
-		return err
-	})
+	rows, err := in.callerRows(x.context(), id)
 	if err != nil {
 		return caller{}, err
 	}
 	known := len(rows) > 0 && id != uuid.Nil
-	sealed, owner := in.decoy.sealed, uuid.Nil
+	var sealed []byte
 	if known {
-		sealed, owner = rows[0].ApiKeySealed, id
+		sealed = rows[0].ApiKeySealed
 	}
-	apiKey, err := in.cfg.Box.Open(sealed, secret.Place(secret.TenantAPIKey, owner.String()))
+	verifier, err := in.keys.verifier(id, sealed)
 	if err != nil {
 		return caller{}, err // the key is lost or not configured: ours to mend
 	}
-	claims, err := in.verify(x, string(apiKey), id, token)
+	claims, err := in.verify(x, verifier, id, token)
 	if !known {
 		return caller{}, tokenRefused(errors.New("the tenant is unknown"))
 	}
@@ -102,10 +91,38 @@ func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, er
 	return caller{tenant: id, connection: rows[0].ConnectionStatus, claims: claims, bindings: bindingsOf(rows)}, nil
 }
 
+// callerRows reads a tenant; who comes while a read is under way shares the next.
+func (in *Ingress) callerRows(ctx context.Context, id uuid.UUID) ([]dbsqlc.IngressCallerRow, error) {
+	ctx, cancel := context.WithTimeout(ctx, in.cfg.AcquireTimeout+in.cfg.ReadTimeout)
+	defer cancel()
+	rows, err := in.callers.Hand(ctx, id)
+	if errors.Is(err, recorder.ErrFull) {
+		return nil, overloaded(err)
+	}
+	return rows, asUnavailable(err)
+}
+
+// readCallers reads a set of tenants in one query.
+func (in *Ingress) readCallers(ctx context.Context, ids []uuid.UUID) []recorder.Answer[[]dbsqlc.IngressCallerRow] {
+	found := map[uuid.UUID][]dbsqlc.IngressCallerRow{}
+	err := in.withConn(ctx, in.cfg.ReadTimeout, func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := in.queries.IngressCaller(ctx, conn, ids)
+		for _, row := range rows {
+			found[row.TenantID] = append(found[row.TenantID], row)
+		}
+		return err
+	})
+	answers := make([]recorder.Answer[[]dbsqlc.IngressCallerRow], len(ids))
+	for i, id := range ids {
+		answers[i] = recorder.Answer[[]dbsqlc.IngressCallerRow]{Value: found[id], Err: err}
+	}
+	return answers
+}
+
 // verify judges the token, and measures the clocks by it if its signature is
 // right.
-func (in *Ingress) verify(x *exchange, apiKey string, tenant uuid.UUID, token string) (shopjwt.Claims, error) {
-	claims, err := shopjwt.Verify(apiKey, tenant.String(), token, in.cfg.Now())
+func (in *Ingress) verify(x *exchange, verifier *shopjwt.Verifier, tenant uuid.UUID, token string) (shopjwt.Claims, error) {
+	claims, err := verifier.Verify(token, in.cfg.Now())
 	skewed := errors.Is(err, shopjwt.ErrClockSkew)
 	if err == nil || skewed {
 		in.cfg.Metrics.ClockSkew(claims.Skew)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/recorder"
 	"towpath/pkg/syncrun"
 )
 
@@ -31,9 +32,13 @@ func (in *Ingress) withConn(ctx context.Context, limit time.Duration, do func(ct
 func (in *Ingress) noConnection(err error) error {
 	stat := in.cfg.Pool.Stat()
 	if errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() >= stat.MaxConns() {
-		return refuse(codeOverloaded, "too many requests at the moment; send it again later").because(err)
+		return overloaded(err)
 	}
 	return asUnavailable(err)
+}
+
+func overloaded(cause error) error {
+	return refuse(codeOverloaded, "too many requests at the moment; send it again later").because(cause)
 }
 
 func asUnavailable(err error) error {
@@ -46,37 +51,47 @@ func asUnavailable(err error) error {
 	return refuse(codeDatabaseUnavailable, "the database is not available; send it again later").because(err)
 }
 
-// accept is T1 in its own transaction. If another transaction was faster, or
-// the two blocked each other, it is done once more: then that one's run is there
-// to be found. If the commit's answer is lost, what became of it is not known:
-// 503, and the shop's next attempt either finds the run or makes it.
-func (in *Ingress) accept(ctx context.Context, e syncrun.Event) (accepted syncrun.Accepted, err error) {
-	err = in.withConn(ctx, in.cfg.AcceptTimeout, func(ctx context.Context, conn *pgxpool.Conn) error {
-		var failed error
-		if accepted, failed = in.acceptOnce(ctx, conn, e); worthAnotherTry(failed) {
-			accepted, failed = in.acceptOnce(ctx, conn, e)
-		}
-		switch {
-		case errors.Is(failed, syncrun.ErrTokenSpent):
-			return tokenRefused(failed)
-		case errors.Is(failed, syncrun.ErrKeyReused):
-			return keyReused(failed)
-		}
-		return failed
+// newAccepts makes what writes T1: all events that came while the transaction
+// before was committed are accepted in one. Alone an event is tried twice: if another
+// transaction was faster, or the two blocked each other, that one's run is there to
+// be found then.
+func newAccepts(cfg Config) *recorder.Recorder[syncrun.Event, syncrun.Accepted] {
+	return recorder.New(recorder.Config[syncrun.Event, syncrun.Accepted]{
+		Pool: cfg.Pool, Acquire: cfg.AcquireTimeout, Timeout: cfg.AcceptTimeout, Again: worthAnotherTry,
+		Write: func(ctx context.Context, tx pgx.Tx, set []syncrun.Event) ([]recorder.Answer[syncrun.Accepted], error) {
+			accepted, err := syncrun.Accept(ctx, tx, cfg.Enqueue, set)
+			answers := make([]recorder.Answer[syncrun.Accepted], len(accepted))
+			for i, a := range accepted {
+				answers[i] = recorder.Answer[syncrun.Accepted]{Value: a, Err: a.Refused}
+			}
+			return answers, err
+		},
 	})
-	return accepted, err
 }
 
-func (in *Ingress) acceptOnce(ctx context.Context, conn *pgxpool.Conn, e syncrun.Event) (accepted syncrun.Accepted, err error) {
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		all, err := syncrun.Accept(ctx, tx, in.cfg.Enqueue, []syncrun.Event{e})
-		if err != nil {
-			return err
-		}
-		accepted = all[0]
-		return nil
-	})
-	return accepted, err
+// accept hands the event over to T1. If the commit's answer is lost, what became
+// of it is not known: 503, and the shop's next attempt either finds the run or
+// makes it.
+func (in *Ingress) accept(ctx context.Context, e syncrun.Event) (syncrun.Accepted, error) {
+	ctx, cancel := context.WithTimeout(ctx, in.cfg.AcquireTimeout+2*in.cfg.AcceptTimeout)
+	defer cancel()
+	accepted, err := in.accepts.Record(ctx, e)
+	switch {
+	case err == nil:
+		return accepted, nil
+	case errors.Is(err, syncrun.ErrTokenSpent):
+		return accepted, tokenRefused(err)
+	case errors.Is(err, syncrun.ErrKeyReused):
+		return accepted, keyReused(err)
+	case errors.Is(err, recorder.ErrFull):
+		return accepted, overloaded(err)
+	case errors.Is(err, recorder.ErrNoConnection):
+		return accepted, in.noConnection(err)
+	}
+	if said, panicked := errors.AsType[recorder.Panic](err); panicked {
+		return accepted, said // a fault of ours, not of the database
+	}
+	return accepted, asUnavailable(err)
 }
 
 func worthAnotherTry(err error) bool {

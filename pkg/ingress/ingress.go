@@ -8,11 +8,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
+	"towpath/pkg/recorder"
 	"towpath/pkg/secret"
 	"towpath/pkg/syncrun"
 )
@@ -34,7 +36,7 @@ type Config struct {
 	BodyTimeout    time.Duration // to receive the request's body; 0 = 5 s
 	AcquireTimeout time.Duration // to get a connection; 0 = 2 s
 	ReadTimeout    time.Duration // for a read from the database; 0 = 3 s
-	AcceptTimeout  time.Duration // for T1 and its second attempt; 0 = 5 s
+	AcceptTimeout  time.Duration // for T1 and its second attempt, shared or alone; 0 = 5 s
 	RetryAfter     time.Duration // told with every 503; 0 = 30 s
 }
 
@@ -72,7 +74,9 @@ func (c Config) validate() error {
 type Ingress struct {
 	cfg      Config
 	queries  *dbsqlc.Queries
-	decoy    decoy
+	accepts  *recorder.Recorder[syncrun.Event, syncrun.Accepted] // T1
+	callers  *recorder.Gatherer[uuid.UUID, []dbsqlc.IngressCallerRow]
+	keys     *keys
 	draining atomic.Bool
 }
 
@@ -82,7 +86,9 @@ func New(cfg Config) (*Ingress, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("make ingress: %w", err)
 	}
-	return &Ingress{cfg: cfg, queries: dbsqlc.New(), decoy: newDecoy(cfg.Box)}, nil
+	in := &Ingress{cfg: cfg, queries: dbsqlc.New(), accepts: newAccepts(cfg), keys: newKeys(cfg.Box)}
+	in.callers = &recorder.Gatherer[uuid.UUID, []dbsqlc.IngressCallerRow]{Do: in.readCallers, AtOnce: 2}
+	return in, nil
 }
 
 // Register adds the routes. The router's NotFound and MethodNotAllowed are the

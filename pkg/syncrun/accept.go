@@ -1,10 +1,14 @@
 package syncrun
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,16 +51,17 @@ func (e Event) requestKey() string {
 type Accepted struct {
 	RunID    uuid.UUID
 	Replayed bool // the event was known: no new run, no new job
+	// Refused is ErrTokenSpent or ErrKeyReused: nothing of the event is stored.
+	Refused error
 }
 
-// Refusals of Accept; nothing of the event is stored.
 var (
 	// ErrTokenSpent: the jti was used for another request.
 	ErrTokenSpent = errors.New("token was used before")
 	// ErrKeyReused: the idempotency key belongs to another entity or event.
 	ErrKeyReused = errors.New("idempotency key was used for another entity or event")
-	// ErrRaced: another transaction inserted one of the runs meanwhile. Roll
-	// back and accept each event alone, in a new transaction.
+	// ErrRaced: another transaction stored one of the events or tokens meanwhile.
+	// Roll back and accept each event alone, in a new transaction.
 	ErrRaced = errors.New("event was accepted by another transaction meanwhile")
 )
 
@@ -78,26 +83,30 @@ const backfillAge = time.Hour
 // backfill reports whether the event came late.
 func (e Event) backfill() bool { return time.Since(e.OccurredAt) > backfillAge }
 
-// Accept is T1: it spends the tokens and inserts the runs with their first
+// Accept is T1 for a set: it spends the tokens and inserts the runs with their first
 // jobs. An event that is known already is answered with its run's id and adds
-// nothing but its token. On an error nothing may be committed.
+// nothing but its token; one that is refused adds nothing. On an error nothing may
+// be committed.
 //
-// If the process dies before the commit, nothing is stored and the shop sends
-// again; if it dies after it and before the answer, the shop sends again and is
-// answered as a repeat.
+// If the process dies before the commit, nothing is stored and the shops send
+// again; if it dies after it and before the answers, they send again and are
+// answered as repeats.
 func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]Accepted, error) {
+	known, err := readKnown(ctx, tx, events)
+	if err != nil {
+		return nil, err
+	}
 	accepted := make([]Accepted, len(events))
-	var fresh []int
+	var spent, fresh []int
 	for i, e := range events {
-		if err := spend(ctx, tx, e); err != nil {
-			return nil, err
+		if accepted[i].Refused = known.refusal(i, e); accepted[i].Refused != nil {
+			continue
 		}
-		known, err := find(ctx, tx, e)
-		if err != nil {
-			return nil, err
+		if known.spend(i, e) {
+			spent = append(spent, i)
 		}
-		if known != uuid.Nil {
-			accepted[i] = Accepted{RunID: known, Replayed: true}
+		if run := known.run(i, e); run != uuid.Nil {
+			accepted[i] = Accepted{RunID: run, Replayed: true}
 			continue
 		}
 		id, err := uuid.NewV7()
@@ -105,18 +114,41 @@ func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]
 			return nil, fmt.Errorf("make run id: %w", err)
 		}
 		accepted[i] = Accepted{RunID: id}
+		known.add(e, id)
 		fresh = append(fresh, i)
 	}
-	if len(fresh) == 0 {
-		return accepted, nil
+	// What the look-up could not see, since another transaction had not committed it,
+	// the unique keys find: tokens first and in order, so that two sets which share
+	// some wait for each other and do not block each other.
+	if err := spend(ctx, tx, events, spent); err != nil {
+		return nil, err
 	}
 	return accepted, insert(ctx, tx, enqueue, events, accepted, fresh)
 }
 
-// spend marks the token as used. A second use counts as a repeat only if it
-// carries the same request.
-func spend(ctx context.Context, tx pgx.Tx, e Event) error {
-	return SpendToken(ctx, tx, e.TenantID, e.JTI, e.requestKey(), e.JTIExpiresAt)
+// spend marks the tokens of the events at these places as used.
+func spend(ctx context.Context, tx pgx.Tx, events []Event, places []int) error {
+	if len(places) == 0 {
+		return nil
+	}
+	slices.SortFunc(places, func(a, b int) int {
+		return cmp.Or(strings.Compare(events[a].JTI, events[b].JTI), bytes.Compare(events[a].TenantID[:], events[b].TenantID[:]))
+	})
+	var rows dbsqlc.SpentJTIInsertManyParams
+	for _, i := range places {
+		rows.TenantID = append(rows.TenantID, events[i].TenantID)
+		rows.Jti = append(rows.Jti, events[i].JTI)
+		rows.RequestKey = append(rows.RequestKey, events[i].requestKey())
+		rows.ExpiresAt = append(rows.ExpiresAt, events[i].JTIExpiresAt)
+	}
+	n, err := queries.SpentJTIInsertMany(ctx, tx, rows)
+	if err != nil {
+		return fmt.Errorf("spend tokens: %w", err)
+	}
+	if n != int64(len(places)) {
+		return ErrRaced
+	}
+	return nil
 }
 
 // SpendToken marks a jti as used for the request named by requestKey until
@@ -141,36 +173,14 @@ func SpendToken(ctx context.Context, db dbsqlc.DBTX, tenantID uuid.UUID, jti, re
 	return nil
 }
 
-// find answers the run that the event made earlier, or uuid.Nil.
-func find(ctx context.Context, tx pgx.Tx, e Event) (uuid.UUID, error) {
-	run, err := queries.SyncRunByIdempotencyKey(ctx, tx, dbsqlc.SyncRunByIdempotencyKeyParams{
-		BindingID: e.BindingID, IdempotencyKey: e.IdempotencyKey,
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return uuid.Nil, nil
-	}
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("find run by key %q: %w", e.IdempotencyKey, err)
-	}
-	if run.Event != e.Name || run.MagentoEntityID != e.EntityID {
-		return uuid.Nil, ErrKeyReused
-	}
-	if kind, _ := kindOf(e.Name); !kind.again {
-		return run.ID, nil
-	}
-	same, err := queries.SyncRunByDedupeKey(ctx, tx, dbsqlc.SyncRunByDedupeKeyParams{
-		BindingID: e.BindingID, DedupeKey: e.dedupeKey(),
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return uuid.Nil, nil
-	}
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("find run by key %q: %w", e.dedupeKey(), err)
-	}
-	return same.ID, nil
-}
-
+// insert inserts the runs of the events at the places in fresh, with their jobs.
 func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, accepted []Accepted, fresh []int) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	slices.SortFunc(fresh, func(a, b int) int {
+		return cmp.Or(strings.Compare(events[a].dedupeKey(), events[b].dedupeKey()), bytes.Compare(events[a].BindingID[:], events[b].BindingID[:]))
+	})
 	ids, first := make([]uuid.UUID, len(fresh)), make([]FirstJob, len(fresh))
 	for n, i := range fresh {
 		ids[n] = accepted[i].RunID

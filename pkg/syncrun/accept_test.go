@@ -35,12 +35,33 @@ func Test_Accept(t *testing.T) {
 		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM river.river_job"))
 	})
 
-	t.Run("Nothing_is_stored_of_a_set_that_holds_one_key_twice", func(t *testing.T) {
+	t.Run("One_run_of_an_event_that_is_twice_in_a_set", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		_, err := b.accept(t, b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 1, "invoice.created:1"))
-		require.ErrorIs(t, err, syncrun.ErrRaced)
-		require.Zero(t, b.count(t, "SELECT count(*) FROM sync_runs")+b.count(t, "SELECT count(*) FROM river.river_job")+b.count(t, "SELECT count(*) FROM spent_jtis"))
+		once, twice := b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 1, "invoice.created:1")
+		again := once // the very request, token and all
+		accepted := b.mustAccept(t, once, twice, again)
+		repeat := syncrun.Accepted{RunID: accepted[0].RunID, Replayed: true}
+		require.Equal(t, []syncrun.Accepted{{RunID: accepted[0].RunID}, repeat, repeat}, accepted)
+		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM sync_runs JOIN river.river_job ON river_job.id = river_job_id"))
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM spent_jtis"))
+	})
+
+	t.Run("Refused_alone_in_a_set_of_good_ones", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		first := b.event("invoice.created", 1, "invoice.created:1")
+		replayed := b.event("invoice.created", 2, "invoice.created:2")
+		replayed.JTI = first.JTI
+		reused := b.event("invoice.created", 9, "invoice.created:1")
+		last := b.event("invoice.created", 3, "invoice.created:3")
+		accepted, err := b.accept(t, first, replayed, reused, last)
+		require.ErrorIs(t, err, syncrun.ErrTokenSpent)
+		require.ErrorIs(t, accepted[1].Refused, syncrun.ErrTokenSpent)
+		require.ErrorIs(t, accepted[2].Refused, syncrun.ErrKeyReused)
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM sync_runs WHERE magento_entity_id IN (1, 3)"))
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM sync_runs"))
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM spent_jtis"), "a refused event's token is not spent")
 	})
 
 	t.Run("Raced_when_another_transaction_inserts_the_run_first", func(t *testing.T) {

@@ -3,6 +3,7 @@ package syncrun_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -72,6 +73,9 @@ func (b *bundle) accept(t *testing.T, events ...syncrun.Event) ([]syncrun.Accept
 		accepted, err = syncrun.Accept(t.Context(), tx, enqueue, events)
 		return err
 	})
+	for _, a := range accepted {
+		err = errors.Join(err, a.Refused)
+	}
 	return accepted, err
 }
 

@@ -1,10 +1,10 @@
--- Whose key verifies a token, and which bindings may take its event: one row a
--- live binding, or one with nulls; no row for an unknown tenant.
+-- Whose key verifies a token, and which bindings may take its event, for a set of
+-- tenants: one row a live binding, or one with nulls; no row for an unknown tenant.
 -- name: IngressCaller :many
-SELECT tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
+SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
 FROM tenants AS tenant
 LEFT JOIN bindings AS binding ON binding.tenant_id = tenant.id AND binding.status <> 'revoked'
-WHERE tenant.id = @tenant_id
+WHERE tenant.id = ANY (@tenant_ids::uuid[])
 ORDER BY binding.created_at, binding.id;
 
 -- The last run of one entity, at any of the tenant's bindings or at one provider's.

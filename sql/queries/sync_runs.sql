@@ -19,11 +19,28 @@ WITH inserted AS (
 SELECT inserted.id
 FROM inserted;
 
--- name: SyncRunByDedupeKey :one
-SELECT id, event, entity_type, magento_entity_id
-FROM sync_runs
-WHERE binding_id = @binding_id
-    AND dedupe_key = @dedupe_key;
+-- What is known of a set of events, a row each: what its token was used for, the
+-- first run that came under its key, and the run that the event itself made. A
+-- subquery each, so that every one is a look-up in an index whatever the statistics.
+-- name: SyncRunKnown :many
+SELECT asked.n,
+    coalesce((SELECT spent.request_key FROM spent_jtis AS spent WHERE spent.tenant_id = asked.tenant_id AND spent.jti = asked.jti), '')::text AS spent_for,
+    coalesce(run.event, '')::text AS event, coalesce(run.magento_entity_id, 0)::bigint AS magento_entity_id,
+    coalesce((SELECT same.id FROM sync_runs AS same WHERE same.binding_id = asked.binding_id AND same.dedupe_key = asked.dedupe_key),
+        '00000000-0000-0000-0000-000000000000')::uuid AS run_id
+FROM (
+    SELECT unnest(@n::int[])::int AS n, unnest(@tenant_id::uuid[]) AS tenant_id, unnest(@jti::text[]) AS jti,
+        unnest(@binding_id::uuid[]) AS binding_id, unnest(@idempotency_key::text[]) AS idempotency_key,
+        unnest(@dedupe_key::text[]) AS dedupe_key
+) AS asked
+LEFT JOIN LATERAL (
+    SELECT earlier.event, earlier.magento_entity_id
+    FROM sync_runs AS earlier
+    WHERE earlier.binding_id = asked.binding_id
+        AND earlier.idempotency_key = asked.idempotency_key
+    ORDER BY earlier.received_at, earlier.id
+    LIMIT 1
+) AS run ON true;
 
 -- Another use of the key: the first run that came under it.
 -- name: SyncRunByIdempotencyKey :one
