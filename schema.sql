@@ -8,12 +8,23 @@ CREATE TABLE tenants (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (name <> ''),
     magento_url text NOT NULL CHECK (magento_url ~ '^https?://'),
+    -- The key that signs our calls to the shop.
     api_key_sealed bytea NOT NULL,
+    -- A key that a pairing hands to the shop while it is not known whether the shop
+    -- took it. The first token that it signed makes it api_key_sealed.
+    offered_key_sealed bytea,
+    -- The key before the last pairing. Its tokens are good until this time, or until
+    -- the first token of the newer key; after that they are told to come again.
+    previous_key_sealed bytea,
+    previous_key_until timestamptz,
     connection_status text NOT NULL DEFAULT 'active'
         CHECK (connection_status IN ('active', 'pending', 'token_revoked')),
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (num_nulls(previous_key_sealed, previous_key_until) IN (0, 2))
 );
 COMMENT ON COLUMN tenants.api_key_sealed IS 'pkg/secret envelope, bound to the tenant''s id';
+COMMENT ON COLUMN tenants.offered_key_sealed IS 'sealed as api_key_sealed is';
+COMMENT ON COLUMN tenants.previous_key_sealed IS 'sealed as api_key_sealed is';
 
 -- A tenant's account at a provider. A revoked binding stays: what was synced
 -- through it stays known.

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -75,11 +76,15 @@ func ChangeTenant(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, nam
 	return tenant, released, err
 }
 
-// ReplaceKey stores another key for a shop and releases its held runs.
-// ErrNoTenant.
+// keyGrace is how long tokens of the key before are good at most: one run of the
+// shop's cron, which signs with the key it began with, can send 50 events and wait
+// 15 s for each. Later ones are told to come again (see pkg/ingress).
+const keyGrace = 15 * time.Minute
+
+// ReplaceKey stores another key for a shop and releases its held runs. ErrNoTenant.
 func ReplaceKey(ctx context.Context, op *riverjobs.Operator, box *secret.Box, id uuid.UUID, key string) (released int, err error) {
 	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
-		n, err := dbsqlc.New().TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{ID: id, ApiKeySealed: sealKey(box, id, key)})
+		n, err := dbsqlc.New().TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{ID: id, ApiKeySealed: sealKey(box, id, key), GraceSeconds: keyGrace.Seconds()})
 		if err != nil {
 			return fmt.Errorf("store key: %w", err)
 		}

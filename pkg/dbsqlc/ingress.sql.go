@@ -13,7 +13,8 @@ import (
 )
 
 const ingressCaller = `-- name: IngressCaller :many
-SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
+SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed,
+    coalesce(tenant.previous_key_until > now(), false)::boolean AS previous_key_good, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
 FROM tenants AS tenant
 LEFT JOIN bindings AS binding ON binding.tenant_id = tenant.id AND binding.status <> 'revoked'
 WHERE tenant.id = ANY ($1::uuid[])
@@ -21,15 +22,18 @@ ORDER BY binding.created_at, binding.id
 `
 
 type IngressCallerRow struct {
-	TenantID         uuid.UUID
-	ApiKeySealed     []byte
-	ConnectionStatus string
-	BindingID        *uuid.UUID
-	Provider         *string
-	PolicyVersion    *int32
+	TenantID          uuid.UUID
+	ApiKeySealed      []byte
+	OfferedKeySealed  []byte
+	PreviousKeySealed []byte
+	PreviousKeyGood   bool
+	ConnectionStatus  string
+	BindingID         *uuid.UUID
+	Provider          *string
+	PolicyVersion     *int32
 }
 
-// Whose key verifies a token, and which bindings may take its event, for a set of
+// Whose keys verify a token, and which bindings may take its event, for a set of
 // tenants: one row a live binding, or one with nulls; no row for an unknown tenant.
 func (q *Queries) IngressCaller(ctx context.Context, db DBTX, tenantIds []uuid.UUID) ([]IngressCallerRow, error) {
 	rows, err := db.Query(ctx, ingressCaller, tenantIds)
@@ -43,6 +47,9 @@ func (q *Queries) IngressCaller(ctx context.Context, db DBTX, tenantIds []uuid.U
 		if err := rows.Scan(
 			&i.TenantID,
 			&i.ApiKeySealed,
+			&i.OfferedKeySealed,
+			&i.PreviousKeySealed,
+			&i.PreviousKeyGood,
 			&i.ConnectionStatus,
 			&i.BindingID,
 			&i.Provider,
@@ -121,6 +128,26 @@ func (q *Queries) IngressEntityStatus(ctx context.Context, db DBTX, arg IngressE
 	return i, err
 }
 
+const ingressKeySeen = `-- name: IngressKeySeen :exec
+UPDATE tenants
+SET connection_status = CASE connection_status WHEN 'pending' THEN 'active' ELSE connection_status END,
+    previous_key_until = CASE WHEN previous_key_until > now() THEN now() ELSE previous_key_until END
+WHERE id = $1
+    AND api_key_sealed = $2
+`
+
+type IngressKeySeenParams struct {
+	TenantID     uuid.UUID
+	ApiKeySealed []byte
+}
+
+// The shop's own key has signed a token: it is paired, and the key before it has
+// had its time.
+func (q *Queries) IngressKeySeen(ctx context.Context, db DBTX, arg IngressKeySeenParams) error {
+	_, err := db.Exec(ctx, ingressKeySeen, arg.TenantID, arg.ApiKeySealed)
+	return err
+}
+
 const ingressLastRunAt = `-- name: IngressLastRunAt :one
 SELECT run.received_at
 FROM sync_runs AS run
@@ -182,6 +209,26 @@ func (q *Queries) IngressRevoke(ctx context.Context, db DBTX, arg IngressRevokeP
 		return nil, err
 	}
 	return items, nil
+}
+
+const ingressTakeOffered = `-- name: IngressTakeOffered :exec
+UPDATE tenants
+SET api_key_sealed = offered_key_sealed, offered_key_sealed = NULL, connection_status = 'active',
+    previous_key_sealed = api_key_sealed, previous_key_until = now()
+WHERE id = $1
+    AND offered_key_sealed = $2::bytea
+`
+
+type IngressTakeOfferedParams struct {
+	TenantID         uuid.UUID
+	OfferedKeySealed []byte
+}
+
+// An offered key has signed a token, so the shop took it: it is the key now, and
+// the one before it has had its time.
+func (q *Queries) IngressTakeOffered(ctx context.Context, db DBTX, arg IngressTakeOfferedParams) error {
+	_, err := db.Exec(ctx, ingressTakeOffered, arg.TenantID, arg.OfferedKeySealed)
+	return err
 }
 
 const ingressTileBinding = `-- name: IngressTileBinding :one

@@ -260,9 +260,14 @@ type Tenant struct {
 	Name       string
 	MagentoUrl string
 	// pkg/secret envelope, bound to the tenant's id
-	ApiKeySealed     []byte
-	ConnectionStatus string
-	CreatedAt        time.Time
+	ApiKeySealed []byte
+	// sealed as api_key_sealed is
+	OfferedKeySealed []byte
+	// sealed as api_key_sealed is
+	PreviousKeySealed []byte
+	PreviousKeyUntil  *time.Time
+	ConnectionStatus  string
+	CreatedAt         time.Time
 }
 
 type WorkerProcess struct {

@@ -15,7 +15,7 @@ const tenantChange = `-- name: TenantChange :one
 UPDATE tenants
 SET name = coalesce($1, name), magento_url = coalesce($2, magento_url)
 WHERE id = $3
-RETURNING id, name, magento_url, api_key_sealed, connection_status, created_at
+RETURNING id, name, magento_url, api_key_sealed, offered_key_sealed, previous_key_sealed, previous_key_until, connection_status, created_at
 `
 
 type TenantChangeParams struct {
@@ -33,14 +33,34 @@ func (q *Queries) TenantChange(ctx context.Context, db DBTX, arg TenantChangePar
 		&i.Name,
 		&i.MagentoUrl,
 		&i.ApiKeySealed,
+		&i.OfferedKeySealed,
+		&i.PreviousKeySealed,
+		&i.PreviousKeyUntil,
 		&i.ConnectionStatus,
 		&i.CreatedAt,
 	)
 	return i, err
 }
 
+const tenantDeleteUnpaired = `-- name: TenantDeleteUnpaired :execrows
+DELETE FROM tenants
+WHERE tenants.id = $1
+    AND connection_status = 'pending'
+    AND NOT EXISTS (SELECT FROM bindings WHERE tenant_id = tenants.id)
+    AND NOT EXISTS (SELECT FROM spent_jtis WHERE tenant_id = tenants.id)
+`
+
+// A tenant that was stored for a pairing that certainly did not take place.
+func (q *Queries) TenantDeleteUnpaired(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
+	result, err := db.Exec(ctx, tenantDeleteUnpaired, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const tenantGet = `-- name: TenantGet :one
-SELECT id, name, magento_url, api_key_sealed, connection_status, created_at
+SELECT id, name, magento_url, api_key_sealed, offered_key_sealed, previous_key_sealed, previous_key_until, connection_status, created_at
 FROM tenants
 WHERE id = $1
 `
@@ -53,6 +73,9 @@ func (q *Queries) TenantGet(ctx context.Context, db DBTX, id uuid.UUID) (Tenant,
 		&i.Name,
 		&i.MagentoUrl,
 		&i.ApiKeySealed,
+		&i.OfferedKeySealed,
+		&i.PreviousKeySealed,
+		&i.PreviousKeyUntil,
 		&i.ConnectionStatus,
 		&i.CreatedAt,
 	)
@@ -84,7 +107,7 @@ func (q *Queries) TenantInsert(ctx context.Context, db DBTX, arg TenantInsertPar
 }
 
 const tenantList = `-- name: TenantList :many
-SELECT id, name, magento_url, api_key_sealed, connection_status, created_at
+SELECT id, name, magento_url, api_key_sealed, offered_key_sealed, previous_key_sealed, previous_key_until, connection_status, created_at
 FROM tenants
 ORDER BY created_at, id
 `
@@ -103,6 +126,9 @@ func (q *Queries) TenantList(ctx context.Context, db DBTX) ([]Tenant, error) {
 			&i.Name,
 			&i.MagentoUrl,
 			&i.ApiKeySealed,
+			&i.OfferedKeySealed,
+			&i.PreviousKeySealed,
+			&i.PreviousKeyUntil,
 			&i.ConnectionStatus,
 			&i.CreatedAt,
 		); err != nil {
@@ -114,6 +140,48 @@ func (q *Queries) TenantList(ctx context.Context, db DBTX) ([]Tenant, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const tenantLock = `-- name: TenantLock :one
+SELECT id, name, magento_url, api_key_sealed, offered_key_sealed, previous_key_sealed, previous_key_until, connection_status, created_at
+FROM tenants
+WHERE id = $1
+FOR UPDATE
+`
+
+// Serialises what is decided about a tenant's keys.
+func (q *Queries) TenantLock(ctx context.Context, db DBTX, id uuid.UUID) (Tenant, error) {
+	row := db.QueryRow(ctx, tenantLock, id)
+	var i Tenant
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.MagentoUrl,
+		&i.ApiKeySealed,
+		&i.OfferedKeySealed,
+		&i.PreviousKeySealed,
+		&i.PreviousKeyUntil,
+		&i.ConnectionStatus,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const tenantOfferKey = `-- name: TenantOfferKey :exec
+UPDATE tenants
+SET offered_key_sealed = $1
+WHERE id = $2
+`
+
+type TenantOfferKeyParams struct {
+	OfferedKeySealed []byte
+	ID               uuid.UUID
+}
+
+// A key is stored before a pairing hands it to the shop.
+func (q *Queries) TenantOfferKey(ctx context.Context, db DBTX, arg TenantOfferKeyParams) error {
+	_, err := db.Exec(ctx, tenantOfferKey, arg.OfferedKeySealed, arg.ID)
+	return err
 }
 
 const tenantSetConnection = `-- name: TenantSetConnection :execrows
@@ -138,18 +206,20 @@ func (q *Queries) TenantSetConnection(ctx context.Context, db DBTX, arg TenantSe
 
 const tenantSetKey = `-- name: TenantSetKey :execrows
 UPDATE tenants
-SET api_key_sealed = $1, connection_status = 'active'
-WHERE id = $2
+SET api_key_sealed = $1, offered_key_sealed = NULL, connection_status = 'active',
+    previous_key_sealed = api_key_sealed, previous_key_until = now() + make_interval(secs => $2::float8)
+WHERE id = $3
 `
 
 type TenantSetKeyParams struct {
 	ApiKeySealed []byte
+	GraceSeconds float64
 	ID           uuid.UUID
 }
 
-// Old key out, new key in.
+// Old key out, new key in: tokens of the old one are good for a while yet.
 func (q *Queries) TenantSetKey(ctx context.Context, db DBTX, arg TenantSetKeyParams) (int64, error) {
-	result, err := db.Exec(ctx, tenantSetKey, arg.ApiKeySealed, arg.ID)
+	result, err := db.Exec(ctx, tenantSetKey, arg.ApiKeySealed, arg.GraceSeconds, arg.ID)
 	if err != nil {
 		return 0, err
 	}

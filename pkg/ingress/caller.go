@@ -63,7 +63,7 @@ func (in *Ingress) authenticateSubject(x *exchange) (caller, error) {
 	return in.authenticate(x, token, subject)
 }
 
-// authenticate verifies the token with the tenant's key as it is in the database
+// authenticate verifies the token with the tenant's keys as they are in the database
 // now, and reads the tenant's bindings with it. Nothing of it is remembered from an
 // earlier request: a rotated key and a revoked binding count from the next one on.
 func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, error) {
@@ -73,22 +73,21 @@ func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, er
 		return caller{}, err
 	}
 	known := len(rows) > 0 && id != uuid.Nil
-	var sealed []byte
+	var row dbsqlc.IngressCallerRow
 	if known {
-		sealed = rows[0].ApiKeySealed
+		row = rows[0]
 	}
-	verifier, err := in.keys.verifier(id, sealed)
-	if err != nil {
-		return caller{}, err // the key is lost or not configured: ours to mend
-	}
-	claims, err := in.verify(x, verifier, id, token)
+	claims, signedBy, err := in.verifyAny(x, row, id, token)
 	if !known {
 		return caller{}, tokenRefused(errors.New("the tenant is unknown"))
 	}
 	if err != nil {
 		return caller{}, err
 	}
-	return caller{tenant: id, connection: rows[0].ConnectionStatus, claims: claims, bindings: bindingsOf(rows)}, nil
+	if err := in.keySeen(x.context(), row, signedBy); err != nil {
+		return caller{}, err
+	}
+	return caller{tenant: id, connection: row.ConnectionStatus, claims: claims, bindings: bindingsOf(rows)}, nil
 }
 
 // callerRows reads a tenant; who comes while a read is under way shares the next.

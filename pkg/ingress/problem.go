@@ -25,6 +25,7 @@ const (
 	codeBodyTooLarge         = "body_too_large"         // 413
 	codeUnsupportedMediaType = "unsupported_media_type" // 415
 	codeClockSkew            = "clock_skew"             // 503 from here on: sent again by the shop
+	codeKeyReplaced          = "key_replaced"           // the key was good before the last pairing
 	codeBodyIncomplete       = "body_incomplete"
 	codeDatabaseUnavailable  = "database_unavailable"
 	codeOverloaded           = "overloaded"
@@ -36,7 +37,7 @@ const (
 func codes() []string {
 	return []string{codeMalformedRequest, codeMalformedBody, codeUnknownEvent, codeNoActiveBinding, codeAmbiguousBinding,
 		codeTokenRefused, codeNotFound, codeMethodNotAllowed, codeKeyReused, codeBodyTooLarge, codeUnsupportedMediaType,
-		codeClockSkew, codeBodyIncomplete, codeDatabaseUnavailable, codeOverloaded, codeShuttingDown, codeInternalError}
+		codeClockSkew, codeKeyReplaced, codeBodyIncomplete, codeDatabaseUnavailable, codeOverloaded, codeShuttingDown, codeInternalError}
 }
 
 // statusOf is the HTTP status and the title of a code.
@@ -66,6 +67,8 @@ func statusOf(code string) (status int, title string) {
 		return http.StatusUnsupportedMediaType, "Unsupported media type"
 	case codeClockSkew:
 		return http.StatusServiceUnavailable, "Clock skew"
+	case codeKeyReplaced:
+		return http.StatusServiceUnavailable, "Key replaced"
 	case codeBodyIncomplete:
 		return http.StatusServiceUnavailable, "Body incomplete"
 	case codeDatabaseUnavailable:

@@ -27,10 +27,14 @@ func sealedValues(t *testing.T) *bundle {
 	b.exec(t, `UPDATE bindings SET token_sealed = $1 WHERE id = $2`,
 		b.box.Seal([]byte("a-fixed-token"), secret.Place(secret.BindingToken, fixed.String())), fixed)
 	b.consentURL(t, b.binding)
-	for range 250 {
+	for i := range 250 {
 		id := uuid.New()
 		require.NoError(t, dbsqlc.New().TenantInsert(t.Context(), b.pool, dbsqlc.TenantInsertParams{ID: id, Name: "shop", MagentoUrl: "https://shop.example",
 			ApiKeySealed: b.box.Seal([]byte("k"), secret.Place(secret.TenantAPIKey, id.String())), ConnectionStatus: "active"}))
+		if i == 0 {
+			b.exec(t, `UPDATE tenants SET offered_key_sealed = api_key_sealed, previous_key_sealed = api_key_sealed, previous_key_until = now()
+				WHERE id = $1`, id)
+		}
 	}
 	return b
 }
@@ -59,7 +63,7 @@ func Test_Rotate(t *testing.T) {
 			counts[c.Column] = c.Resealed
 			require.Zero(t, c.Unread+c.Left, c.Column)
 		}
-		require.Equal(t, map[string]int64{"tenants.api_key_sealed": 253, "bindings.token_sealed": 1, "oauth_grants.client_secret_sealed": 2,
+		require.Equal(t, map[string]int64{"tenants.api_key_sealed": 253, "tenants.offered_key_sealed": 1, "tenants.previous_key_sealed": 1, "bindings.token_sealed": 1, "oauth_grants.client_secret_sealed": 2,
 			"oauth_grants.tokens_sealed": 1, "oauth_states.verifier_sealed": 1}, counts)
 
 		b.box = boxOf(t, newKey)
@@ -83,12 +87,12 @@ func Test_Rotate(t *testing.T) {
 		b.exec(t, `CREATE TRIGGER stop BEFORE UPDATE ON oauth_grants EXECUTE FUNCTION stop()`)
 		done, err := oauth.Rotate(t.Context(), b.pool, box)
 		require.ErrorContains(t, err, "stop")
-		require.EqualValues(t, 253, done[0].Resealed)
+		require.EqualValues(t, 253, done[1].Resealed)
 		b.exec(t, `DROP TRIGGER stop ON oauth_grants`)
 		done, err = oauth.Rotate(t.Context(), b.pool, box)
 		require.NoError(t, err)
-		require.Zero(t, done[0].Resealed, "those were done")
-		require.EqualValues(t, 2, done[2].Resealed)
+		require.Zero(t, done[1].Resealed, "those were done")
+		require.EqualValues(t, 2, done[4].Resealed)
 	})
 
 	t.Run("Leaves_and_counts_what_it_cannot_open", func(t *testing.T) {
@@ -97,7 +101,7 @@ func Test_Rotate(t *testing.T) {
 		b.exec(t, `UPDATE tenants SET api_key_sealed = 'x' WHERE id = (SELECT min(id::text)::uuid FROM tenants)`)
 		done, err := oauth.Rotate(t.Context(), b.pool, boxOf(t, newKey+","+key))
 		require.NoError(t, err)
-		require.Equal(t, []int64{252, 1, 1}, []int64{done[0].Resealed, done[0].Unread, done[0].Left})
+		require.Equal(t, []int64{252, 1, 1}, []int64{done[1].Resealed, done[1].Unread, done[1].Left})
 	})
 
 	t.Run("May_run_while_tokens_are_renewed", func(t *testing.T) {

@@ -1,11 +1,30 @@
--- Whose key verifies a token, and which bindings may take its event, for a set of
+-- Whose keys verify a token, and which bindings may take its event, for a set of
 -- tenants: one row a live binding, or one with nulls; no row for an unknown tenant.
 -- name: IngressCaller :many
-SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
+SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed,
+    coalesce(tenant.previous_key_until > now(), false)::boolean AS previous_key_good, tenant.connection_status, binding.id AS binding_id, binding.provider, binding.policy_version
 FROM tenants AS tenant
 LEFT JOIN bindings AS binding ON binding.tenant_id = tenant.id AND binding.status <> 'revoked'
 WHERE tenant.id = ANY (@tenant_ids::uuid[])
 ORDER BY binding.created_at, binding.id;
+
+-- The shop's own key has signed a token: it is paired, and the key before it has
+-- had its time.
+-- name: IngressKeySeen :exec
+UPDATE tenants
+SET connection_status = CASE connection_status WHEN 'pending' THEN 'active' ELSE connection_status END,
+    previous_key_until = CASE WHEN previous_key_until > now() THEN now() ELSE previous_key_until END
+WHERE id = @tenant_id
+    AND api_key_sealed = @api_key_sealed;
+
+-- An offered key has signed a token, so the shop took it: it is the key now, and
+-- the one before it has had its time.
+-- name: IngressTakeOffered :exec
+UPDATE tenants
+SET api_key_sealed = offered_key_sealed, offered_key_sealed = NULL, connection_status = 'active',
+    previous_key_sealed = api_key_sealed, previous_key_until = now()
+WHERE id = @tenant_id
+    AND offered_key_sealed = @offered_key_sealed::bytea;
 
 -- The last run of one entity, at any of the tenant's bindings or at one provider's.
 -- One that waits for a version of Towpath that can write it says nothing of the

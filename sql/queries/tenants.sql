@@ -18,11 +18,33 @@ SET connection_status = @connection_status
 WHERE id = @id
     AND connection_status <> @connection_status;
 
--- Old key out, new key in.
+-- Serialises what is decided about a tenant's keys.
+-- name: TenantLock :one
+SELECT *
+FROM tenants
+WHERE id = @id
+FOR UPDATE;
+
+-- A key is stored before a pairing hands it to the shop.
+-- name: TenantOfferKey :exec
+UPDATE tenants
+SET offered_key_sealed = @offered_key_sealed
+WHERE id = @id;
+
+-- Old key out, new key in: tokens of the old one are good for a while yet.
 -- name: TenantSetKey :execrows
 UPDATE tenants
-SET api_key_sealed = @api_key_sealed, connection_status = 'active'
+SET api_key_sealed = @api_key_sealed, offered_key_sealed = NULL, connection_status = 'active',
+    previous_key_sealed = api_key_sealed, previous_key_until = now() + make_interval(secs => @grace_seconds::float8)
 WHERE id = @id;
+
+-- A tenant that was stored for a pairing that certainly did not take place.
+-- name: TenantDeleteUnpaired :execrows
+DELETE FROM tenants
+WHERE tenants.id = @id
+    AND connection_status = 'pending'
+    AND NOT EXISTS (SELECT FROM bindings WHERE tenant_id = tenants.id)
+    AND NOT EXISTS (SELECT FROM spent_jtis WHERE tenant_id = tenants.id);
 
 -- Changes what is given.
 -- name: TenantChange :one
