@@ -2,9 +2,9 @@ package riverjobs
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
 
@@ -114,10 +114,9 @@ func (e attemptError) Error() string { return e.text }
 func (e attemptError) Unwrap() error { return e.cause }
 
 // storable makes a text from outside fit for text and jsonb, which take neither
-// NUL nor invalid UTF-8: River would try to store such an error without end.
-func storable(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
-}
+// NUL nor invalid UTF-8: River would try to store such an error without end. It is
+// bounded and visible, should it have come by a way that forgot to see to that.
+func storable(text string) string { return foreign.Lines(text, 2*foreign.Kept) }
 
 func detail(f *provider.Failure) string {
 	text := f.Detail
@@ -127,11 +126,7 @@ func detail(f *provider.Failure) string {
 		}
 		text += f.Err.Error()
 	}
-	const most = 2000
-	if len(text) > most {
-		text = text[:most]
-	}
-	return storable(text)
+	return foreign.Lines(text, foreign.Kept)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/shopspring/decimal"
 )
@@ -81,7 +82,8 @@ func sane(d decimal.Decimal) bool {
 }
 
 // text is a string; a shop whose JSON writer turns numeric strings into numbers
-// sends 42 for the SKU "42", and PHP's false stands for no text.
+// sends 42 for the SKU "42", and PHP's false stands for no text. It is one line:
+// control characters are spaces.
 type text string
 
 func (t *text) UnmarshalJSON(raw []byte) error {
@@ -93,7 +95,16 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 		*t = text(raw)
 		return nil
 	}
-	return json.Unmarshal(raw, (*string)(t))
+	if err := json.Unmarshal(raw, (*string)(t)); err != nil {
+		return err
+	}
+	*t = text(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, string(*t)))
+	return nil
 }
 
 // timestamp is RFC 3339, or MySQL's form, which the shop keeps in UTC.

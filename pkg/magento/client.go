@@ -12,12 +12,17 @@ import (
 	"strings"
 	"time"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/outbound"
 	"towpath/pkg/shopjwt"
 )
 
-// maxAnswer is the longest answer read; an invoice of two hundred lines has 53 KB.
-const maxAnswer = 8 << 20
+// The longest answers read: an invoice of two hundred lines has 53 KB, an error
+// some hundred bytes.
+const (
+	maxAnswer  = 8 << 20
+	maxProblem = 1 << 20
+)
 
 // The operations, as Observe names them.
 const (
@@ -102,6 +107,7 @@ type request struct {
 // the body ended early.
 type answer struct {
 	status   int
+	plain    bool // it came over http
 	header   http.Header
 	location string
 	body     []byte
@@ -143,14 +149,26 @@ func (c *Client) send(ctx context.Context, r request) (answer, error) {
 		c.cfg.Observe(r.operation, errorCode(err), time.Since(start))
 		return answer{}, known.redactError(outbound.Redact(err))
 	}
-	a := answer{status: resp.StatusCode, header: resp.Header, secrets: known}
+	a := answer{status: resp.StatusCode, header: resp.Header, secrets: known, plain: req.URL.Scheme == "http"}
 	if u, err := resp.Location(); err == nil {
-		a.location = known.redact(u.Scheme + "://" + u.Host)
+		a.location = known.excerpt(u.Scheme+"://"+u.Host, maxFirstWords)
 	}
-	body, cut := outbound.ReadBody(resp, maxAnswer)
-	a.body, a.cut = known.redactBody(body), known.redactError(cut)
+	body, cut := outbound.ReadBody(resp, longest(r.operation, a.status))
+	a.body, a.cut = known.redactBody(foreign.TrimBOM(body)), known.redactError(cut)
 	c.cfg.Observe(r.operation, strconv.Itoa(a.status), time.Since(start))
 	return a, nil
+}
+
+// longest is how much is read of an answer: only a document may be long.
+func longest(operation string, status int) int64 {
+	switch operation {
+	case OpPing, OpPaymentMethods, OpSyncState, OpPair:
+		return maxProblem
+	}
+	if status >= 300 {
+		return maxProblem
+	}
+	return maxAnswer
 }
 
 func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {

@@ -71,8 +71,13 @@ func judgeAuth(a answer, said string, now time.Time) *provider.Failure {
 		return held(ReasonClockSkew, fmt.Sprintf("The shop's clock and ours differ by %s; set both by NTP", off.Abs()), said)
 	}
 	message := "The shop refuses our key; pair the shop again"
-	if !a.isJSON() {
+	switch {
+	case !a.isJSON():
 		message = "The shop's web server or firewall refuses our calls; let /rest/V1/byte8 through"
+	case a.plain && a.status == http.StatusUnauthorized:
+		// In production mode the shop refuses plain http so, whatever the key.
+		message = "The shop refuses our call over plain http, as every shop in production mode does: " +
+			"change its address to https://. Only if it refuses that too, pair the shop again"
 	}
 	return &provider.Failure{Kind: provider.Auth, Code: provider.CodeAuth, Message: message, Detail: said}
 }

@@ -2,18 +2,20 @@ package magento
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf8"
+	"regexp"
+
+	"towpath/pkg/foreign"
 )
 
-// maxDetail is how much of the shop's words is kept.
-const maxDetail = 2000
+// What is kept of the shop's words, in bytes. A shop's message is a template, so
+// nothing that is built from it may grow with what it asks for.
+const (
+	maxDetail     = foreign.Kept
+	maxWords      = 4 * maxDetail // looked at, so that what the redaction takes away does not count
+	maxFirstWords = 300           // of an answer that is not the API's
+	maxPage       = 64 << 10      // searched for a title
+)
 
 // isJSON reports whether the whole body is one JSON object or array, as
 // everything is that Magento's API says.
@@ -26,48 +28,56 @@ func (a answer) isJSON() bool {
 func (a answer) isEmpty() bool { return a.cut == nil && len(bytes.TrimSpace(a.body)) == 0 }
 
 // said is what the answer says in one short text: the message of Magento's
-// error with its parameters filled in, or the title of a page, without secrets.
+// error with its parameters filled in, the title of a page, or the first words of
+// what is neither; without secrets, of at most maxDetail bytes.
 func (a answer) said() string {
-	var e struct {
-		Message    string          `json:"message"`
-		Parameters json.RawMessage `json:"parameters"`
-	}
 	if a.isJSON() {
-		if json.Unmarshal(a.body, &e) == nil && e.Message != "" {
-			return clip(a.secrets.redact(fillParameters(e.Message, e.Parameters)))
+		var e struct {
+			Message    string          `json:"message"`
+			Parameters json.RawMessage `json:"parameters"`
 		}
-		return ""
+		if json.Unmarshal(a.body, &e) != nil {
+			return ""
+		}
+		return a.secrets.excerpt(fill(e.Message, readParameters(e.Parameters), maxWords), maxDetail)
 	}
 	if a.isEmpty() {
 		return ""
 	}
-	if title := pageTitle(a.body); title != "" {
-		return clip("a page titled “" + a.secrets.redact(title) + "”")
+	page := a.body[:min(len(a.body), maxPage)]
+	if title := pageTitle(page); title != "" {
+		return "a page titled “" + a.secrets.excerpt(title, maxFirstWords) + "”"
+	}
+	if words := a.secrets.excerpt(firstWords(page), maxFirstWords); words != "" {
+		return "something that is not JSON: “" + words + "”"
 	}
 	return "something that is not JSON"
 }
 
-// fillParameters replaces %1, %2 by the items of a list and %name by those of
-// an object, as Magento's own front end does; longer names first, so that
-// %fieldName is not taken for %field and a rest.
-func fillParameters(message string, parameters json.RawMessage) string {
-	named := map[string]any{}
-	var list []any
-	if json.Unmarshal(parameters, &list) == nil {
-		for i, value := range list {
-			named[strconv.Itoa(i+1)] = value
-		}
-	} else if json.Unmarshal(parameters, &named) != nil {
-		return message
+// document finds where JSON begins among other words.
+var document = regexp.MustCompile(`\{\s*["}]|\[\s*[{"\]]`)
+
+// firstWords are those before any JSON: what PHP says of itself when the shop's
+// developer lets it. A document that broke off, or one with something behind it,
+// holds a buyer's data and is not shown; what follows it is.
+func firstWords(body []byte) string {
+	at := document.FindIndex(body)
+	if at == nil {
+		return string(body)
 	}
-	names := slices.SortedFunc(maps.Keys(named), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
-	})
-	pairs := []string{}
-	for _, name := range names {
-		pairs = append(pairs, "%"+name, fmt.Sprint(named[name]))
+	if before := bytes.TrimSpace(body[:at[0]]); len(before) > 0 {
+		return string(before)
 	}
-	return strings.NewReplacer(pairs...).Replace(message)
+	dec := json.NewDecoder(bytes.NewReader(body))
+	var whole json.RawMessage
+	if dec.Decode(&whole) != nil {
+		return ""
+	}
+	behind := body[dec.InputOffset():]
+	if at := document.FindIndex(behind); at != nil {
+		behind = behind[:at[0]]
+	}
+	return string(behind)
 }
 
 // pageTitle is the title of an HTML page, empty where there is none.
@@ -82,18 +92,5 @@ func pageTitle(body []byte) string {
 		return ""
 	}
 	from := len(body) - len(rest)
-	return strings.Join(strings.Fields(string(body[from:from+len(title)])), " ")
-}
-
-// clip cuts a text to maxDetail bytes on a rune, and makes it valid UTF-8.
-func clip(text string) string {
-	text = strings.ToValidUTF8(text, "�")
-	if len(text) <= maxDetail {
-		return text
-	}
-	cut := maxDetail
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
+	return string(body[from : from+len(title)])
 }

@@ -21,11 +21,19 @@ func Test_said(t *testing.T) {
 		`{"message":7}`:                                                                   "",
 		`[]`:                                                                              "",
 		``:                                                                                "",
-		`oops`:                                                                            "something that is not JSON",
+		`{"message":"%1%2%3","parameters":[null,true,{"a":[1]}]}`:                       `true{"a":[1]}`,
+		`{"message":"100 % of %1 at %x","parameters":["it"]}`:                           "100 % of it at %x",
+		`{"message":"%","parameters":{"":"x"}}`:                                         "%",
+		`{"message":"\u001b[31mred\u202e\u2028\n%1","parameters":["\u0000\u200fa\tb"]}`: "[31mred a b",
+		`oops`: "something that is not JSON: “oops”",
+		"\nDeprecated: f() in /x.php\x1b[2J on line 3\n{\"email\":\"a@example.com\"}": "something that is not JSON: “Deprecated: f() in /x.php [2J on line 3”",
+		`{"magento_id":1,"email":"a@exam`:                                             "something that is not JSON",
+		`{"email":"a@example.com"} Notice: x {"email":`:                               "something that is not JSON: “Notice: x”",
+		"\x00\u202e": "something that is not JSON",
 		"<HTML><TITLE>\n Down \n for <b>us</b></TITLE>": "a page titled “Down for <b>us</b>”",
-		"<title>unended": "something that is not JSON",
-		`{"message":"` + strings.Repeat("é", 1500) + `"}`:  strings.Repeat("é", 1000),
-		`{"message":"x` + strings.Repeat("é", 1500) + `"}`: "x" + strings.Repeat("é", 999),
+		"<title>unended": "something that is not JSON: “<title>unended”",
+		`{"message":"` + strings.Repeat("é", 1500) + `"}`:  strings.Repeat("é", 998) + "…",
+		`{"message":"x` + strings.Repeat("é", 1500) + `"}`: "x" + strings.Repeat("é", 998) + "…",
 	} {
 		require.Equal(t, want, answer{body: []byte(body)}.said(), body)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
 
@@ -22,11 +23,13 @@ func (c *Client) get(ctx context.Context, operation, path string) (answer, error
 	if !a.isJSON() {
 		return a, a.temporary("The shop's answer is not a whole document; it may be in maintenance", a.said(), c.cfg.Now())
 	}
+	a.body = foreign.JSONLines(a.body)
 	return a, nil
 }
 
-// Invoice reads the canonical invoice. raw is what the shop said, byte for
-// byte but for an echo of our own token or key; it is returned too where it cannot be understood, with a Bug failure.
+// Invoice reads the canonical invoice. raw is what the shop said without what
+// package foreign takes out, and without an echo of our own token or key; it is
+// returned too where it cannot be understood, with a Bug failure.
 // Reading changes nothing in the shop, so any failure may be tried again.
 func (c *Client) Invoice(ctx context.Context, id int64) (raw json.RawMessage, inv canon.Invoice, err error) {
 	a, err := c.get(ctx, OpInvoice, fmt.Sprintf("/invoice/%d", id))
@@ -63,6 +66,9 @@ func (c *Client) PaymentMethods(ctx context.Context) ([]PaymentMethod, error) {
 	methods := []PaymentMethod{}
 	if err := json.Unmarshal(a.body, &methods); err != nil {
 		return nil, notUnderstood("list of payment methods", a.secrets.redactError(err))
+	}
+	for i, m := range methods {
+		methods[i].Code, methods[i].Label = foreign.Text(m.Code, maxFirstWords), foreign.Text(m.Label, maxFirstWords)
 	}
 	return methods, nil
 }

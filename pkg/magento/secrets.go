@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"unicode/utf8"
+
+	"towpath/pkg/foreign"
 )
 
 // redacted stands where a secret was.
@@ -37,6 +40,26 @@ func (s secrets) redact(text string) string {
 	return token.ReplaceAllString(bearer.ReplaceAllString(text, "$1 "+redacted), redacted)
 }
 
+// excerpt is a text of the shop's, fit to be kept, in at most most bytes. What is
+// invisible goes before the redaction, which a secret with a mark inside would
+// pass; and where the text was cut its end goes too, as it may be the beginning of
+// a secret that the redaction did not know by it.
+func (s secrets) excerpt(text string, most int) string {
+	kept := foreign.Text(text, maxWords)
+	said := s.redact(kept)
+	if len(kept) > maxWords-2*utf8.UTFMax {
+		said = said[:max(0, len(said)-s.longest())]
+	}
+	return foreign.Text(said, most)
+}
+
+func (s secrets) longest() (bytes int) {
+	for _, secret := range s {
+		bytes = max(bytes, len(secret))
+	}
+	return bytes
+}
+
 // redactBody takes only the token and the key out: the body is a document, of
 // which nothing else may change. Neither needs an escape in JSON. What is short
 // enough to be a word of the document stays: no real key is.
@@ -49,13 +72,14 @@ func (s secrets) redactBody(body []byte) []byte {
 	return body
 }
 
-// redactError cuts the text of an error, which may quote the answer (a malformed
-// status line, an amount that is none); its causes are still found below it.
+// redactError is the error with its text fit to be kept: it may quote the answer
+// (a malformed status line, a certificate's names, an amount that is none). Its
+// causes are still found below it.
 func (s secrets) redactError(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := s.redact(err.Error())
+	text := s.excerpt(err.Error(), maxDetail)
 	if text == err.Error() {
 		return err
 	}

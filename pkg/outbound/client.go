@@ -54,6 +54,8 @@ func New(cfg Config) *http.Client {
 		MaxIdleConnsPerHost:   cfg.MaxConnsPerHost,
 		MaxConnsPerHost:       cfg.MaxConnsPerHost,
 		ForceAttemptHTTP2:     true,
+		// An error of the transport quotes the header that it could not read.
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 	return &http.Client{
 		Transport:     &tracedTransport{next: transport, timeout: cfg.Timeout, userAgent: cfg.UserAgent},

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"towpath/pkg/foreign"
 )
 
 // Kind says what a failure means for the run; one table in riverjobs turns it
@@ -57,10 +59,16 @@ func (f *Failure) Error() string {
 		text += ": " + f.Err.Error()
 	}
 	if f.Reason != "" {
-		return fmt.Sprintf("%s (%s): %s", f.Kind, f.Reason, text)
+		text = fmt.Sprintf("%s (%s): %s", f.Kind, f.Reason, text)
+	} else {
+		text = fmt.Sprintf("%s: %s", f.Kind, text)
 	}
-	return fmt.Sprintf("%s: %s", f.Kind, text)
+	return foreign.Lines(text, maxText)
 }
+
+// maxText bounds a failure's whole text, whatever its parts and its cause hold:
+// it goes into logs and into River's list of errors.
+const maxText = 4000
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
