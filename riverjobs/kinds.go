@@ -27,7 +27,7 @@ const (
 )
 
 // Of one kind and share only a few jobs are with the workers at a time; see the
-// shares in schema.sql.
+// shares in sql/functions.
 
 // FetchCanonicalArgs reads the canonical document of a run from the shop.
 type FetchCanonicalArgs struct {
@@ -59,7 +59,7 @@ func (PostInvoiceArgs) InsertOpts() river.InsertOpts {
 }
 
 // PushSyncStateArgs tells the shop how a run ended. towpath_insert_push in
-// schema.sql inserts the same job where a run is ended in SQL.
+// towpath_insert_push inserts the same job where a run is ended in SQL.
 type PushSyncStateArgs struct {
 	RunID uuid.UUID `json:"run_id"`
 	Share uuid.UUID `json:"share"` // the tenant

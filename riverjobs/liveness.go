@@ -14,7 +14,7 @@ import (
 	"towpath/pkg/pgdb"
 )
 
-// lockClass marks the advisory locks of worker processes; schema.sql's
+// lockClass marks the advisory locks of worker processes; the function
 // towpath_process_dead knows the same number.
 const lockClass = 844321
 

@@ -51,7 +51,7 @@ const (
 	outcomeHeld  = "held"
 )
 
-// reportKey is the metadata key that sync_run_carry in schema.sql reads.
+// reportKey is the metadata key that sync_run_carry reads.
 const reportKey = "towpath"
 
 // verdict is what is to be done about a failed attempt.

@@ -13,7 +13,7 @@ import (
 
 // keepShares admits once a second what a pause that ended, or two transactions
 // that did not see each other, left waiting for its turn (see the shares in
-// schema.sql), until ctx ends. It has a connection of its own: the beat must not
+// sql/functions), until ctx ends. It has a connection of its own: the beat must not
 // wait for it. If the process stops, any other does the same.
 func (p *Process) keepShares(ctx context.Context) {
 	var conn *pgx.Conn

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"towpath/pkg/pgdb"
@@ -36,12 +37,20 @@ func (c migrateUp) Run(ctx context.Context, io console) error {
 		return err
 	}
 	for _, a := range applied {
-		fmt.Fprintf(io.out, "applied %s %d %s (%d ms)\n", a.Source, a.Version, a.Name, a.TookMS)
+		fmt.Fprintf(io.out, "applied %s %s%s (%d ms)\n", a.Source, versionText(a.Version), a.Name, a.TookMS)
 	}
 	if err == nil {
 		fmt.Fprintln(io.out, "the database is up to date")
 	}
 	return err
+}
+
+// versionText is a migration's number and a blank; functions have none.
+func versionText(version int) string {
+	if version == 0 {
+		return ""
+	}
+	return fmt.Sprint(version, " ")
 }
 
 type migrateStatus struct {
@@ -77,7 +86,7 @@ func (c migrateStatus) print(io console, status pgdb.Status) error {
 		if m.AppliedAt != nil {
 			at = m.AppliedAt.Format(time.RFC3339)
 		}
-		rows = append(rows, []string{m.Source, fmt.Sprint(m.Version), m.Name, string(m.State), at})
+		rows = append(rows, []string{m.Source, strings.TrimSpace(versionText(m.Version)), m.Name, string(m.State), at})
 	}
 	return printTable(io.out, []string{"source", "version", "name", "state", "applied_at"}, rows)
 }

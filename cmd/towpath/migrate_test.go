@@ -39,6 +39,7 @@ func Test_Migrate_up_may_be_repeated_and_status_says_what_is_pending(t *testing.
 	first := d.must(t, "migrate", "up")
 	require.Contains(t, first, "applied river 1 ")
 	require.Contains(t, first, "applied towpath 1 first_sync")
+	require.Contains(t, first, "applied function towpath_gate")
 	require.Contains(t, first, "the database is up to date")
 	require.Equal(t, "the database is up to date\n", d.must(t, "migrate", "up"))
 	require.JSONEq(t, "[]", d.must(t, "migrate", "up", "--json"))
@@ -47,7 +48,9 @@ func Test_Migrate_up_may_be_repeated_and_status_says_what_is_pending(t *testing.
 	d.mustJSON(t, &list, "migrate", "status")
 	require.Equal(t, map[string]int{"applied": len(list)}, states(list))
 	require.NotNil(t, list[0].AppliedAt)
-	require.Contains(t, d.must(t, "migrate", "status"), "first_sync")
+	table := d.must(t, "migrate", "status")
+	require.Contains(t, table, "first_sync")
+	require.Contains(t, table, "towpath_gate")
 }
 
 func Test_Migrate_up_answers_what_it_applied(t *testing.T) {
@@ -57,7 +60,7 @@ func Test_Migrate_up_answers_what_it_applied(t *testing.T) {
 	d.mustJSON(t, &applied, "migrate", "up")
 	require.NotEmpty(t, applied)
 	require.Equal(t, "river", applied[0].Source)
-	require.Equal(t, "towpath", applied[len(applied)-1].Source)
+	require.Equal(t, "function", applied[len(applied)-1].Source)
 }
 
 func Test_A_newer_database_is_left_alone(t *testing.T) {

@@ -46,7 +46,7 @@ func (c connection) pause(now time.Time) moment {
 }
 
 // turn says why nothing, or not everything, is called now, and until when. The
-// rules are provider_call_take's in schema.sql.
+// rules are provider_call_take's.
 func (c connection) turn(now time.Time) moment {
 	switch {
 	case ahead(now, c.LiveFrom) && c.dayIsUsed(0):

@@ -11,10 +11,6 @@ import (
 // What the tests of package pgdb_test see of the inside. They are outside since
 // pgtest imports pgdb.
 
-func MigrateFrom(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, error) {
-	return migrate(ctx, pool, files)
-}
-
 func StatusFrom(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (Status, error) {
 	return readStatus(ctx, pool, files)
 }

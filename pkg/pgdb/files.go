@@ -1,9 +1,6 @@
 package pgdb
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -34,13 +31,7 @@ func readMigrations(files fs.FS) ([]Migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read migrations: %w", err)
 		}
-		// A checkout may have rewritten the line ends, which changes nothing.
-		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-		sum := sha256.Sum256(text)
-		migrations = append(migrations, Migration{
-			Source: SourceTowpath, Version: version, Name: parts[2], State: StatePending,
-			text: string(text), checksum: hex.EncodeToString(sum[:]),
-		})
+		migrations = append(migrations, sourceFile(Migration{Source: SourceTowpath, Version: version, Name: parts[2]}, text))
 	}
 	return migrations, nil
 }

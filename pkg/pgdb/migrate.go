@@ -25,7 +25,7 @@ const migrateLock = 7_469_701_824
 // after it waits behind it. A migration that timed out is simply run again.
 const lockTimeout = 10 * time.Second
 
-// Applied is one migration that Migrate applied.
+// Applied is one migration that Migrate applied, or one function (version 0).
 type Applied struct {
 	Source  string `json:"source"`
 	Version int    `json:"version"`
@@ -34,7 +34,7 @@ type Applied struct {
 }
 
 // Migrate brings the database up to this binary: River's migrations first, then
-// ours, each in a transaction of its own. It may be called by several processes
+// ours, each in a transaction of its own, the last one with the functions. It may be called by several processes
 // at once and again at any time: the first does the work, the others wait for
 // it and find nothing to do. If the process dies, the migration it was at is
 // undone, those before it stay, and the next call goes on from there.
@@ -42,10 +42,12 @@ type Applied struct {
 // It uses connections of its own, made from the pool's settings without its
 // timeouts. With an error it returns what was applied before it.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) ([]Applied, error) {
-	return migrate(ctx, pool, sql.Migrations)
+	return MigrateFrom(ctx, pool, sql.Files)
 }
 
-func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, error) {
+// MigrateFrom is Migrate with other files than this binary's: for tests of
+// upgrades.
+func MigrateFrom(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, error) {
 	own, err := migrationPool(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
@@ -156,46 +158,81 @@ func migrateRiver(ctx context.Context, pool *pgxpool.Pool) ([]Applied, error) {
 	return applied, nil
 }
 
+// migrateOurs applies what is pending of ours. The functions go with the last
+// migration, as one commit: nobody meets its tables with the functions of before.
 func migrateOurs(ctx context.Context, pool *pgxpool.Pool, status Status) ([]Applied, error) {
-	if err := createUnless(ctx, pool, `SELECT to_regclass('public.schema_migrations') IS NOT NULL`, `
-		CREATE TABLE public.schema_migrations (
-			version int PRIMARY KEY,
-			name text NOT NULL,
-			checksum text NOT NULL,
-			applied_at timestamptz NOT NULL DEFAULT now()
-		)`); err != nil {
-		return nil, fmt.Errorf("make table of migrations: %w", err)
+	for table, create := range map[string]string{"schema_migrations": migrationsTable, "schema_functions": functionsTable} {
+		if err := createUnless(ctx, pool, `SELECT to_regclass('public.`+table+`') IS NOT NULL`, create); err != nil {
+			return nil, fmt.Errorf("make table %s: %w", table, err)
+		}
 	}
 	var applied []Applied
-	for _, m := range status.Pending() {
-		if m.Source != SourceTowpath {
-			continue
-		}
-		began := time.Now()
-		if err := m.apply(ctx, pool); err != nil {
+	pending := status.pendingOf(SourceTowpath)
+	functions := status.of(SourceFunction)
+	if len(pending) == 0 && len(status.pendingOf(SourceFunction)) == 0 {
+		return nil, nil
+	}
+	for len(pending) > 1 {
+		done, err := apply(ctx, pool, pending[:1], nil)
+		if err != nil {
 			return applied, err
 		}
-		applied = append(applied, Applied{
-			Source: m.Source, Version: m.Version, Name: m.Name, TookMS: time.Since(began).Milliseconds(),
-		})
+		applied, pending = append(applied, done...), pending[1:]
+	}
+	done, err := apply(ctx, pool, pending, functions)
+	return append(applied, done...), err
+}
+
+// migrationsTable records what was applied.
+const migrationsTable = `
+	CREATE TABLE public.schema_migrations (
+		version int PRIMARY KEY,
+		name text NOT NULL,
+		checksum text NOT NULL,
+		applied_at timestamptz NOT NULL DEFAULT now()
+	)`
+
+// apply runs the files and writes that they ran, as one commit. If the commit's
+// answer is lost, the next Migrate reads which it was.
+func apply(ctx context.Context, pool *pgxpool.Pool, migrations, functions []Migration) (applied []Applied, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if len(functions) > 0 {
+			// Jobs before runs, as everybody takes them: triggers are replaced on both.
+			if _, err := tx.Exec(ctx, `LOCK TABLE `+RiverSchema+`.river_job IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+				return fmt.Errorf("lock River's jobs: %w", err)
+			}
+		}
+		for _, m := range migrations {
+			began := time.Now()
+			if err := m.applyTx(ctx, tx); err != nil {
+				return err
+			}
+			applied = append(applied, Applied{
+				Source: m.Source, Version: m.Version, Name: m.Name, TookMS: time.Since(began).Milliseconds(),
+			})
+		}
+		if len(functions) == 0 {
+			return nil
+		}
+		changed, err := applyFunctions(ctx, tx, functions)
+		applied = append(applied, changed...)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return applied, nil
 }
 
-// apply runs the file and writes that it ran, as one commit. If the commit's
-// answer is lost, the next Migrate reads which it was.
-func (m Migration) apply(ctx context.Context, pool *pgxpool.Pool) error {
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, m.text); err != nil {
-			return atLine(m.text, err)
-		}
-		_, err := tx.Exec(ctx, `
-			INSERT INTO public.schema_migrations (version, name, checksum)
-			VALUES ($1, $2, $3)`, m.Version, m.Name, m.checksum)
-		return err
-	})
+func (m Migration) applyTx(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, m.text); err != nil {
+		return fmt.Errorf("apply %s: %w", m.label(), atLine(m.text, err))
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO public.schema_migrations (version, name, checksum)
+		VALUES ($1, $2, $3)`, m.Version, m.Name, m.checksum)
 	if err != nil {
-		return fmt.Errorf("apply %s: %w", m.label(), err)
+		return fmt.Errorf("record %s: %w", m.label(), err)
 	}
 	return nil
 }

@@ -16,11 +16,15 @@ import (
 	"towpath/pkg/pgdb/pgtest"
 )
 
-// files makes migrations from name and text pairs.
+// files makes migrations from name and text pairs; other folders are named.
 func files(pairs ...string) fs.FS {
 	made := fstest.MapFS{}
 	for i := 0; i < len(pairs); i += 2 {
-		made["migrations/"+pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
+		name := pairs[i]
+		if !strings.Contains(name, "/") {
+			name = "migrations/" + name
+		}
+		made[name] = &fstest.MapFile{Data: []byte(pairs[i+1])}
 	}
 	return made
 }
@@ -38,7 +42,7 @@ func both() fs.FS {
 func ours(applied []pgdb.Applied) []string {
 	names := []string{}
 	for _, a := range applied {
-		if a.Source == pgdb.SourceTowpath {
+		if a.Source != pgdb.SourceRiver {
 			names = append(names, a.Name)
 		}
 	}
@@ -48,7 +52,7 @@ func ours(applied []pgdb.Applied) []string {
 func states(status pgdb.Status) map[string]pgdb.State {
 	found := map[string]pgdb.State{}
 	for _, m := range status.Migrations {
-		if m.Source == pgdb.SourceTowpath {
+		if m.Source != pgdb.SourceRiver {
 			found[m.Name] = m.State
 		}
 	}

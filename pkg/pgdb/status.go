@@ -20,10 +20,11 @@ import (
 // RiverSchema is the Postgres schema of River's tables; ours are in public.
 const RiverSchema = "river"
 
-// The two sources of migrations.
+// The sources of the schema, in the order in which they are applied.
 const (
-	SourceRiver   = "river"
-	SourceTowpath = "towpath"
+	SourceRiver    = "river"
+	SourceTowpath  = "towpath"
+	SourceFunction = "function" // applied again whenever its file changes
 )
 
 // State is how a migration stands.
@@ -34,10 +35,11 @@ const (
 	StateApplied State = "applied"
 	StatePending State = "pending"
 	StateChanged State = "changed" // applied, but this binary's file says something else
-	StateNewer   State = "newer"   // applied by a newer binary, unknown to this one
+	StateNewer   State = "newer"   // applied by a newer binary, unknown to this one (of a function: its text)
 )
 
-// Migration is one migration of River's or ours.
+// Migration is one migration of River's or ours, or one of our functions, which
+// have no version.
 type Migration struct {
 	Source    string     `json:"source"`
 	Version   int        `json:"version"`
@@ -50,14 +52,17 @@ type Migration struct {
 
 // label is how an error names the migration.
 func (m Migration) label() string {
-	if m.Source == SourceRiver {
+	switch m.Source {
+	case SourceRiver:
 		return fmt.Sprintf("River's migration %03d", m.Version)
+	case SourceFunction:
+		return "function " + m.Name
 	}
 	return fmt.Sprintf("migration %04d_%s", m.Version, m.Name)
 }
 
 // Status is the database's schema beside this binary's: River's migrations,
-// then ours, each in order.
+// then ours, then our functions, each in order.
 type Status struct {
 	Migrations []Migration `json:"migrations"`
 }
@@ -75,12 +80,31 @@ func (s Status) in(state State) []Migration {
 	return found
 }
 
+func (s Status) pendingOf(source string) []Migration { return Status{s.Pending()}.of(source) }
+
+// of returns those of one source.
+func (s Status) of(source string) []Migration {
+	var found []Migration
+	for _, m := range s.Migrations {
+		if m.Source == source {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
 // check refuses a database that this binary must not migrate.
 func (s Status) check() error {
 	var errs []error
 	if newer := s.in(StateNewer); len(newer) > 0 {
-		errs = append(errs, fmt.Errorf("the database is newer than this binary: it has %s; run the newer version",
-			newer[len(newer)-1].label()))
+		// A migration says more than the functions that came with it.
+		said := newer[0]
+		for _, m := range newer {
+			if m.Source != SourceFunction {
+				said = m
+			}
+		}
+		errs = append(errs, fmt.Errorf("the database is newer than this binary: it has %s; run the newer version", said.label()))
 	}
 	for _, m := range s.in(StateChanged) {
 		errs = append(errs, fmt.Errorf("%s was changed after it was applied; restore the file and put the change into a new one",
@@ -92,14 +116,14 @@ func (s Status) check() error {
 // ReadStatus tells of every migration whether it is applied. It changes nothing
 // and works on an empty database.
 func ReadStatus(ctx context.Context, pool *pgxpool.Pool) (Status, error) {
-	return readStatus(ctx, pool, sql.Migrations)
+	return readStatus(ctx, pool, sql.Files)
 }
 
 // Ready is for the readiness check: nil if nothing is pending. A database that
 // a newer binary has migrated is ready: while a new version is rolled out the
 // old one goes on serving.
 func Ready(ctx context.Context, pool *pgxpool.Pool) error {
-	return ready(ctx, pool, sql.Migrations)
+	return ready(ctx, pool, sql.Files)
 }
 
 func ready(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
@@ -114,6 +138,10 @@ func ready(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 }
 
 func readStatus(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (Status, error) {
+	functions, err := readFunctions(files)
+	if err != nil {
+		return Status{}, fmt.Errorf("read migration status: %w", err)
+	}
 	rivers, err := riverMigrations(pool)
 	if err != nil {
 		return Status{}, fmt.Errorf("read migration status: %w", err)
@@ -138,7 +166,11 @@ func readStatus(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (Status, e
 	if err != nil {
 		return Status{}, fmt.Errorf("read migration status: %w", err)
 	}
-	return Status{Migrations: append(rivers, ours...)}, nil
+	newer := slices.ContainsFunc(ours, func(m Migration) bool { return m.State == StateNewer })
+	if err := markFunctions(ctx, pool, functions, newer); err != nil {
+		return Status{}, fmt.Errorf("read status of functions: %w", err)
+	}
+	return Status{Migrations: slices.Concat(rivers, ours, functions)}, nil
 }
 
 // compare marks those of the known migrations that the table lists, and adds

@@ -1,5 +1,5 @@
 // Package syncrun is the state machine of a run: the only Go code that changes
-// a run's status, together with the triggers of schema.sql, which carry to the
+// a run's status, together with the triggers of sql/functions, which carry to the
 // run what others write to its job.
 //
 // Each function here is one of the transactions T1 to T5 (or an operator's

@@ -1,0 +1,37 @@
+-- needs: towpath_has_share
+-- The gate. A job that a worker gave back for a moment since it waits for another
+-- run steps behind those that wait, which may well have that run among them; one
+-- that waits for its slot keeps its place. A share that is shut lets its own probe
+-- come back.
+CREATE OR REPLACE FUNCTION towpath_gate() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+DECLARE
+    share text := NEW.args ->> 'share';
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.state = 'running' AND NEW.scheduled_at > clock_timestamp() THEN
+        IF NOT towpath_waits(NEW.kind, share, NEW.priority) AND EXISTS (
+            SELECT 1
+            FROM river.river_job AS job
+            WHERE job.kind = NEW.kind AND job.args ->> 'share' = share AND job.state = 'pending' AND job.finalized_at IS NULL
+        ) THEN
+            NEW.state := 'pending';
+        END IF;
+    ELSIF TG_OP = 'UPDATE' AND OLD.state IN ('scheduled', 'retryable') AND towpath_shut(NEW.kind, share) IS NOT NULL THEN
+        RETURN NEW;
+    ELSIF NOT towpath_has_room(NEW.kind, share, NEW.priority) THEN
+        NEW.state := 'pending';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER towpath_gate_insert
+BEFORE INSERT ON river.river_job
+FOR EACH ROW
+WHEN (NEW.state = 'available' AND towpath_has_share(NEW.kind, NEW.args))
+EXECUTE FUNCTION towpath_gate();
+
+CREATE OR REPLACE TRIGGER towpath_gate_update
+BEFORE UPDATE OF state ON river.river_job
+FOR EACH ROW
+WHEN (NEW.state = 'available' AND OLD.state NOT IN ('available', 'pending') AND towpath_has_share(NEW.kind, NEW.args))
+EXECUTE FUNCTION towpath_gate();
