@@ -37,6 +37,18 @@ CREATE TABLE bindings (
         CHECK (status IN ('active', 'needs_consent', 'revoked')),
     api_url text NOT NULL CHECK (api_url ~ '^https?://'),
     org_id text NOT NULL DEFAULT '',
+    -- The organisation that it writes to, however it was named: on the accounting
+    -- wire the id in any spelling, else what the ledger says of itself; on wire v2
+    -- the server with the company's id. As long as neither is known it is the
+    -- address alone, which is never wrong about a document, since providers' ids are
+    -- unique at an address.
+    org_key text NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN wire = 'accounting' AND coalesce(nullif(org_id, ''), reference -> 'organisation' ->> 'id', '') <> ''
+            THEN translate(lower(coalesce(nullif(org_id, ''), reference -> 'organisation' ->> 'id')), '{}-', '')
+            ELSE regexp_replace(regexp_replace(lower(api_url), '^https?://', ''), '(/v2|/api\.xro/2\.0)?/*$', '')
+                || '#' || lower(coalesce(nullif(reference -> 'organisation' ->> 'id', ''), org_id))
+        END
+    ) STORED,
     token_sealed bytea,
     policy_version integer NOT NULL DEFAULT 1,
     -- The provider said "not before": every run of the binding waits for it.
@@ -51,6 +63,7 @@ CREATE TABLE bindings (
     CHECK ((status = 'revoked') = (revoked_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX bindings_one_live ON bindings (tenant_id, provider) WHERE status <> 'revoked';
+CREATE INDEX bindings_organisation ON bindings (provider, org_key);
 
 -- Every version of a binding's settings; a run keeps the one it arrived under.
 CREATE TABLE policies (
@@ -195,23 +208,65 @@ CREATE TABLE sync_run_events (
 CREATE INDEX sync_run_events_run ON sync_run_events (run_id, id);
 
 -- Shop id <-> provider id, by organisation: another organisation never inherits
--- them. shop_id is the invoice's id, or the key of a customer.
+-- them, and no two shops of one have the same document. shop_id is the invoice's id, or the key of a customer.
 CREATE TABLE entity_xref (
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     provider text NOT NULL,
-    org_id text NOT NULL,
+    org_key text NOT NULL, -- the binding's
     entity_type text NOT NULL CHECK (entity_type IN ('invoice', 'contact')),
     shop_id text NOT NULL,
     provider_id text NOT NULL,
     provider_reference text,
     provider_url text,
     run_id uuid NOT NULL REFERENCES sync_runs (id),
+    -- The provider would not take it any more: it is looked up anew, by this too.
+    stale boolean NOT NULL DEFAULT false,
+    -- A person at the provider merged the shop's contact into this one.
+    merged boolean NOT NULL DEFAULT false,
+    -- Recorded before documents were compared over all shops: it is an earlier
+    -- run's. verify names it, and a retry of its run books the sale anew.
+    disputed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, provider, org_id, entity_type, shop_id)
+    PRIMARY KEY (tenant_id, provider, org_key, entity_type, shop_id)
 );
--- Two invoices of the shop never share one document.
-CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (tenant_id, provider, org_id, provider_id)
-    WHERE entity_type = 'invoice';
+-- Two invoices never share one document, whichever shops they are of.
+CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (provider, org_key, provider_id)
+    WHERE entity_type = 'invoice' AND NOT disputed;
+CREATE INDEX entity_xref_contact ON entity_xref (provider, org_key, provider_id) WHERE entity_type = 'contact';
+
+-- Which organisation it is has become known: what was recorded under its address
+-- moves there. An organisation that was known and is another now keeps its own.
+CREATE FUNCTION binding_organisation_known() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    UPDATE entity_xref AS x
+    SET org_key = NEW.org_key,
+        disputed = x.disputed OR x.entity_type = 'invoice' AND EXISTS (
+            SELECT 1
+            FROM entity_xref AS other
+            WHERE other.entity_type = 'invoice'
+                AND (other.provider, other.org_key, other.provider_id) = (x.provider, NEW.org_key, x.provider_id)
+                AND NOT other.disputed
+        )
+    FROM sync_runs AS run
+    WHERE run.id = x.run_id
+        AND run.binding_id = NEW.id
+        AND x.org_key = OLD.org_key
+        AND NOT EXISTS (
+            SELECT 1
+            FROM entity_xref AS same
+            WHERE (same.tenant_id, same.provider, same.org_key, same.entity_type, same.shop_id)
+                = (x.tenant_id, x.provider, NEW.org_key, x.entity_type, x.shop_id)
+        );
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER bindings_organisation_known
+AFTER UPDATE OF org_id, reference ON bindings
+FOR EACH ROW
+WHEN (OLD.org_key IS DISTINCT FROM NEW.org_key AND OLD.api_url = NEW.api_url
+    AND OLD.org_id = '' AND coalesce(OLD.reference -> 'organisation' ->> 'id', '') = '')
+EXECUTE FUNCTION binding_organisation_known();
 
 -- What is about to be written at the provider, committed before the call: while
 -- settled_at is null, "it may exist". Only one run at a time may be at it.
@@ -228,6 +283,8 @@ CREATE TABLE provider_intents (
     -- The provider has said what became of every try: nothing was written. Where
     -- it has not, the object may exist under this very key, also after the run ended.
     certain boolean NOT NULL DEFAULT false,
+    -- An earlier try of this run may have written it.
+    maybe boolean NOT NULL DEFAULT false,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     settled_at timestamptz,
     PRIMARY KEY (run_id, operation, object_key)

@@ -229,8 +229,9 @@ func (b batch) contacts(ctx context.Context, drafts []*draft) {
 	var set []provider.Item[policy.Buyer]
 	var order []*draft
 	for _, d := range drafts {
-		known, err := b.lookUp(ctx, b.xref(d.work, "contact", d.buyer.Key))
-		if d.contact, d.err = providerID(known), err; d.contact != "" || err != nil {
+		row, err := b.lookUp(ctx, d.work, "contact", d.buyer.Key)
+		known, stale := contactKnown(row)
+		if d.contact, d.err = known, err; known != "" || err != nil {
 			continue
 		}
 		if asking[d.buyer.Key] != nil {
@@ -241,7 +242,9 @@ func (b batch) contacts(ctx context.Context, drafts []*draft) {
 		}
 		asking[d.buyer.Key] = d
 		order = append(order, d)
-		set = append(set, provider.Item[policy.Buyer]{Value: d.buyer, Try: provider.Try{Key: d.taken.Key(), Uncertain: d.taken.Uncertain}})
+		set = append(set, provider.Item[policy.Buyer]{Value: d.buyer, Try: provider.Try{
+			Key: d.taken.Key(), Uncertain: d.taken.Uncertain || stale != "", Known: stale, Shared: d.taken.Shared,
+		}})
 	}
 	if len(set) == 0 {
 		b.shareContacts(drafts, asking)
@@ -280,9 +283,8 @@ func (b batch) foundContact(ctx context.Context, d *draft, found provider.Outcom
 	if found.Err != nil {
 		return "", b.answered(ctx, d.taken, found.Err)
 	}
-	xref := b.xref(d.work, "contact", d.buyer.Key)
-	xref.ProviderID = found.Value
-	err := pgx.BeginFunc(ctx, b.Pool, func(tx pgx.Tx) error { return syncrun.FoundContact(ctx, tx, d.taken, xref) })
+	xref := syncrun.Xref{EntityType: "contact", ShopID: d.buyer.Key, ProviderID: found.Value, Merged: found.Merged}
+	err := pgx.BeginFunc(ctx, b.Pool, func(tx pgx.Tx) error { return syncrun.FoundContact(ctx, tx, d.taken, xref, found.Notes) })
 	return found.Value, err
 }
 
@@ -302,7 +304,7 @@ func (b batch) post(ctx context.Context, drafts []*draft) {
 	}
 	set := make([]provider.Item[provider.Document], len(drafts))
 	for i, d := range drafts {
-		set[i] = provider.Item[provider.Document]{Value: d.doc, Try: provider.Try{Key: d.taken.Key(), Uncertain: d.taken.Uncertain}}
+		set[i] = provider.Item[provider.Document]{Value: d.doc, Try: provider.Try{Key: d.taken.Key(), Uncertain: d.taken.Uncertain, Shared: d.taken.Shared}}
 	}
 	// If the process stops here, the intents say that the documents may exist.
 	outcomes := b.ledger.EnsureInvoices(ctx, set)
@@ -315,6 +317,10 @@ func (b batch) post(ctx context.Context, drafts []*draft) {
 		}
 		posted++
 		d.err = b.finish(ctx, d.hand, d.doc, outcomes[i].Value)
+		if others := (*syncrun.OthersDocument)(nil); errors.As(d.err, &others) {
+			// What bears the number is not ours: the intent must not keep it.
+			d.err = b.answered(ctx, d.taken, d.err)
+		}
 	}
 	b.Metrics.CallsPerDocument(drafts[0].Binding.Provider, b.calls.Made(), posted)
 }
@@ -329,9 +335,8 @@ func (b batch) forgotten(ctx context.Context, d *draft, cause error) error {
 	default:
 		return nil
 	}
-	x := b.xref(d.work, "contact", d.buyer.Key)
 	n, err := b.queries.EntityXrefForget(ctx, b.Pool, dbsqlc.EntityXrefForgetParams{
-		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID, RunID: d.SyncRun.ID,
+		EntityType: "contact", ShopID: d.buyer.Key, RunID: d.SyncRun.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("forget contact %q: %w", d.buyer.Key, err)

@@ -175,13 +175,15 @@ func (w *postInvoice) finish(ctx context.Context, h hand, doc provider.Document,
 	if err != nil {
 		return fmt.Errorf("encode document: %w", err)
 	}
-	found := variance(doc, posted)
-	difference, err := json.Marshal(found)
+	differs := variance(doc, posted)
+	difference, err := json.Marshal(differs)
 	if err != nil {
 		return fmt.Errorf("encode variance: %w", err)
 	}
-	xref := w.xref(h.work, "invoice", strconv.FormatInt(h.SyncRun.MagentoEntityID, 10))
-	xref.ProviderID, xref.Reference, xref.URL = posted.ID, &posted.Number, &posted.URL
+	xref := syncrun.Xref{
+		EntityType: "invoice", ShopID: strconv.FormatInt(h.SyncRun.MagentoEntityID, 10),
+		ProviderID: posted.ID, Reference: &posted.Number, URL: &posted.URL,
+	}
 	err = w.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
 		next, err := insertNext(ctx, tx, h.SyncRun, tellJob(h.SyncRun))
 		if err != nil {
@@ -190,18 +192,16 @@ func (w *postInvoice) finish(ctx context.Context, h hand, doc provider.Document,
 		return syncrun.Post(ctx, tx, w.who, []syncrun.Posted{{
 			Step: syncrun.Step{RunID: h.SyncRun.ID, JobID: h.job.id(), NextJobID: next},
 			Xref: xref, Document: record, Variance: difference, Why: story(posted),
+			Found: found(posted),
 		}})
 	})
-	if errors.Is(err, syncrun.ErrOthersDocument) {
-		f := provider.Hold(provider.HeldNumberTaken, "document "+posted.Number+
-			" is another invoice's of this shop already; give its store's invoices numbers of their own (invoice_number_prefix_by_store)")
-		f.Err = err
-		return f
+	if others := (*syncrun.OthersDocument)(nil); errors.As(err, &others) {
+		return w.othersDocument(ctx, h.work, posted, others)
 	}
 	if err != nil {
 		return err
 	}
-	if found != nil {
+	if differs != nil {
 		w.Metrics.Variance(h.Binding.Provider)
 	}
 	w.ended(h.work, syncrun.Succeeded)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 
@@ -16,36 +17,25 @@ import (
 	"towpath/pkg/syncrun"
 )
 
-// xref is the key under which a run's entity is remembered: by organisation, so
-// that another organisation never inherits it.
-func (p *pipeline) xref(run work, entityType, shopID string) syncrun.Xref {
-	return syncrun.Xref{
-		TenantID: run.Tenant.ID, Provider: run.Binding.Provider, OrgID: run.Binding.OrgID,
-		EntityType: entityType, ShopID: shopID,
-	}
-}
-
-// lookUp answers what is remembered of x, or nil.
-func (p *pipeline) lookUp(ctx context.Context, x syncrun.Xref) (*dbsqlc.EntityXref, error) {
-	row, err := p.queries.EntityXrefGet(ctx, p.Pool, dbsqlc.EntityXrefGetParams{
-		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID,
-	})
+// lookUp answers what the run's shop remembers in the run's organisation, or nil.
+func (p *pipeline) lookUp(ctx context.Context, run work, entityType, shopID string) (*dbsqlc.EntityXref, error) {
+	row, err := p.queries.EntityXrefGet(ctx, p.Pool, dbsqlc.EntityXrefGetParams{RunID: run.SyncRun.ID, EntityType: entityType, ShopID: shopID})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up %s %q: %w", x.EntityType, x.ShopID, err)
+		return nil, fmt.Errorf("look up %s %q: %w", entityType, shopID, err)
 	}
 	return &row, nil
 }
 
 // knownInvoice answers the document that an earlier run made of this invoice.
 func (p *pipeline) knownInvoice(ctx context.Context, run work) (*provider.Posted, error) {
-	row, err := p.lookUp(ctx, p.xref(run, "invoice", strconv.FormatInt(run.SyncRun.MagentoEntityID, 10)))
+	row, err := p.lookUp(ctx, run, "invoice", strconv.FormatInt(run.SyncRun.MagentoEntityID, 10))
 	if err != nil || row == nil {
 		return nil, err
 	}
-	posted := provider.Posted{ID: row.ProviderID, Adopted: true}
+	posted := provider.Posted{ID: row.ProviderID, Adopted: true, Proven: true}
 	if row.ProviderReference != nil {
 		posted.Number = *row.ProviderReference
 	}
@@ -55,11 +45,56 @@ func (p *pipeline) knownInvoice(ctx context.Context, run work) (*provider.Posted
 	return &posted, nil
 }
 
-func providerID(row *dbsqlc.EntityXref) string {
-	if row == nil {
-		return ""
+// contactKnown is the id of the contact that row remembers. Where it is stale the
+// contact has to be made sure of anew, by that id too.
+func contactKnown(row *dbsqlc.EntityXref) (id, stale string) {
+	switch {
+	case row == nil:
+		return "", ""
+	case row.Stale:
+		return "", row.ProviderID
 	}
-	return row.ProviderID
+	return row.ProviderID, ""
+}
+
+// found is what is to be asked of a document that was there already, before it is
+// taken for the run's own; nil where that is proven.
+func found(posted provider.Posted) *syncrun.Found {
+	if !posted.Adopted || posted.Proven {
+		return nil
+	}
+	f := &syncrun.Found{Number: posted.Number}
+	if id, err := uuid.Parse(posted.Source); err == nil {
+		f.Source = &id
+	}
+	return f
+}
+
+// othersDocument holds a run whose number another invoice's document has, and
+// names that one. Of a number that both may have written, this run's document may
+// exist.
+func (p *pipeline) othersDocument(ctx context.Context, run work, posted provider.Posted, cause *syncrun.OthersDocument) error {
+	if cause.Shop == "" { // the unique index said so, and does not tell whose it is
+		owner, err := syncrun.Owner(ctx, p.Pool, run.SyncRun.ID, posted.ID)
+		if err != nil {
+			return err
+		}
+		if owner != nil {
+			cause = owner
+		}
+	}
+	f := provider.Hold(provider.HeldNumberTaken, "document "+posted.Number+" in the ledger is another invoice's")
+	switch {
+	case cause.Shop == run.Tenant.Name:
+		f.Message += " of this shop (" + cause.What + "): give each store a prefix of its own (invoice_number_prefix_by_store)"
+	case cause.Shop != "":
+		f.Message += ", of the shop " + strconv.Quote(cause.Shop) + " (" + cause.What +
+			"), which writes to the same organisation: give this shop a prefix of its own (invoice_number_prefix)"
+	default:
+		f.Message += ": give this shop a prefix of its own (invoice_number_prefix)"
+	}
+	f.Exists, f.Err = cause.Unsure, cause
+	return f
 }
 
 // difference is one total that the ledger sees otherwise than we do.

@@ -34,17 +34,39 @@ func promises() []promise {
 			`SELECT coalesce(run_id::text, 'job ' || job_id) || ': ' || problem FROM run_queue_mismatch`},
 		{"told", "every run that ended is told to the shop, or its job is on the way, or it was given up after all attempts",
 			`SELECT id::text FROM sync_runs WHERE finished_at IS NOT NULL AND shop_told IS NULL`},
-		{"one_document", "no two runs of one organisation have the same document for different invoices",
-			`SELECT string_agg(r.id::text, ', ') FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
+		{"one_document", "no two invoices have the same document, whichever shops of the organisation they are of",
+			`SELECT 'document ' || min(r.provider_reference) || ' is of ' || string_agg('run ' || r.id || ' (' || t.name || ')', ' and ' ORDER BY r.finished_at, r.id)
+			 FROM sync_runs r JOIN bindings b ON b.id = r.binding_id JOIN tenants t ON t.id = r.tenant_id
 			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice'
-			 GROUP BY b.tenant_id, b.provider, b.org_id, r.provider_entity_id HAVING count(DISTINCT r.magento_entity_id) > 1`},
+			 GROUP BY b.provider, b.org_key, r.provider_entity_id HAVING count(DISTINCT (r.tenant_id, r.magento_entity_id)) > 1`},
+		{"one_customer", "no two customers whose e-mail and name differ are booked on one contact, unless a person merged theirs",
+			`WITH known AS (
+			   SELECT x.provider, x.org_key, x.provider_id, x.tenant_id, x.shop_id, t.name AS shop,
+			     lower(trim(r.canonical #>> '{customer,email}')) AS email,
+			     lower(trim(concat_ws(' ', r.canonical #>> '{customer,first_name}', r.canonical #>> '{customer,last_name}'))) AS person,
+			     lower(trim(r.canonical #>> '{customer,company}')) AS company
+			   FROM entity_xref x JOIN sync_runs r ON r.id = x.run_id JOIN tenants t ON t.id = x.tenant_id
+			   WHERE x.entity_type = 'contact' AND x.shop_id <> 'web-sales' AND NOT x.merged)
+			 SELECT 'contact ' || a.provider_id || ' is of customer ' || a.shop_id || ' (' || a.shop || ') and ' || b.shop_id || ' (' || b.shop || ')'
+			 FROM known a JOIN known b USING (provider, org_key, provider_id)
+			 WHERE (a.tenant_id, a.shop_id) < (b.tenant_id, b.shop_id)
+			   AND a.email IS DISTINCT FROM b.email
+			   AND a.person IS DISTINCT FROM b.person
+			   AND coalesce(nullif(a.company, '') <> nullif(b.company, ''), true)`},
+		{"own_contact", "every document is booked on a contact that its own shop knows",
+			`SELECT 'run ' || r.id || ' on contact ' || (r.document ->> 'contact_id') FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
+			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice' AND r.document ->> 'contact_id' <> ''
+			   AND EXISTS (SELECT 1 FROM entity_xref x WHERE x.provider = b.provider AND x.org_key = b.org_key
+			     AND x.entity_type = 'contact' AND x.provider_id = r.document ->> 'contact_id')
+			   AND NOT EXISTS (SELECT 1 FROM entity_xref x WHERE x.provider = b.provider AND x.org_key = b.org_key
+			     AND x.entity_type = 'contact' AND x.provider_id = r.document ->> 'contact_id' AND x.tenant_id = r.tenant_id)`},
 		{"one_number", "no run may have written one invoice under two numbers",
 			`SELECT run_id::text FROM provider_intents WHERE operation = 'invoice' AND NOT certain
 			 GROUP BY run_id HAVING count(*) > 1`},
 		{"xref", "every invoice that was posted is known by its provider id",
 			`SELECT r.id::text FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
 			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice' AND NOT EXISTS (SELECT 1 FROM entity_xref x
-			   WHERE x.tenant_id = r.tenant_id AND x.provider = b.provider AND x.org_id = b.org_id AND x.entity_type = 'invoice'
+			   WHERE x.tenant_id = r.tenant_id AND x.provider = b.provider AND x.org_key = b.org_key AND x.entity_type = 'invoice' AND NOT x.disputed
 			   AND x.shop_id = r.magento_entity_id::text AND x.provider_id = r.provider_entity_id)`},
 		{"exact_totals", "every posted document comes to the shop's grand_total, by its own answer too",
 			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND entity_type = 'invoice'

@@ -19,7 +19,7 @@ const soundRun = `
 		lane, occurred_at, body, status, stage, canonical, document, provider_entity_id, provider_reference, finished_at, shop_told, told_at)
 	VALUES ('RUN', 'TENANT', 'BINDING', 1, 'invoice.created', 'invoice', 42, 'invoice.created:42', 'invoice.created:42',
 		'invoice:42', now(), '{}', 'succeeded', 'done', '{"grand_total": 10.00}', '{"body": {}, "total": "10.00"}', 'doc-42', 'M-42', now(), 'told', now());
-	INSERT INTO entity_xref (tenant_id, provider, org_id, entity_type, shop_id, provider_id, run_id)
+	INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id, run_id)
 	VALUES ('TENANT', 'xero', 'org', 'invoice', '42', 'doc-42', 'RUN');`
 
 // another inserts the sound run's twin; what differs comes first.

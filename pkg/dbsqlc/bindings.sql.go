@@ -27,7 +27,7 @@ func (q *Queries) BindingClearPause(ctx context.Context, db DBTX, id uuid.UUID) 
 }
 
 const bindingGet = `-- name: BindingGet :one
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, org_key, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 WHERE id = $1
 `
@@ -43,6 +43,7 @@ func (q *Queries) BindingGet(ctx context.Context, db DBTX, id uuid.UUID) (Bindin
 		&i.Status,
 		&i.ApiUrl,
 		&i.OrgID,
+		&i.OrgKey,
 		&i.TokenSealed,
 		&i.PolicyVersion,
 		&i.PausedUntil,
@@ -84,7 +85,7 @@ func (q *Queries) BindingInsert(ctx context.Context, db DBTX, arg BindingInsertP
 }
 
 const bindingList = `-- name: BindingList :many
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, org_key, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 ORDER BY created_at, id
 `
@@ -106,6 +107,7 @@ func (q *Queries) BindingList(ctx context.Context, db DBTX) ([]Binding, error) {
 			&i.Status,
 			&i.ApiUrl,
 			&i.OrgID,
+			&i.OrgKey,
 			&i.TokenSealed,
 			&i.PolicyVersion,
 			&i.PausedUntil,
@@ -167,7 +169,7 @@ func (q *Queries) BindingLiveByTenant(ctx context.Context, db DBTX, tenantID uui
 }
 
 const bindingLock = `-- name: BindingLock :one
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, org_key, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 WHERE id = $1
 FOR UPDATE
@@ -185,6 +187,7 @@ func (q *Queries) BindingLock(ctx context.Context, db DBTX, id uuid.UUID) (Bindi
 		&i.Status,
 		&i.ApiUrl,
 		&i.OrgID,
+		&i.OrgKey,
 		&i.TokenSealed,
 		&i.PolicyVersion,
 		&i.PausedUntil,
@@ -227,7 +230,7 @@ func (q *Queries) BindingPauseUntil(ctx context.Context, db DBTX, arg BindingPau
 }
 
 const bindingReferenceDue = `-- name: BindingReferenceDue :many
-SELECT id, tenant_id, provider, wire, status, api_url, org_id, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
+SELECT id, tenant_id, provider, wire, status, api_url, org_id, org_key, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings
 WHERE status = 'active'
     AND (reference_at IS NULL OR reference_at < clock_timestamp() - make_interval(secs => $1::float8))
@@ -252,6 +255,7 @@ func (q *Queries) BindingReferenceDue(ctx context.Context, db DBTX, seconds floa
 			&i.Status,
 			&i.ApiUrl,
 			&i.OrgID,
+			&i.OrgKey,
 			&i.TokenSealed,
 			&i.PolicyVersion,
 			&i.PausedUntil,

@@ -12,34 +12,30 @@ import (
 )
 
 const entityXrefForget = `-- name: EntityXrefForget :execrows
-DELETE FROM entity_xref
-WHERE tenant_id = $1
-    AND provider = $2
-    AND org_id = $3
-    AND entity_type = $4
-    AND shop_id = $5
-    AND run_id <> $6
+UPDATE entity_xref AS x
+SET stale = true
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = $1
+    AND x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = $2
+    AND x.shop_id = $3
+    AND x.run_id <> run.id
+    AND NOT x.stale
 `
 
 type EntityXrefForgetParams struct {
-	TenantID   uuid.UUID
-	Provider   string
-	OrgID      string
+	RunID      uuid.UUID
 	EntityType string
 	ShopID     string
-	RunID      uuid.UUID
 }
 
-// Forgets what another run remembered; what this run has just made sure of stays.
+// What another run remembered is asked anew; what this run has just made sure of
+// stays.
 func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefForgetParams) (int64, error) {
-	result, err := db.Exec(ctx, entityXrefForget,
-		arg.TenantID,
-		arg.Provider,
-		arg.OrgID,
-		arg.EntityType,
-		arg.ShopID,
-		arg.RunID,
-	)
+	result, err := db.Exec(ctx, entityXrefForget, arg.RunID, arg.EntityType, arg.ShopID)
 	if err != nil {
 		return 0, err
 	}
@@ -47,79 +43,212 @@ func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefF
 }
 
 const entityXrefGet = `-- name: EntityXrefGet :one
-SELECT tenant_id, provider, org_id, entity_type, shop_id, provider_id, provider_reference, provider_url, run_id, created_at
-FROM entity_xref
-WHERE tenant_id = $1
-    AND provider = $2
-    AND org_id = $3
-    AND entity_type = $4
-    AND shop_id = $5
+SELECT x.tenant_id, x.provider, x.org_key, x.entity_type, x.shop_id, x.provider_id, x.provider_reference, x.provider_url, x.run_id, x.stale, x.merged, x.disputed, x.created_at
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = $1
+    AND x.shop_id = $2
+    AND NOT x.disputed
+WHERE run.id = $3
 `
 
 type EntityXrefGetParams struct {
-	TenantID   uuid.UUID
-	Provider   string
-	OrgID      string
 	EntityType string
 	ShopID     string
+	RunID      uuid.UUID
 }
 
+// What a run's shop knows in the organisation that the run's binding writes to.
 func (q *Queries) EntityXrefGet(ctx context.Context, db DBTX, arg EntityXrefGetParams) (EntityXref, error) {
-	row := db.QueryRow(ctx, entityXrefGet,
-		arg.TenantID,
-		arg.Provider,
-		arg.OrgID,
-		arg.EntityType,
-		arg.ShopID,
-	)
+	row := db.QueryRow(ctx, entityXrefGet, arg.EntityType, arg.ShopID, arg.RunID)
 	var i EntityXref
 	err := row.Scan(
 		&i.TenantID,
 		&i.Provider,
-		&i.OrgID,
+		&i.OrgKey,
 		&i.EntityType,
 		&i.ShopID,
 		&i.ProviderID,
 		&i.ProviderReference,
 		&i.ProviderUrl,
 		&i.RunID,
+		&i.Stale,
+		&i.Merged,
+		&i.Disputed,
 		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const entityXrefInsert = `-- name: EntityXrefInsert :exec
-INSERT INTO entity_xref (tenant_id, provider, org_id, entity_type, shop_id, provider_id,
-    provider_reference, provider_url, run_id)
-VALUES ($1, $2, $3, $4, $5, $6,
-    $7, $8, $9)
-ON CONFLICT (tenant_id, provider, org_id, entity_type, shop_id) DO NOTHING
+INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id,
+    provider_reference, provider_url, run_id, merged)
+SELECT run.tenant_id, binding.provider, binding.org_key, $1, $2, $3,
+    $4, $5, run.id, $6
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = $7
+ON CONFLICT (tenant_id, provider, org_key, entity_type, shop_id) DO UPDATE
+SET provider_id = excluded.provider_id, provider_reference = excluded.provider_reference, provider_url = excluded.provider_url,
+    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false
+WHERE entity_xref.stale OR entity_xref.disputed
 `
 
 type EntityXrefInsertParams struct {
-	TenantID          uuid.UUID
-	Provider          string
-	OrgID             string
 	EntityType        string
 	ShopID            string
 	ProviderID        string
 	ProviderReference *string
 	ProviderUrl       *string
+	Merged            bool
 	RunID             uuid.UUID
 }
 
-// The first one written stays: what exists at the provider does not move.
+// The first one written stays: what exists at the provider does not move. A stale
+// or disputed one gives way.
 func (q *Queries) EntityXrefInsert(ctx context.Context, db DBTX, arg EntityXrefInsertParams) error {
 	_, err := db.Exec(ctx, entityXrefInsert,
-		arg.TenantID,
-		arg.Provider,
-		arg.OrgID,
 		arg.EntityType,
 		arg.ShopID,
 		arg.ProviderID,
 		arg.ProviderReference,
 		arg.ProviderUrl,
+		arg.Merged,
 		arg.RunID,
 	)
 	return err
+}
+
+const entityXrefOwner = `-- name: EntityXrefOwner :many
+SELECT tenant.name AS tenant, x.run_id
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN entity_xref AS x ON x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = 'invoice'
+    AND x.provider_id = $1
+    AND NOT x.disputed
+JOIN tenants AS tenant ON tenant.id = x.tenant_id
+WHERE run.id = $2
+    AND x.run_id <> run.id
+`
+
+type EntityXrefOwnerParams struct {
+	ProviderID string
+	RunID      uuid.UUID
+}
+
+type EntityXrefOwnerRow struct {
+	Tenant string
+	RunID  uuid.UUID
+}
+
+// The shop that a document of a run's organisation is known of.
+func (q *Queries) EntityXrefOwner(ctx context.Context, db DBTX, arg EntityXrefOwnerParams) ([]EntityXrefOwnerRow, error) {
+	rows, err := db.Query(ctx, entityXrefOwner, arg.ProviderID, arg.RunID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EntityXrefOwnerRow{}
+	for rows.Next() {
+		var i EntityXrefOwnerRow
+		if err := rows.Scan(&i.Tenant, &i.RunID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const entityXrefWhose = `-- name: EntityXrefWhose :many
+WITH mine AS (
+    SELECT run.id, run.tenant_id, run.entity_type, run.magento_entity_id, run.binding_id, binding.provider, binding.org_key,
+        coalesce(intent.maybe, false) AS maybe, intent.made_at
+    FROM sync_runs AS run
+    JOIN bindings AS binding ON binding.id = run.binding_id
+    LEFT JOIN provider_intents AS intent ON intent.run_id = run.id
+        AND intent.operation = 'invoice'
+        AND intent.object_key = $1
+    WHERE run.id = $2
+)
+SELECT tenant.name AS tenant, ('run ' || other.id)::text AS what, false AS maybe
+FROM mine
+JOIN sync_runs AS other ON other.id = $3::uuid
+    AND (other.tenant_id, other.entity_type, other.magento_entity_id) <> (mine.tenant_id, mine.entity_type, mine.magento_entity_id)
+JOIN tenants AS tenant ON tenant.id = other.tenant_id
+UNION ALL
+SELECT tenant.name, ('binding ' || binding.id)::text, false
+FROM mine
+JOIN bindings AS binding ON binding.provider = mine.provider
+    AND binding.org_key = mine.org_key
+    AND binding.tenant_id <> mine.tenant_id
+JOIN tenants AS tenant ON tenant.id = binding.tenant_id
+WHERE $3::uuid IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM sync_runs AS known WHERE known.id = $3::uuid)
+UNION ALL
+SELECT tenant.name, ('run ' || other.id)::text, mine.maybe
+FROM mine
+JOIN bindings AS binding ON binding.provider = mine.provider
+    AND binding.org_key = mine.org_key
+JOIN provider_intents AS intent ON intent.binding_id = binding.id
+    AND intent.operation = 'invoice'
+    AND intent.object_key = $1
+    AND NOT intent.certain
+    AND intent.run_id <> mine.id
+    AND (NOT mine.maybe OR intent.made_at < mine.made_at)
+JOIN sync_runs AS other ON other.id = intent.run_id
+    AND other.status <> 'succeeded' -- its document has its own xref
+    AND (other.tenant_id, other.entity_type, other.magento_entity_id) <> (mine.tenant_id, mine.entity_type, mine.magento_entity_id)
+JOIN tenants AS tenant ON tenant.id = other.tenant_id
+WHERE $3::uuid IS NULL
+LIMIT 1
+`
+
+type EntityXrefWhoseParams struct {
+	Number    string
+	RunID     uuid.UUID
+	SourceRun *uuid.UUID
+}
+
+type EntityXrefWhoseRow struct {
+	Tenant string
+	What   string
+	Maybe  bool
+}
+
+// Whose the document may be that a run found under its number: that of another
+// invoice of any shop of the organisation. source_run is the run that the
+// document itself names, where it names another one.
+//
+//   - It names a run that is known: it is that run's invoice's.
+//   - It names one that is not known, as after a restore: it may be any shop's of
+//     the organisation.
+//   - It names none: it may be that of whoever has tried to write the number and
+//     was not told that nothing came of it; of two who may both have written it,
+//     the first is taken for its writer. Who had never tried has not written it.
+func (q *Queries) EntityXrefWhose(ctx context.Context, db DBTX, arg EntityXrefWhoseParams) ([]EntityXrefWhoseRow, error) {
+	rows, err := db.Query(ctx, entityXrefWhose, arg.Number, arg.RunID, arg.SourceRun)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EntityXrefWhoseRow{}
+	for rows.Next() {
+		var i EntityXrefWhoseRow
+		if err := rows.Scan(&i.Tenant, &i.What, &i.Maybe); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

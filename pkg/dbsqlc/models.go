@@ -69,6 +69,7 @@ type Binding struct {
 	Status           string
 	ApiUrl           string
 	OrgID            string
+	OrgKey           string
 	TokenSealed      []byte
 	PolicyVersion    int32
 	PausedUntil      *time.Time
@@ -97,13 +98,16 @@ type CallBudget struct {
 type EntityXref struct {
 	TenantID          uuid.UUID
 	Provider          string
-	OrgID             string
+	OrgKey            string
 	EntityType        string
 	ShopID            string
 	ProviderID        string
 	ProviderReference *string
 	ProviderUrl       *string
 	RunID             uuid.UUID
+	Stale             bool
+	Merged            bool
+	Disputed          bool
 	CreatedAt         time.Time
 }
 
@@ -163,6 +167,7 @@ type ProviderIntent struct {
 	Generation int32
 	Tries      int32
 	Certain    bool
+	Maybe      bool
 	MadeAt     time.Time
 	SettledAt  *time.Time
 }

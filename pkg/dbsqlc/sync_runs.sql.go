@@ -987,7 +987,7 @@ func (q *Queries) SyncRunUnhold(ctx context.Context, db DBTX, arg SyncRunUnholdP
 }
 
 const syncRunWork = `-- name: SyncRunWork :one
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -1060,6 +1060,7 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.Binding.Status,
 		&i.Binding.ApiUrl,
 		&i.Binding.OrgID,
+		&i.Binding.OrgKey,
 		&i.Binding.TokenSealed,
 		&i.Binding.PolicyVersion,
 		&i.Binding.PausedUntil,
@@ -1074,7 +1075,7 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 }
 
 const syncRunWorkMany = `-- name: SyncRunWorkMany :many
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -1153,6 +1154,7 @@ func (q *Queries) SyncRunWorkMany(ctx context.Context, db DBTX, ids []uuid.UUID)
 			&i.Binding.Status,
 			&i.Binding.ApiUrl,
 			&i.Binding.OrgID,
+			&i.Binding.OrgKey,
 			&i.Binding.TokenSealed,
 			&i.Binding.PolicyVersion,
 			&i.Binding.PausedUntil,

@@ -42,11 +42,17 @@ type Posted struct {
 	TotalTax decimal.NullDecimal
 	Total    decimal.NullDecimal
 	Adopted  bool // it was there already: an earlier attempt had created it
-	Contact  string
+	// Proven: an adopted document itself names this very run. Where it does not, only
+	// whoever knows all shops of the organisation can say that it is not another's.
+	Proven  bool
+	Source  string // the id of the run that an adopted document names, where that is another
+	Contact string
 }
 
 // Try says how a write is to be made.
 type Try struct {
 	Key       string // idempotency key, at most 128 characters, the same for the same body
 	Uncertain bool   // an earlier attempt may have taken effect: look before writing
+	Known     string // of a contact: the id that the shop had for it, which the ledger would not take any more
+	Shared    bool   // other shops write to the organisation too
 }

@@ -11,8 +11,10 @@ type Item[T any] struct {
 // or wraps a Failure. Each is judged by itself: one bad item does not hurt the
 // others.
 type Outcome[T any] struct {
-	Value T
-	Err   error
+	Value  T
+	Err    error
+	Notes  []string // what a person should know of how it came to be
+	Merged bool     // of a contact: a person at the provider merged the buyer's into this one
 }
 
 // Failed is the same failure for every item of a set of n.

@@ -36,6 +36,8 @@ type Taken struct {
 	Generation int32
 	// Uncertain: this or another run has tried before, so the object may exist.
 	Uncertain bool
+	// Shared: other shops write to the organisation too.
+	Shared bool
 }
 
 // ErrBusy means that something must happen first: an earlier run of the lane,
@@ -73,7 +75,7 @@ func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Int
 	if err != nil {
 		return Taken{}, fmt.Errorf("record intent %s %q: %w", intent.Operation, intent.ObjectKey, err)
 	}
-	taken := Taken{Intent: intent, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers}
+	taken := Taken{Intent: intent, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers, Shared: row.Shared}
 	return taken, taken.note(ctx, tx, attempt)
 }
 
@@ -123,10 +125,19 @@ func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX, answer Answer) erro
 }
 
 // FoundContact stores the contact's xref and settles its intent, so that the
-// next run of the customer needs no call.
-func FoundContact(ctx context.Context, tx pgx.Tx, taken Taken, xref Xref) error {
+// next run of the customer needs no call. Notes go into the run's history.
+func FoundContact(ctx context.Context, tx pgx.Tx, taken Taken, xref Xref, notes []string) error {
 	if err := xref.insert(ctx, tx, taken.RunID); err != nil {
 		return err
+	}
+	status := Running
+	for _, note := range notes {
+		err := queries.SyncRunEventInsert(ctx, tx, dbsqlc.SyncRunEventInsertParams{
+			RunID: taken.RunID, Step: "post", FromStatus: &status, ToStatus: Running, Who: &taken.Who, Why: note,
+		})
+		if err != nil {
+			return fmt.Errorf("note contact %q: %w", taken.ObjectKey, err)
+		}
 	}
 	err := queries.ProviderIntentSettle(ctx, tx, dbsqlc.ProviderIntentSettleParams{
 		RunID: taken.RunID, Operation: taken.Operation, ObjectKey: taken.ObjectKey,

@@ -45,16 +45,22 @@ func Decide(ctx context.Context, tx pgx.Tx, who string, set []Decided) error {
 	return all(updated, len(set), "store decision", err)
 }
 
-// Xref is one pair of shop id and provider id.
+// Xref is one pair of shop id and provider id, in the organisation that the run
+// writes to.
 type Xref struct {
-	TenantID   uuid.UUID
-	Provider   string
-	OrgID      string
 	EntityType string // invoice or contact
 	ShopID     string
 	ProviderID string
 	Reference  *string
 	URL        *string
+	Merged     bool // of a contact: a person at the provider merged the shop's into it
+}
+
+// Found is a document that was there already and does not name the run that
+// found it.
+type Found struct {
+	Number string
+	Source *uuid.UUID // the run that it names
 }
 
 // Posted is a document that exists at the provider.
@@ -63,6 +69,7 @@ type Posted struct {
 	Xref     Xref
 	Document json.RawMessage // number, totals and body as they were sent
 	Variance json.RawMessage // JSON null where the answer's totals are ours
+	Found    *Found          // nil: the run made the document, or the document names the run
 	Why      string
 }
 
@@ -88,6 +95,9 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 		return err
 	}
 	for _, p := range set {
+		if err := p.ours(ctx, tx); err != nil {
+			return err
+		}
 		if err := p.Xref.insert(ctx, tx, p.RunID); err != nil {
 			return err
 		}
@@ -98,13 +108,30 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 	return nil
 }
 
+// ours answers an OthersDocument where the document may be another invoice's, of
+// any shop of the organisation. It is asked in the transaction that records it:
+// whoever could have written the document had its intent committed before.
+func (p Posted) ours(ctx context.Context, tx pgx.Tx) error {
+	if p.Found == nil {
+		return nil
+	}
+	rows, err := queries.EntityXrefWhose(ctx, tx, dbsqlc.EntityXrefWhoseParams{RunID: p.RunID, Number: p.Found.Number, SourceRun: p.Found.Source})
+	if err != nil {
+		return fmt.Errorf("ask whose document %q is: %w", p.Found.Number, err)
+	}
+	if len(rows) > 0 {
+		return &OthersDocument{Shop: rows[0].Tenant, What: rows[0].What, Unsure: rows[0].Maybe}
+	}
+	return nil
+}
+
 func (x Xref) insert(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error {
 	err := queries.EntityXrefInsert(ctx, db, dbsqlc.EntityXrefInsertParams{
-		TenantID: x.TenantID, Provider: x.Provider, OrgID: x.OrgID, EntityType: x.EntityType, ShopID: x.ShopID,
-		ProviderID: x.ProviderID, ProviderReference: x.Reference, ProviderUrl: x.URL, RunID: runID,
+		EntityType: x.EntityType, ShopID: x.ShopID, ProviderID: x.ProviderID,
+		ProviderReference: x.Reference, ProviderUrl: x.URL, RunID: runID, Merged: x.Merged,
 	})
 	if isUniqueViolation(err) {
-		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, ErrOthersDocument)
+		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, &OthersDocument{})
 	}
 	if err != nil {
 		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, err)
@@ -112,8 +139,27 @@ func (x Xref) insert(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error
 	return nil
 }
 
-// ErrOthersDocument means that the document is known as another invoice's.
-var ErrOthersDocument = errors.New("the document belongs to another invoice of the shop")
+// OthersDocument means that a document is, or may be, another invoice's.
+type OthersDocument struct {
+	Shop   string // whose; empty where it has to be asked (Owner)
+	What   string // its run or binding
+	Unsure bool   // both may have written it
+}
+
+func (o *OthersDocument) Error() string { return "the document is another invoice's" }
+
+// Owner says which other invoice's the document is known as; nil where it is
+// nobody's.
+func Owner(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID, providerID string) (*OthersDocument, error) {
+	rows, err := queries.EntityXrefOwner(ctx, db, dbsqlc.EntityXrefOwnerParams{RunID: runID, ProviderID: providerID})
+	if err != nil {
+		return nil, fmt.Errorf("ask whose document %q is: %w", providerID, err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return &OthersDocument{Shop: rows[0].Tenant, What: "run " + rows[0].RunID.String()}, nil
+}
 
 // Ended is a run that its worker ended without a document.
 type Ended struct {

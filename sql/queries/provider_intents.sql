@@ -1,31 +1,59 @@
 -- Records the intent, or takes up the run's own earlier one. No row where
--- another run is at the same object. A settled intent is opened again with its
--- tries kept: what it wrote may still be there.
+-- another run is at the same object, or has meanwhile made the same invoice known.
+-- A settled intent is opened again with its tries kept: what it wrote may still be
+-- there. Others are all shops of the organisation, since a number is the
+-- organisation's; a contact's key is the shop's own.
 -- name: ProviderIntentTake :one
-INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash)
+WITH mine AS (
+    SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key
+    FROM sync_runs AS run
+    JOIN bindings AS binding ON binding.id = run.binding_id
+    WHERE run.id = @run_id
+)
+INSERT INTO provider_intents AS intent (run_id, operation, object_key, binding_id, body_hash)
 SELECT @run_id, @operation, @object_key, @binding_id, @body_hash
 WHERE NOT EXISTS (
-    SELECT 1
-    FROM provider_intents
-    WHERE binding_id = @binding_id
-        AND operation = @operation
-        AND object_key = @object_key
-        AND settled_at IS NULL
-        AND run_id <> @run_id
-)
+        SELECT 1
+        FROM provider_intents
+        WHERE binding_id = @binding_id
+            AND operation = @operation
+            AND object_key = @object_key
+            AND settled_at IS NULL
+            AND run_id <> @run_id
+    ) AND NOT EXISTS (
+        SELECT 1
+        FROM mine
+        JOIN entity_xref AS x ON x.tenant_id = mine.tenant_id
+            AND x.provider = mine.provider
+            AND x.org_key = mine.org_key
+            AND x.entity_type = 'invoice'
+            AND x.shop_id = mine.magento_entity_id::text
+            AND NOT x.disputed
+        WHERE @operation = 'invoice'
+    )
 ON CONFLICT (run_id, operation, object_key) DO UPDATE
-SET tries = provider_intents.tries + 1,
+SET tries = intent.tries + 1,
     body_hash = excluded.body_hash,
+    maybe = NOT intent.certain,
     certain = false,
     settled_at = NULL
 RETURNING tries, generation, EXISTS (
     SELECT 1
-    FROM provider_intents AS other
-    WHERE other.binding_id = @binding_id
+    FROM mine
+    JOIN bindings AS binding ON binding.provider = mine.provider
+        AND binding.org_key = mine.org_key
+        AND (binding.tenant_id = mine.tenant_id OR @operation = 'invoice')
+    JOIN provider_intents AS other ON other.binding_id = binding.id
         AND other.operation = @operation
         AND other.object_key = @object_key
         AND other.run_id <> @run_id
-) AS tried_by_others;
+) AS tried_by_others, EXISTS (
+    SELECT 1
+    FROM mine
+    JOIN bindings AS binding ON binding.provider = mine.provider
+        AND binding.org_key = mine.org_key
+        AND binding.tenant_id <> mine.tenant_id
+) AS shared;
 
 -- The provider answered. Unless the answer leaves the write under way, others may
 -- be at the object meanwhile: they look first, since this run has tried. Certain
