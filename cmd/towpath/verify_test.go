@@ -22,6 +22,19 @@ const soundRun = `
 	INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id, run_id)
 	VALUES ('TENANT', 'xero', 'org', 'invoice', '42', 'doc-42', 'RUN');`
 
+// otherShop is a second shop on the same organisation, which it spells otherwise.
+const otherShop = `
+	INSERT INTO tenants (id, name, magento_url, api_key_sealed) VALUES ('00000000-0000-4000-8000-00000000000a', 'Other', 'https://other.example', '');
+	INSERT INTO bindings (id, tenant_id, provider, wire, api_url, org_id)
+	VALUES ('00000000-0000-4000-8000-00000000000b', '00000000-0000-4000-8000-00000000000a', 'xero', 'accounting', 'https://other.example', '{ORG}');
+	INSERT INTO policies (binding_id, version, policy) VALUES ('00000000-0000-4000-8000-00000000000b', 1, '{}');`
+
+// contact is what one shop knows of a customer's contact.
+func contact(tenant, shopID, run string) string {
+	return "; INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id, run_id) " +
+		"SELECT '" + tenant + "', 'xero', 'org', 'contact', '" + shopID + "', 'c-1', id FROM sync_runs WHERE " + run
+}
+
 // another inserts the sound run's twin; what differs comes first.
 func another(columns, values string) string {
 	names := strings.Split(columns, ", ")
@@ -73,7 +86,24 @@ func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
 				"'queued', 'fetch', 99, NULL, NULL, 43, 'invoice.created:43'"),
 		},
 		"told":         {"an_end_untold": `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`},
-		"one_document": {"two_invoices_one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'")},
+		"one_document": {
+			"two_invoices_one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'"),
+			"two_shops_one_document": otherShop + another("tenant_id, binding_id",
+				"'00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-00000000000b'"),
+		},
+		"one_customer": {
+			"two_customers_one_contact": another("magento_entity_id, dedupe_key, provider_entity_id, canonical",
+				`43, 'invoice.created:43', 'doc-43', '{"grand_total": 10.00, "customer": {"email": "bo@example.com", "first_name": "Bo"}}'`) +
+				contact("TENANT", "17", "id = 'RUN'") + contact("TENANT", "18", "magento_entity_id = 43"),
+			"customers_of_two_shops_one_contact": otherShop + another("tenant_id, binding_id, provider_entity_id, canonical",
+				`'00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-00000000000b', 'doc-43',
+				 '{"grand_total": 10.00, "customer": {"email": "bo@example.com", "first_name": "Bo"}}'`) +
+				contact("TENANT", "17", "id = 'RUN'") + contact("00000000-0000-4000-8000-00000000000a", "17", "id <> 'RUN'"),
+		},
+		"own_contact": {
+			"a_contact_of_another_shop": otherShop + `UPDATE sync_runs SET document = document || '{"contact_id": "c-1"}'` +
+				contact("00000000-0000-4000-8000-00000000000a", "17", "id = 'RUN'"),
+		},
 		"one_number": {"an_invoice_under_two_numbers": `INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash, settled_at)
 			VALUES ('RUN', 'invoice', '42', 'BINDING', 'hash', now()), ('RUN', 'invoice', 'M-42', 'BINDING', 'hash', now())`},
 		"xref": {"an_xref_lost": `DELETE FROM entity_xref`, "an_xref_of_another": `UPDATE entity_xref SET provider_id = 'doc-43'`},
