@@ -117,8 +117,10 @@ CREATE TABLE spent_jtis (
     jti text NOT NULL,
     request_key text NOT NULL,
     expires_at timestamptz NOT NULL,
+    answer jsonb,
     PRIMARY KEY (tenant_id, jti)
 );
+COMMENT ON COLUMN spent_jtis.answer IS 'what the request was answered, where a repeat must not do it again';
 CREATE INDEX spent_jtis_expiry ON spent_jtis (expires_at);
 
 -- One event on its way. status is the run's, stage is the outside touch that
@@ -139,7 +141,8 @@ CREATE TABLE sync_runs (
     -- the key and occurred_at.
     dedupe_key text NOT NULL,
     lane text NOT NULL,
-    occurred_at timestamptz NOT NULL,
+    occurred_at timestamptz NOT NULL
+        CHECK (occurred_at >= '0001-01-01T00:00:00Z' AND occurred_at < '10000-01-01T00:00:00Z'),
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     body json NOT NULL,
     -- Its event was old when it came, or it was retried with many others: it lets

@@ -59,7 +59,7 @@ func rules() map[string]rule {
 
 		// The front door knows no job kind and no River; the jobs know no provider.
 		"pkg/ingress": {
-			code:  []string{"pkg/dbsqlc", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
+			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
 		"pkg/dashboard": {code: []string{"pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},

@@ -7,10 +7,33 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
 )
+
+const ingressAnswered = `-- name: IngressAnswered :one
+SELECT answer
+FROM spent_jtis
+WHERE tenant_id = $1
+    AND jti = $2
+FOR UPDATE
+`
+
+type IngressAnsweredParams struct {
+	TenantID uuid.UUID
+	Jti      string
+}
+
+// What the request of a spent token was answered; null before it was. Locked, so
+// that of two at once the second sees the first's.
+func (q *Queries) IngressAnswered(ctx context.Context, db DBTX, arg IngressAnsweredParams) (json.RawMessage, error) {
+	row := db.QueryRow(ctx, ingressAnswered, arg.TenantID, arg.Jti)
+	var answer json.RawMessage
+	err := row.Scan(&answer)
+	return answer, err
+}
 
 const ingressCaller = `-- name: IngressCaller :many
 SELECT tenant.id AS tenant_id, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed,
@@ -126,6 +149,24 @@ func (q *Queries) IngressEntityStatus(ctx context.Context, db DBTX, arg IngressE
 		&i.FinishedAt,
 	)
 	return i, err
+}
+
+const ingressKeepAnswer = `-- name: IngressKeepAnswer :exec
+UPDATE spent_jtis
+SET answer = $1
+WHERE tenant_id = $2
+    AND jti = $3
+`
+
+type IngressKeepAnswerParams struct {
+	Answer   json.RawMessage
+	TenantID uuid.UUID
+	Jti      string
+}
+
+func (q *Queries) IngressKeepAnswer(ctx context.Context, db DBTX, arg IngressKeepAnswerParams) error {
+	_, err := db.Exec(ctx, ingressKeepAnswer, arg.Answer, arg.TenantID, arg.Jti)
+	return err
 }
 
 const ingressKeySeen = `-- name: IngressKeySeen :exec

@@ -206,6 +206,8 @@ type SpentJti struct {
 	Jti        string
 	RequestKey string
 	ExpiresAt  time.Time
+	// what the request was answered, where a repeat must not do it again
+	Answer json.RawMessage
 }
 
 type SyncRun struct {

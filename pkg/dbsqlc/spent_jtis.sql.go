@@ -26,7 +26,7 @@ func (q *Queries) SpentJTIDeleteExpired(ctx context.Context, db DBTX, before tim
 }
 
 const spentJTIGet = `-- name: SpentJTIGet :one
-SELECT tenant_id, jti, request_key, expires_at
+SELECT tenant_id, jti, request_key, expires_at, answer
 FROM spent_jtis
 WHERE tenant_id = $1
     AND jti = $2
@@ -45,6 +45,7 @@ func (q *Queries) SpentJTIGet(ctx context.Context, db DBTX, arg SpentJTIGetParam
 		&i.Jti,
 		&i.RequestKey,
 		&i.ExpiresAt,
+		&i.Answer,
 	)
 	return i, err
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"towpath/pkg/foreign"
 )
 
 // limitBody bounds how much and for how long is read of a request, from before
@@ -48,7 +50,7 @@ func checkType(r *http.Request) error {
 	return nil
 }
 
-// readBody receives the body. One that breaks off, stalls or is badly framed is
+// readBody receives the body, without a byte order mark. One that breaks off, stalls or is badly framed is
 // the network's fault as far as can be told from here: 503, so that the shop
 // sends it again.
 func readBody(x *exchange) ([]byte, error) {
@@ -60,5 +62,5 @@ func readBody(x *exchange) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(codeBodyIncomplete, "the body did not arrive whole; send it again").because(err)
 	}
-	return buffer.Bytes(), nil
+	return foreign.TrimBOM(buffer.Bytes()), nil
 }

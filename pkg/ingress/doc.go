@@ -4,7 +4,7 @@
 //	POST /webhooks/magento/{tenant}/{event}     the shop's cron, once an event  same run id, no new job
 //	GET  /v1/status                             the shop's client               reads again
 //	GET  /v1/tile/health                        the shop's admin, every 30 s    reads again
-//	POST /v1/tenant/disconnect                  the merchant, in the shop       nothing left to revoke
+//	POST /v1/tenant/disconnect                  the merchant, in the shop       same answer, revokes nothing
 //
 // The shop buries an event at any 4xx and sends it again after any 5xx. So a
 // 4xx is for what can never succeed as it was sent, and everything that is not

@@ -16,7 +16,7 @@ import (
 const maxDepth = 64
 
 // envelope is what is read of a webhook's body. The body itself is stored as it
-// came, unknown fields and all.
+// came, unknown fields and all, without characters that nobody sees.
 type envelope struct {
 	EntityID   int64
 	WebsiteID  int64 // 0 where the shop does not say
@@ -132,7 +132,11 @@ func moment(raw json.RawMessage) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, errors.New("occurred_at is not a time such as 2026-04-29T10:11:12Z")
 	}
-	return at.UTC(), nil
+	// An offset may carry a time over either end; RFC 3339 cannot write it then.
+	if at = at.UTC(); at.Year() < 1 || at.Year() > 9999 {
+		return time.Time{}, errors.New("occurred_at is not within the years 1 to 9999 in UTC")
+	}
+	return at, nil
 }
 
 // checkPayload accepts an object, PHP's empty array for one, or nothing.

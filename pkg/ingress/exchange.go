@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/julienschmidt/httprouter"
+
+	"towpath/pkg/foreign"
 )
 
 // exchange is one request on its way through its handler, with what the log
@@ -81,11 +83,14 @@ func (in *Ingress) decide(h handler, x *exchange) (answer reply, err error) {
 	return h(x)
 }
 
+// maxLogged is how much of a path is logged; the shop's have 80 bytes.
+const maxLogged = 200
+
 // log writes the one line of a request. Neither the token nor the body is ever
 // part of it, nor of any error that it shows.
 func (in *Ingress) log(x *exchange, status int, refused *refusal, elapsed time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("method", x.r.Method), slog.String("path", x.r.URL.Path), slog.Int("status", status),
+		slog.String("method", x.r.Method), slog.String("path", foreign.Text(x.r.URL.Path, maxLogged)), slog.Int("status", status),
 		slog.Duration("duration", elapsed),
 	}
 	if x.tenant != uuid.Nil {
@@ -102,7 +107,7 @@ func (in *Ingress) log(x *exchange, status int, refused *refusal, elapsed time.D
 		level = levelOf(refused.code)
 		attrs = append(attrs, slog.String("reason", refused.code), slog.String("detail", refused.detail))
 		if refused.cause != nil {
-			attrs = append(attrs, slog.String("error", refused.cause.Error()))
+			attrs = append(attrs, slog.String("error", foreign.Lines(refused.cause.Error(), foreign.Kept)))
 		}
 	}
 	in.cfg.Logger.LogAttrs(x.r.Context(), level, "request", attrs...)

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"towpath/pkg/foreign"
 )
 
 // The codes of the problems: a closed list, stable for machines. Metrics counts
@@ -16,16 +18,17 @@ const (
 	codeMalformedRequest     = "malformed_request"      // 400: headers, query or key
 	codeMalformedBody        = "malformed_body"         // 400
 	codeUnknownEvent         = "unknown_event"          // 400
-	codeNoActiveBinding      = "no_active_binding"      // 400
-	codeAmbiguousBinding     = "ambiguous_binding"      // 400: several providers and none named
+	codeUnknownProvider      = "unknown_provider"       // 400: none that can ever be bound here
 	codeTokenRefused         = "token_refused"          // 401: every fault of a token, and an unknown tenant
 	codeNotFound             = "not_found"              // 404
 	codeMethodNotAllowed     = "method_not_allowed"     // 405
 	codeKeyReused            = "key_reused"             // 409
 	codeBodyTooLarge         = "body_too_large"         // 413
 	codeUnsupportedMediaType = "unsupported_media_type" // 415
-	codeClockSkew            = "clock_skew"             // 503 from here on: sent again by the shop
-	codeKeyReplaced          = "key_replaced"           // the key was good before the last pairing
+	codeNoActiveBinding      = "no_active_binding"      // 503 from here on: sent again by the shop
+	codeAmbiguousBinding     = "ambiguous_binding"      // several providers and none named
+	codeClockSkew            = "clock_skew"
+	codeKeyReplaced          = "key_replaced" // the key was good before the last pairing
 	codeBodyIncomplete       = "body_incomplete"
 	codeDatabaseUnavailable  = "database_unavailable"
 	codeOverloaded           = "overloaded"
@@ -35,7 +38,7 @@ const (
 
 // codes lists them all.
 func codes() []string {
-	return []string{codeMalformedRequest, codeMalformedBody, codeUnknownEvent, codeNoActiveBinding, codeAmbiguousBinding,
+	return []string{codeMalformedRequest, codeMalformedBody, codeUnknownEvent, codeUnknownProvider, codeNoActiveBinding, codeAmbiguousBinding,
 		codeTokenRefused, codeNotFound, codeMethodNotAllowed, codeKeyReused, codeBodyTooLarge, codeUnsupportedMediaType,
 		codeClockSkew, codeKeyReplaced, codeBodyIncomplete, codeDatabaseUnavailable, codeOverloaded, codeShuttingDown, codeInternalError}
 }
@@ -49,10 +52,12 @@ func statusOf(code string) (status int, title string) {
 		return http.StatusBadRequest, "Malformed body"
 	case codeUnknownEvent:
 		return http.StatusBadRequest, "Unknown event"
+	case codeUnknownProvider:
+		return http.StatusBadRequest, "Unknown provider"
 	case codeNoActiveBinding:
-		return http.StatusBadRequest, "No active binding"
+		return http.StatusServiceUnavailable, "No active binding"
 	case codeAmbiguousBinding:
-		return http.StatusBadRequest, "Several active bindings"
+		return http.StatusServiceUnavailable, "Several active bindings"
 	case codeTokenRefused:
 		return http.StatusUnauthorized, "Token refused"
 	case codeNotFound:
@@ -143,6 +148,7 @@ func writeJSON(w http.ResponseWriter, status int, mediaType string, body any) {
 	if err != nil { // strings and numbers only: cannot happen
 		status, raw = http.StatusServiceUnavailable, []byte(`{}`)
 	}
+	raw = foreign.JSON(raw) // rows of older versions hold a ledger's words as they came
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(raw)))

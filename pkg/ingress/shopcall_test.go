@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,7 +182,7 @@ func TestDisconnect_revokes_and_can_be_repeated(t *testing.T) {
 			require.Len(t, a.body["revoked"], 2-left)
 			again := d.send(t, q)
 			require.Equal(t, 200, again.status)
-			require.Empty(t, again.body["revoked"])
+			require.Equal(t, a.raw, again.raw, "answered as the first time")
 
 			require.Equal(t, left, d.count(t, `SELECT count(*) FROM bindings WHERE tenant_id = $1 AND status = 'active'`, d.tenant))
 			require.Equal(t, 1, d.count(t, `SELECT count(*) FROM bindings WHERE tenant_id = $1 AND status = 'active'`, other))
@@ -193,8 +194,38 @@ func TestDisconnect_revokes_and_can_be_repeated(t *testing.T) {
 			// The key of the request is always the same: it works after a new pairing too.
 			if query == "" {
 				d.addBinding(t, d.tenant, "xero", "active")
+				for range 3 {
+					require.Equal(t, a.raw, d.send(t, q).raw, "with a later binding there")
+				}
+				require.Equal(t, 1, d.count(t, `SELECT count(*) FROM bindings WHERE tenant_id = $1 AND status = 'active'`, d.tenant), "which it leaves alone")
 				require.Len(t, d.send(t, disconnect("")).body["revoked"], 1)
 			}
 		})
 	}
+}
+
+func TestDisconnect_sent_several_times_at_once_has_one_answer(t *testing.T) {
+	t.Parallel()
+	d := setup(t, nil)
+	q := disconnect("")
+	q.token = d.token(t)
+	answers := make([]string, 8)
+	var all sync.WaitGroup
+	for i := range answers {
+		all.Go(func() { answers[i] = d.send(t, q).raw })
+	}
+	all.Wait()
+	for _, a := range answers {
+		require.Equal(t, answers[0], a)
+	}
+	require.Contains(t, answers[0], `"provider":"xero"`)
+}
+
+func TestStatus_shows_what_older_versions_stored_without_its_marks(t *testing.T) {
+	t.Parallel()
+	d := setup(t, nil)
+	require.Equal(t, 202, d.send(t, request{}).status)
+	_, err := d.db.Exec(t.Context(), `UPDATE sync_runs SET error_message = $1`, "\x1b[31mred\u202e\u2028end")
+	require.NoError(t, err)
+	require.Equal(t, " [31mred end", d.send(t, get("/v1/status?entity_type=invoice&entity_id=42")).body["error_message"])
 }

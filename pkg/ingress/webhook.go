@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/foreign"
 	"towpath/pkg/syncrun"
 )
 
@@ -63,6 +64,9 @@ func readEvent(x *exchange, shop caller) (syncrun.Event, error) {
 	if err != nil {
 		return syncrun.Event{}, err
 	}
+	if key, err = canonicalKey(key, x.event); err != nil {
+		return syncrun.Event{}, err
+	}
 	body, err := readBody(x)
 	if err != nil {
 		return syncrun.Event{}, err
@@ -86,7 +90,7 @@ func readEvent(x *exchange, shop caller) (syncrun.Event, error) {
 	return syncrun.Event{
 		TenantID: shop.tenant, BindingID: to.id, PolicyVersion: to.policyVersion, Name: x.event,
 		EntityID: decoded.EntityID, WebsiteID: decoded.WebsiteID, StoreID: decoded.StoreID, OccurredAt: decoded.OccurredAt,
-		IdempotencyKey: key, Body: body, JTI: shop.claims.JTI, JTIExpiresAt: shop.claims.SpentUntil(),
+		IdempotencyKey: key, Body: foreign.JSONLines(body), JTI: shop.claims.JTI, JTIExpiresAt: shop.claims.SpentUntil(),
 	}, nil
 }
 

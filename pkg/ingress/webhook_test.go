@@ -43,6 +43,8 @@ func TestWebhook_answers(t *testing.T) {
 		"Accepted_with_percent_encoding":     {request: request{path: d.path("invoice%2Ecreated")}, status: 202},
 		"Accepted_in_chunks":                 {request: request{reader: nonSeeker{strings.NewReader(goodBody)}}, status: 202},
 		"Accepted_with_hash_as_key":          {request: request{key: event + ":" + strings.Repeat("ab", 20), body: bodyOf("77")}, status: 202},
+		"Accepted_with_byte_order_mark":      {request: request{body: "\ufeff" + bodyOf("78"), key: event + ":78"}, status: 202},
+		"Accepted_with_several_marks":        {request: request{body: "\ufeff\ufeff " + bodyOf("79"), key: event + ":79"}, status: 202},
 		"Accepted_with_lower_case_scheme":    {request: request{token: "-", header: http.Header{"Authorization": {"bearer " + d.token(t)}}}, status: 202},
 
 		"Refused_without_key":              {request{key: "-"}, 400, codeMalformedRequest, "Idempotency-Key is missing"},
@@ -60,9 +62,9 @@ func TestWebhook_answers(t *testing.T) {
 		"Refused_with_unknown_event":       {request{path: d.path("order.created")}, 400, codeUnknownEvent, "not known"},
 		"Refused_with_unreadable_query":    {request{path: d.path(event + "?provider=%zz")}, 400, codeMalformedRequest, "query"},
 		"Refused_with_endless_query":       {request{path: d.path(event + "?provider=xero&x=" + strings.Repeat("a", 1024))}, 400, codeMalformedRequest, "query"},
-		"Refused_with_other_provider":      {request{path: d.path(event + "?provider=freeagent")}, 400, codeNoActiveBinding, "tenant has no active freeagent binding"},
-		"Refused_with_unknown_provider":    {request{path: d.path(event + "?provider=sage_accounting")}, 400, codeNoActiveBinding, "tenant has no active sage_accounting binding"},
-		"Refused_with_hostile_provider":    {request{path: d.path(event + "?provider=%3Cb%3E")}, 400, codeNoActiveBinding, "a provider of this name"},
+		"Again_with_other_provider":        {request{path: d.path(event + "?provider=freeagent")}, 503, codeNoActiveBinding, "not connected to freeagent yet"},
+		"Refused_with_unknown_provider":    {request{path: d.path(event + "?provider=sage_accounting")}, 400, codeUnknownProvider, "no provider sage_accounting"},
+		"Refused_with_hostile_provider":    {request{path: d.path(event + "?provider=%3Cb%3E")}, 400, codeUnknownProvider, "no provider of this name"},
 
 		"Refused_without_token":           {request{token: "-"}, 401, codeTokenRefused, ""},
 		"Refused_with_two_tokens":         {request{header: http.Header{"Authorization": {"Bearer " + d.token(t), "Bearer " + d.token(t)}}}, 401, codeTokenRefused, ""},
@@ -117,7 +119,7 @@ func TestWebhook_stores_the_event_as_it_came(t *testing.T) {
 		`{"magento_entity_id":42,"occurred_at":"2026-04-29T10:11:12Z"}`,
 		`{"magento_entity_id":42,"occurred_at":"2026-04-29T10:11:12Z","payload":{"nul":"a\u0000b","half":"\ud800"},"\u0000":1e400}`,
 		`{"magento_entity_id":42,"occurred_at":"2026-04-29T10:11:12Z","deep":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + `}`,
-		`{"magento_entity_id":42,"occurred_at":"0000-01-01T00:00:00Z"}`,
+		`{"magento_entity_id":42,"occurred_at":"0001-01-01T00:00:00Z"}`,
 		`{"magento_entity_id":9223372036854775807,"occurred_at":"9999-12-31T23:59:59.999999999Z","a":1,"a":2}`,
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -128,7 +130,7 @@ func TestWebhook_stores_the_event_as_it_came(t *testing.T) {
 			var entity, website int64
 			require.NoError(t, d.db.QueryRow(t.Context(), `SELECT body::text, magento_entity_id, website_id FROM sync_runs WHERE id = $1`,
 				a.runID()).Scan(&stored, &entity, &website))
-			require.Equal(t, body, stored)
+			require.Equal(t, strings.ReplaceAll(body, `\u0000`, ` `), stored)
 			require.Positive(t, entity)
 			require.Equal(t, map[int]int64{0: 1, 1: 3}[i], website)
 		})
@@ -222,13 +224,13 @@ func TestWebhook_chooses_the_binding(t *testing.T) {
 		status   int
 		detail   string
 	}{
-		"Refused_without_any":               {nil, "", 400, "tenant has no active binding"},
-		"Refused_without_any_named":         {nil, "?provider=xero", 400, "tenant has no active xero binding"},
-		"Refused_when_revoked":              {map[string]string{"xero": "revoked"}, "?provider=xero", 400, "tenant has no active xero binding"},
-		"Refused_when_revoked_and_unnamed":  {map[string]string{"xero": "revoked"}, "", 400, "tenant has no active binding"},
+		"Again_without_any":                 {nil, "", 503, "not connected to a ledger yet"},
+		"Again_without_any_named":           {nil, "?provider=xero", 503, "not connected to xero yet"},
+		"Again_when_revoked":                {map[string]string{"xero": "revoked"}, "?provider=xero", 503, "not connected to xero yet"},
+		"Again_when_revoked_and_unnamed":    {map[string]string{"xero": "revoked"}, "", 503, "not connected to a ledger yet"},
 		"Accepted_when_it_needs_consent":    {map[string]string{"xero": "needs_consent"}, "?provider=xero", 202, ""},
 		"Accepted_beside_a_revoked_one":     {map[string]string{"xero": "revoked", "freeagent": "active"}, "", 202, ""},
-		"Refused_with_several":              {map[string]string{"xero": "active", "freeagent": "active"}, "", 400, "several active bindings ("},
+		"Again_with_several":                {map[string]string{"xero": "active", "freeagent": "active"}, "", 503, "several ledgers ("},
 		"Accepted_with_several_when_named":  {map[string]string{"xero": "active", "freeagent": "active"}, "?provider=freeagent", 202, ""},
 		"Accepted_with_several_the_default": {map[string]string{"xero": "active", "freeagent": "active"}, "?provider=xero", 202, ""},
 	} {
@@ -243,7 +245,7 @@ func TestWebhook_chooses_the_binding(t *testing.T) {
 			}
 			a := d.send(t, request{path: d.path(event + c.query)})
 			require.Equal(t, c.status, a.status, a.raw)
-			if c.status == 400 {
+			if c.status == 503 {
 				require.Contains(t, a.body["detail"], c.detail)
 				if strings.Contains(name, "several") {
 					require.Contains(t, a.raw, "xero")
@@ -440,4 +442,80 @@ func TestLists_agree_with_those_of_metrics(t *testing.T) {
 	for _, code := range metrics.WebhookCodes() {
 		require.Contains(t, statuses, code)
 	}
+}
+
+// However the shop's software wrote the number.
+func TestWebhook_keys_that_spell_the_same_id_are_one_key(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"invoice.created", "product.upserted"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := setup(t, nil)
+			first := d.send(t, request{path: d.path(name), key: name + ":42"})
+			require.Equal(t, 202, first.status, first.raw)
+			for _, id := range []string{"042", "+42", "00042", "+042", " 42", "42 ", "\t42", " +42 ", "42.0", "42."} {
+				a := d.send(t, request{path: d.path(name), key: "-", header: http.Header{"Idempotency-Key": {name + ":" + id}}})
+				require.Equal(t, 202, a.status, "%q: %s", id, a.raw)
+				require.Equal(t, first.runID(), a.runID(), id)
+				require.Equal(t, "true", a.header.Get("Idempotent-Replayed"))
+			}
+			for _, id := range []string{"43", "043", "+43", "4 2", "-42"} {
+				require.Equal(t, 400, d.send(t, request{path: d.path(name), key: name + ":" + id}).status, id)
+			}
+			require.Equal(t, 1, d.count(t, `SELECT count(*) FROM sync_runs`))
+			require.Equal(t, 1, d.count(t, `SELECT count(*) FROM sync_runs WHERE idempotency_key = $1`, name+":42"))
+		})
+	}
+}
+
+// A paired shop without a live binding is in an ordinary state: its events wait in
+// its outbox, and are taken once it is connected.
+func TestWebhook_of_a_shop_that_is_not_connected_comes_again(t *testing.T) {
+	t.Parallel()
+	d := setup(t, nil)
+	fresh, key := uuid.New(), shopjwt.NewAPIKey()
+	d.addTenant(t, fresh, key)
+	d.tenant, d.apiKey = fresh, key
+	comesAgain := func(path string) {
+		t.Helper()
+		a := d.send(t, request{path: path})
+		require.Equal(t, 503, a.status, a.raw)
+		require.Equal(t, codeNoActiveBinding, a.code())
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+	}
+	taken := func(path string) {
+		t.Helper()
+		require.Equal(t, 202, d.send(t, request{path: path}).status)
+	}
+	comesAgain(d.path(event))
+	comesAgain(d.path(event + "?provider=xero"))
+	require.Equal(t, 400, d.send(t, request{path: d.path(event + "?provider=sage")}).status, "none that is known here")
+	require.Equal(t, 400, d.send(t, request{path: d.path(event), body: "{"}).status, "what is broken stays so")
+
+	d.addBinding(t, d.tenant, "xero", "active")
+	taken(d.path(event))
+	comesAgain(d.path(event + "?provider=freeagent"))
+	require.Equal(t, 200, d.send(t, disconnect("")).status)
+	comesAgain(d.path(event))
+	d.addBinding(t, d.tenant, "xero", "needs_consent")
+	taken(d.path(event + "?provider=xero"))
+
+	d.addBinding(t, d.tenant, "freeagent", "active")
+	a := d.send(t, request{path: d.path(event)})
+	require.Equal(t, 503, a.status, "which of two is not said: an operator can mend that")
+	require.Equal(t, codeAmbiguousBinding, a.code())
+}
+
+// Nothing that a stranger or a shop sends reaches the log as it came.
+func TestLog_shows_no_marks_and_no_endless_line(t *testing.T) {
+	t.Parallel()
+	d := setup(t, nil)
+	for _, path := range []string{"/%1b%5b31m%e2%80%ae%e2%80%a8", "/webhooks/magento/" + strings.Repeat("x", 8000) + "/" + event, d.path("invoice%1b.created")} {
+		d.send(t, request{path: path})
+	}
+	for line := range strings.Lines(d.log.String()) {
+		require.Less(t, len(line), 4096)
+		require.NotRegexp(t, `\\u001b|\\u2028|\x{202e}`, line)
+	}
+	require.Contains(t, d.log.String(), "[31m")
 }

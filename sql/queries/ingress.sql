@@ -80,6 +80,21 @@ WHERE run.tenant_id = @tenant_id
 ORDER BY run.received_at DESC
 LIMIT 1;
 
+-- What the request of a spent token was answered; null before it was. Locked, so
+-- that of two at once the second sees the first's.
+-- name: IngressAnswered :one
+SELECT answer
+FROM spent_jtis
+WHERE tenant_id = @tenant_id
+    AND jti = @jti
+FOR UPDATE;
+
+-- name: IngressKeepAnswer :exec
+UPDATE spent_jtis
+SET answer = @answer
+WHERE tenant_id = @tenant_id
+    AND jti = @jti;
+
 -- Disconnects a shop from one provider, or from all.
 -- name: IngressRevoke :many
 UPDATE bindings
