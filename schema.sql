@@ -332,7 +332,7 @@ CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, 
 -- job first, then run. Each function names its search_path: who changes a job may
 -- come with any.
 --   towpath_who            who is at work, for sync_run_events.who
---   towpath_stage          the stage that a job kind works at
+--   towpath_stage          the list of job kinds, each with its stage
 --   towpath_due_now        a job due at once is due by the database's clock (trigger)
 --   sync_run_follow_start  a worker took the job (trigger)
 --   sync_run_follow_job    everything but start and success (triggers)
@@ -371,3 +371,4 @@ CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, 
 --   binding_forget_grant   a revoked binding keeps no secret (trigger)
 --   binding_organisation_known   what was recorded under an address moves to the organisation (trigger)
 --   towpath_process_dead   whether a worker process is dead
+--   towpath_may_duplicate  whether a provider may take one document twice

@@ -65,7 +65,7 @@ func rules() map[string]rule {
 		"pkg/dashboard": {code: []string{"pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
 			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
-			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt"}, river: "all",
+			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
 		},
 
 		// What people do to tenants, bindings and policies.

@@ -45,12 +45,10 @@ func NewInserter(pool *pgxpool.Pool, logger *slog.Logger) (*Client, error) {
 func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, error) {
 	p := &pipeline{Config: cfg, who: clientID, queries: dbsqlc.New()}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &fetchCanonical{pipeline: p})
-	river.AddWorker(workers, &postInvoice{pipeline: p})
-	river.AddWorker(workers, &pushSyncState{pipeline: p})
 	queues := map[string]river.QueueConfig{}
-	for _, args := range []river.JobArgsWithInsertOpts{FetchCanonicalArgs{}, PostInvoiceArgs{}, PushSyncStateArgs{}} {
-		queues[args.InsertOpts().Queue] = river.QueueConfig{MaxWorkers: cfg.Workers}
+	for _, k := range kinds() {
+		k.work(workers, p)
+		queues[k.args.InsertOpts().Queue] = river.QueueConfig{MaxWorkers: cfg.Workers}
 	}
 	client, err := river.NewClient(riverpgxv5.New(riverPool), &river.Config{
 		ID:                   clientID,

@@ -103,11 +103,13 @@ func release(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, jobs []int6
 	if err != nil {
 		return fmt.Errorf("release %d runs: %w", len(jobs), err)
 	}
-	for kind, share := range map[string]uuid.UUID{
-		FetchCanonicalArgs{}.Kind(): binding.TenantID, PostInvoiceArgs{}.Kind(): binding.ID,
-	} {
-		if _, err := queries.QueueAdmit(ctx, tx, dbsqlc.QueueAdmitParams{Kind: kind, Share: share.String()}); err != nil {
-			return fmt.Errorf("admit %s: %w", kind, err)
+	for _, k := range kinds() {
+		if k.stage == stagePush {
+			continue // its runs have ended, and are not held
+		}
+		share := partitionOf(k.stage, binding.TenantID, binding.ID)
+		if _, err := queries.QueueAdmit(ctx, tx, dbsqlc.QueueAdmitParams{Kind: k.args.Kind(), Share: share.String()}); err != nil {
+			return fmt.Errorf("admit %s: %w", k.args.Kind(), err)
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func (PostInvoiceArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: "post_invoice", MaxAttempts: maxAttempts}
 }
 
-// PushSyncStateArgs tells the shop how a run ended. towpath_insert_push in
+// PushSyncStateArgs tells the shop how a run ended. The SQL function
 // towpath_insert_push inserts the same job where a run is ended in SQL.
 type PushSyncStateArgs struct {
 	RunID uuid.UUID `json:"run_id"`
@@ -81,7 +81,45 @@ func options(backfill bool) *river.InsertOpts {
 	return &river.InsertOpts{Priority: 1}
 }
 
-// Kinds are all job kinds, in the order of the pipeline.
-func Kinds() []string {
-	return []string{FetchCanonicalArgs{}.Kind(), PostInvoiceArgs{}.Kind(), PushSyncStateArgs{}.Kind()}
+// kind is a row of the table of job kinds. Whatever must know the kinds asks the
+// table; SQL has the same in towpath_stage, and a test compares the two.
+type kind struct {
+	args args
+	// stage says what it touches, and with that its partition: see partitionOf.
+	stage string
+	// work adds its worker.
+	work func(*river.Workers, *pipeline)
+}
+
+// args are a kind's, with its name and its options.
+type args interface {
+	river.JobArgs
+	river.JobArgsWithInsertOpts
+}
+
+// kinds are all job kinds, in the order of the pipeline.
+func kinds() []kind {
+	return []kind{
+		{FetchCanonicalArgs{}, stageFetch, func(all *river.Workers, p *pipeline) { river.AddWorker(all, &fetchCanonical{pipeline: p}) }},
+		{PostInvoiceArgs{}, stagePost, func(all *river.Workers, p *pipeline) { river.AddWorker(all, &postInvoice{pipeline: p}) }},
+		{PushSyncStateArgs{}, stagePush, func(all *river.Workers, p *pipeline) { river.AddWorker(all, &pushSyncState{pipeline: p}) }},
+	}
+}
+
+// partitionOf names the jobs of a stage that share a limit: those of one shop, or
+// those of one binding's ledger.
+func partitionOf(stage string, tenantID, bindingID uuid.UUID) uuid.UUID {
+	if stage == stagePost {
+		return bindingID
+	}
+	return tenantID
+}
+
+// Stages are all job kinds and the stage of each.
+func Stages() map[string]string {
+	stages := map[string]string{}
+	for _, k := range kinds() {
+		stages[k.args.Kind()] = k.stage
+	}
+	return stages
 }

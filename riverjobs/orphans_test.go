@@ -26,7 +26,7 @@ func Test_A_job_whose_process_died(t *testing.T) {
 			SET state = 'running', attempt = attempt + 1, attempted_at = now(), attempted_by = array_append(attempted_by, 'dead')
 			WHERE id = (SELECT river_job_id FROM sync_runs WHERE id = $1)`, run)
 		require.NoError(t, err)
-		minute := pgtype.Interval{Microseconds: time.Minute.Microseconds(), Valid: true}
+		minute := span(time.Minute)
 		var given []int64
 		eventually(t, func() bool { // nobody is dead in a Postgres's first ten seconds
 			given, err = dbsqlc.New().QueueGiveBackOrphans(t.Context(), b.pool, dbsqlc.QueueGiveBackOrphansParams{Grace: minute, Frozen: minute, LongestCall: minute})
@@ -70,6 +70,45 @@ func Test_A_job_whose_process_died(t *testing.T) {
 		b.onceTold(t, id, syncrun.Succeeded)
 		b.oneOfEach(t, inv)
 	})
+}
+
+// Test_A_write_of_a_dead_process at a ledger that may take one document twice is
+// left alone until its call must have timed out: a retry would look for the
+// document, not find it yet, and write a second one.
+func Test_A_write_of_a_dead_process(t *testing.T) {
+	t.Parallel()
+	const seen = 30 * time.Second // since the process was seen last: long for a death, short for a call
+	for providerName, want := range map[string][2]int{"xero": {1, 0}, "freeagent": {0, 1}} {
+		t.Run("Is_given_back_when_nothing_can_be_written_twice_at_"+providerName, func(t *testing.T) {
+			t.Parallel()
+			b := setupV2(t)
+			b.exec(t, "UPDATE bindings SET provider = $1", providerName)
+			_, id := b.raise(t, "plain_vat")
+			b.exec(t, `UPDATE river.river_job SET kind = 'post_invoice', queue = 'post_invoice', args = args || jsonb_build_object('share', $1::text),
+				state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead}'`, b.binding)
+			b.exec(t, "UPDATE sync_runs SET stage = 'post', status = 'running', canonical = '{}' WHERE id = $1", id)
+			deadProcess(t, b)
+			b.exec(t, "UPDATE worker_processes SET last_seen = now() - $1::interval", seen)
+			giveBack := func(longestCall time.Duration) int {
+				rows, err := dbsqlc.New().QueueGiveBackOrphans(t.Context(), b.pool, dbsqlc.QueueGiveBackOrphansParams{
+					Grace: span(time.Second), Frozen: span(time.Second), LongestCall: span(longestCall),
+				})
+				require.NoError(t, err)
+				return len(rows)
+			}
+			eventually(t, func() bool { // nobody is dead in a Postgres's first ten seconds
+				var dead bool
+				require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT towpath_process_dead(p, '1 second', '1 second') FROM worker_processes AS p`).Scan(&dead))
+				return dead
+			}, "the process counts as dead")
+			require.Equal(t, want[0], giveBack(time.Hour))
+			require.Equal(t, want[1], giveBack(time.Second))
+		})
+	}
+}
+
+func span(d time.Duration) pgtype.Interval {
+	return pgtype.Interval{Microseconds: d.Microseconds(), Valid: true}
 }
 
 // deadProcess registers a process that was last seen an hour ago and has no lock.

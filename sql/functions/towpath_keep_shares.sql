@@ -38,7 +38,7 @@ BEGIN
         )
     LOOP
         reason := towpath_shut(at.kind, at.share);
-        IF at.kind = 'push_sync_state' THEN
+        IF towpath_stage(at.kind) = 'push' THEN
             NULL; -- its runs have ended, and are not held
         ELSIF reason IS NOT NULL THEN
             moved := moved + towpath_hold_shut(at.kind, at.share, reason);

@@ -1,4 +1,7 @@
--- The stage that a job kind works at; null for a kind that is not ours.
+-- The one list of job kinds in SQL, as the table in riverjobs/kinds.go: the stage
+-- that a kind works at; null for a kind that is not ours. The stage says the rest:
+-- 'fetch' and 'push' touch a tenant's shop, 'post' writes to a binding's ledger. A
+-- kind's queue has the kind's name.
 CREATE OR REPLACE FUNCTION towpath_stage(kind text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE kind
         WHEN 'fetch_canonical' THEN 'fetch'

@@ -2,7 +2,7 @@
 -- keeps its plans: it is asked for every job.
 CREATE OR REPLACE FUNCTION towpath_waits(kind text, share text, priority integer) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = public AS $$
 BEGIN
-    IF kind <> 'post_invoice' THEN
+    IF towpath_stage(kind) IS DISTINCT FROM 'post' THEN
         RETURN false;
     END IF;
     RETURN EXISTS (

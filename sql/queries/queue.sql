@@ -23,8 +23,8 @@ WHERE lock_number = @lock_number;
 -- with jitter: a job that ends every process which takes it must leave the
 -- process alive for everybody else's. A job
 -- whose cancel was asked for is cancelled. One statement, so that a job taken
--- again meanwhile is left alone. A write at a ledger that may take one number
--- twice (FreeAgent) is given back only when a call under way has timed out too.
+-- again meanwhile is left alone. A write at a ledger that may take one document
+-- twice is given back only when a call under way has timed out too.
 -- name: QueueGiveBackOrphans :many
 WITH orphan AS (
     SELECT job.id, (
@@ -37,14 +37,14 @@ WITH orphan AS (
     JOIN worker_processes AS process ON process.client_id = job.attempted_by[array_upper(job.attempted_by, 1)]
     WHERE job.state = 'running'
         AND towpath_process_dead(process, @grace::interval, @frozen::interval)
-        AND (job.kind <> 'post_invoice'
+        AND (towpath_stage(job.kind) IS DISTINCT FROM 'post'
             OR process.last_seen < clock_timestamp() - @longest_call::interval
             OR NOT EXISTS (
                 SELECT 1
                 FROM sync_runs AS run
                 JOIN bindings AS binding ON binding.id = run.binding_id
                 WHERE run.river_job_id = job.id
-                    AND binding.provider = 'freeagent'
+                    AND towpath_may_duplicate(binding.provider)
             ))
     FOR UPDATE OF job SKIP LOCKED
 ), over AS (
