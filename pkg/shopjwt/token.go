@@ -24,22 +24,44 @@ const latestTime = 253402300799
 // header is what the first segment may say. A token that needs an extension to
 // be understood (crit), or whose payload is not base64 (b64), is refused.
 type header struct {
-	Alg  string          `json:"alg"`
-	Typ  *string         `json:"typ"`
-	Crit json.RawMessage `json:"crit"`
-	B64  json.RawMessage `json:"b64"`
+	Alg  string
+	Typ  *string
+	Crit json.RawMessage
+	B64  json.RawMessage
+}
+
+func readHeader(raw []byte) (h header, err error) {
+	members, err := exact(raw)
+	if err != nil {
+		return header{}, err
+	}
+	return h, read(members, map[string]any{"alg": &h.Alg, "typ": &h.Typ, "crit": &h.Crit, "b64": &h.B64})
 }
 
 // body is the second segment. Pointers tell a missing time from 0; a string or
 // a fraction where an integer belongs does not decode.
 type body struct {
-	Issuer    string   `json:"iss"`
-	Subject   string   `json:"sub"`
-	Audience  audience `json:"aud"`
-	IssuedAt  *int64   `json:"iat"`
-	NotBefore *int64   `json:"nbf"`
-	ExpiresAt *int64   `json:"exp"`
-	ID        string   `json:"jti"`
+	Issuer    string
+	Subject   string
+	Audience  audience
+	IssuedAt  *int64
+	NotBefore *int64
+	ExpiresAt *int64
+	ID        string
+}
+
+func readBody(raw []byte) (b body, err error) {
+	members, err := exact(raw)
+	if err != nil {
+		return body{}, err
+	}
+	err = read(members, map[string]any{
+		"iss": &b.Issuer, "sub": &b.Subject, "aud": &b.Audience, "iat": &b.IssuedAt, "nbf": &b.NotBefore, "exp": &b.ExpiresAt, "jti": &b.ID,
+	})
+	if err != nil {
+		return body{}, errors.New("a claim has the wrong type")
+	}
+	return b, nil
 }
 
 // audience is a string or an array of exactly one string.
@@ -104,10 +126,10 @@ func checkHeader(segment string) error {
 	if err != nil {
 		return errors.New("header is not base64url")
 	}
-	var h header
+	h, err := readHeader(decoded)
 	switch {
-	case json.Unmarshal(decoded, &h) != nil:
-		return errors.New("header is not JSON")
+	case err != nil:
+		return fmt.Errorf("header: %w", err)
 	case h.Alg != string(jwa.HS256):
 		return errors.New("alg is not HS256")
 	case h.Typ != nil && !strings.EqualFold(*h.Typ, "JWT"):
@@ -119,9 +141,9 @@ func checkHeader(segment string) error {
 }
 
 func decodeBody(payload []byte) (body, error) {
-	var b body
-	if err := json.Unmarshal(payload, &b); err != nil {
-		return body{}, errors.New("a claim has the wrong type")
+	b, err := readBody(payload)
+	if err != nil {
+		return body{}, err
 	}
 	for _, t := range []*int64{b.IssuedAt, b.NotBefore, b.ExpiresAt} {
 		if t == nil || *t <= 0 || *t > latestTime {
