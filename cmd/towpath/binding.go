@@ -12,7 +12,6 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
-	"towpath/pkg/outbound"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
@@ -151,7 +150,7 @@ func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, string, erro
 	if err != nil {
 		return row, "", err
 	}
-	if err := outbound.CheckURL(row.ApiUrl, private); err != nil {
+	if err := private.CheckURL(row.ApiUrl); err != nil {
 		return row, "", wrongUse("--api-url: %w", err)
 	}
 	if c.isApp() {

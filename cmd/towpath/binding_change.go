@@ -9,7 +9,6 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
-	"towpath/pkg/outbound"
 )
 
 type bindingChange struct {
@@ -35,7 +34,7 @@ func (c bindingChange) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		if err := outbound.CheckURL(c.APIURL, private); err != nil {
+		if err := private.CheckURL(c.APIURL); err != nil {
 			return wrongUse("--api-url: %w", err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
@@ -61,18 +62,6 @@ func (c console) settingOr(flag, name, otherwise string) (string, error) {
 	return v, err
 }
 
-func (c console) boolSetting(name string) (bool, error) {
-	v, err := c.setting(name)
-	if err != nil || v == "" {
-		return false, err
-	}
-	on, err := strconv.ParseBool(v)
-	if err != nil {
-		return false, wrongUse("%s is %q; use true or false", name, v)
-	}
-	return on, nil
-}
-
 // database is what a command that needs the database takes.
 type database struct {
 	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Postgres, e.g. postgres://user@host/towpath ($$DATABASE_URL, $$DATABASE_URL_FILE)."`
@@ -114,8 +103,18 @@ func (c console) box() (*secret.Box, error) {
 	return box, nil
 }
 
-// allowPrivate reads whether shops and providers may be on private addresses.
-func (c console) allowPrivate() (bool, error) { return c.boolSetting("TOWPATH_ALLOW_PRIVATE_URLS") }
+// allowPrivate reads on which private addresses shops and providers may be.
+func (c console) allowPrivate() (outbound.Private, error) {
+	v, err := c.setting("TOWPATH_ALLOW_PRIVATE_URLS")
+	if err != nil {
+		return outbound.Private{}, err
+	}
+	private, err := outbound.ParsePrivate(v)
+	if err != nil {
+		return outbound.Private{}, wrongUse("TOWPATH_ALLOW_PRIVATE_URLS: %v", err)
+	}
+	return private, nil
+}
 
 // logger reads level and format of the log, which goes to standard error.
 func (c console) logger() (*slog.Logger, error) {
@@ -150,7 +149,7 @@ type serverConfig struct {
 	BaseURL       string
 	Box           *secret.Box
 	AdminPassword secret.String
-	AllowPrivate  bool
+	AllowPrivate  outbound.Private
 	PerTenant     bool
 	Migrate       bool
 	Roles         roles

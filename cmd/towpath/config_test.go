@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/outbound"
 )
 
 // serveWith reads serve's configuration out of an environment.
@@ -25,7 +27,7 @@ func Test_Settings_have_their_defaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:8080", cfg.Listen)
 	require.Equal(t, "http://127.0.0.1:8080", cfg.BaseURL)
-	require.False(t, cfg.AllowPrivate)
+	require.Equal(t, outbound.Private{}, cfg.AllowPrivate)
 	require.Empty(t, cfg.AdminPassword.Reveal())
 }
 
@@ -62,7 +64,12 @@ func Test_Every_setting_may_come_from_a_file(t *testing.T) {
 		t.Parallel()
 		cfg, err := serveWith(map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS_FILE": file(t, "on", "true\n")}, serveCommand{})
 		require.NoError(t, err)
-		require.True(t, cfg.AllowPrivate)
+		require.True(t, cfg.AllowPrivate.All)
+		cfg, err = serveWith(map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": "10.0.0.0/8, 192.168.7.9"}, serveCommand{})
+		require.NoError(t, err)
+		require.Len(t, cfg.AllowPrivate.Ranges, 2)
+		_, err = serveWith(map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": "on"}, serveCommand{})
+		require.ErrorContains(t, err, "TOWPATH_ALLOW_PRIVATE_URLS")
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
-	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
 )
 
@@ -76,7 +75,7 @@ func (f appFlags) checkIdentityURL(io console) error {
 	if err != nil {
 		return err
 	}
-	if err := outbound.CheckURL(f.IdentityURL, private); err != nil {
+	if err := private.CheckURL(f.IdentityURL); err != nil {
 		return wrongUse("--identity-url: %w", err)
 	}
 	return nil

@@ -29,13 +29,13 @@ type connections struct {
 	keeper  *oauth.Keeper    // of the tokens of apps; nil where no call is made
 }
 
-func newConnections(box *secret.Box, allowPrivate bool, m *metrics.Metrics) connections {
+func newConnections(box *secret.Box, private outbound.Private, m *metrics.Metrics) connections {
 	return connections{
 		box: box, now: time.Now, metrics: m,
 		// Fifty documents in one call take their time; longestCall of riverjobs is longer.
-		http: outbound.New(outbound.Config{AllowPrivate: allowPrivate, HeaderTimeout: 35 * time.Second, Timeout: 40 * time.Second}),
+		http: outbound.New(outbound.Config{Private: private, HeaderTimeout: 35 * time.Second, Timeout: 40 * time.Second}),
 		// A shop answers within a second; one that trickles must not keep a worker long.
-		shops: outbound.New(outbound.Config{AllowPrivate: allowPrivate, HeaderTimeout: 12 * time.Second, Timeout: 15 * time.Second}),
+		shops: outbound.New(outbound.Config{Private: private, HeaderTimeout: 12 * time.Second, Timeout: 15 * time.Second}),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider/xero/xerosim"
@@ -189,7 +190,7 @@ func (d *demo) startTowpath(ctx context.Context) error {
 	}
 	base := "http://" + listener.Addr().String()
 	d.towpath, err = startServer(ctx, serverConfig{
-		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: base, Box: box, AllowPrivate: true,
+		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: base, Box: box, AllowPrivate: outbound.Private{All: true},
 		Roles: roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 20,
 		Logger: slog.New(slog.NewTextHandler(d.io.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -203,7 +204,7 @@ func (d *demo) startTowpath(ctx context.Context) error {
 
 // connect pairs the shop as its merchant would and binds it to the simulated Xero.
 func (d *demo) connect(ctx context.Context) error {
-	conns := newConnections(d.towpath.cfg.Box, true, nil)
+	conns := newConnections(d.towpath.cfg.Box, outbound.Private{All: true}, nil)
 	tenant, err := pair(ctx, d.pool, conns, pairing{
 		Name: "Demo shop", MagentoURL: d.shopURL, Code: d.shop.NewPairingCode(), BaseURL: d.towpath.cfg.BaseURL,
 	})

@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/outbound"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/riverjobs"
@@ -75,7 +76,7 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 			return fmt.Errorf("read policy: %w", err)
 		}
 		// No key is needed to open a token that is not used.
-		ledger, err := newConnections(nil, true, nil).ledger(binding, provider.Unlimited)
+		ledger, err := newConnections(nil, outbound.Private{All: true}, nil).ledger(binding, provider.Unlimited)
 		if err != nil {
 			return err
 		}

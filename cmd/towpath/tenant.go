@@ -99,14 +99,14 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 }
 
 // checkShopURL checks a shop's base URL.
-func checkShopURL(raw string, private bool) error {
+func checkShopURL(raw string, private outbound.Private) error {
 	if !strings.Contains(raw, "://") {
 		return wrongUse("--magento-url is %q; it begins with https:// (or http://)", raw)
 	}
 	if path := strings.TrimRight(raw, "/"); strings.HasSuffix(path, "/rest") || strings.HasSuffix(path, "/rest/V1") {
 		return wrongUse("--magento-url is %q; give the shop's base URL, without /rest", raw)
 	}
-	if err := outbound.CheckURL(raw, private); err != nil {
+	if err := private.CheckURL(raw); err != nil {
 		return wrongUse("--magento-url: %w", err)
 	}
 	return nil

@@ -85,7 +85,7 @@ func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
 			"a_run_without_a_job": another("status, stage, river_job_id, finished_at, shop_told, magento_entity_id, dedupe_key",
 				"'queued', 'fetch', 99, NULL, NULL, 43, 'invoice.created:43'"),
 		},
-		"told":         {"an_end_untold": `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`},
+		"told": {"an_end_untold": `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`},
 		"one_document": {
 			"two_invoices_one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'"),
 			"two_shops_one_document": otherShop + another("tenant_id, binding_id",

@@ -14,23 +14,30 @@ var ErrAddressRefused = errors.New("address is not allowed")
 // checkDial judges the address that a name was resolved to, right before the
 // connection, so a name that resolves differently the second time gains
 // nothing.
-func checkDial(allowPrivate bool) func(network, address string, _ syscall.RawConn) error {
+func checkDial(private Private) func(network, address string, _ syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return fmt.Errorf("%w: not an IP address and port", ErrAddressRefused)
 		}
-		return checkAddr(ap.Addr(), allowPrivate)
+		return private.check(ap.Addr())
 	}
 }
 
-func checkAddr(addr netip.Addr, allowPrivate bool) error {
-	addr = embeddedIPv4(addr.WithZone("").Unmap())
-	switch {
-	case addr.IsLinkLocalUnicast() || addr.IsMulticast() || within(addr, metadataHosts()):
-		return fmt.Errorf("%w: %s is link-local, multicast or a metadata service", ErrAddressRefused, addr)
-	case !allowPrivate && !isPublic(addr):
-		return fmt.Errorf("%w: %s is private (TOWPATH_ALLOW_PRIVATE_URLS permits it)", ErrAddressRefused, addr)
+// check judges an address, and each IPv4 address to which some network on the way
+// would carry the packet in its place.
+func (p Private) check(addr netip.Addr) error {
+	addr = addr.WithZone("").Unmap()
+	faces := append([]netip.Addr{addr}, embeddedIPv4(addr)...)
+	for _, face := range faces {
+		if face.IsLinkLocalUnicast() || face.IsMulticast() || within(face, metadataHosts()) {
+			return fmt.Errorf("%w: %s is link-local, multicast or a metadata service", ErrAddressRefused, addr)
+		}
+	}
+	for _, face := range faces {
+		if !isPublic(face) && !p.allows(face) {
+			return fmt.Errorf("%w: %s is private (TOWPATH_ALLOW_PRIVATE_URLS permits it)", ErrAddressRefused, addr)
+		}
 	}
 	return nil
 }
@@ -39,10 +46,14 @@ func isPublic(addr netip.Addr) bool {
 	return addr.IsGlobalUnicast() && !addr.IsPrivate() && !within(addr, specialRanges())
 }
 
-// metadataHosts are those outside the link-local range: Alibaba's, Azure's wire
-// server, AWS over IPv6.
+// metadataHosts are those outside the link-local range, which nobody has as a shop:
+// Alibaba's, Azure's wire server, Oracle's, and those over IPv6 of AWS (the whole
+// prefix), Google, Oracle and Scaleway.
 func metadataHosts() []string {
-	return []string{"100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::254/128"}
+	return []string{
+		"100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
+		"fd00:ec2::/32", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128", "fd00:42::42/128",
+	}
 }
 
 // specialRanges are those of the IANA special-purpose registries that are
@@ -57,22 +68,42 @@ func specialRanges() []string {
 
 func within(addr netip.Addr, prefixes []string) bool {
 	for _, p := range prefixes {
-		if netip.MustParsePrefix(p).Contains(addr) {
+		if in(addr, p) {
 			return true
 		}
 	}
 	return false
 }
 
-// embeddedIPv4 finds the IPv4 address to which NAT64 and 6to4 would carry the
-// packet; any other address is returned as it is.
-func embeddedIPv4(addr netip.Addr) netip.Addr {
-	raw := addr.As16()
-	switch {
-	case netip.MustParsePrefix("64:ff9b::/96").Contains(addr):
-		return netip.AddrFrom4([4]byte(raw[12:16]))
-	case netip.MustParsePrefix("2002::/16").Contains(addr):
-		return netip.AddrFrom4([4]byte(raw[2:6]))
+// embeddedIPv4 finds the IPv4 addresses in an IPv6 address that some network may
+// carry the packet to: as an old form of it (::a.b.c.d), by SIIT (RFC 2765, ::ffff:0:a.b.c.d),
+// NAT64 (RFC 6052, with any length of the prefix that is for local use), 6to4 (RFC
+// 3056), Teredo (RFC 4380: its server, and its client with all bits turned over) or
+// ISATAP (RFC 5214, behind any prefix).
+func embeddedIPv4(addr netip.Addr) (found []netip.Addr) {
+	if addr.Is4() {
+		return nil
 	}
-	return addr
+	raw := addr.As16()
+	at := func(a, b, c, d int) { found = append(found, netip.AddrFrom4([4]byte{raw[a], raw[b], raw[c], raw[d]})) }
+	switch {
+	case in(addr, "::/96"), in(addr, "::ffff:0:0:0/96"), in(addr, "64:ff9b::/96"):
+		at(12, 13, 14, 15)
+	case in(addr, "64:ff9b:1::/48"):
+		at(6, 7, 9, 10)
+		at(7, 9, 10, 11)
+		at(9, 10, 11, 12)
+		at(12, 13, 14, 15)
+	case in(addr, "2002::/16"):
+		at(2, 3, 4, 5)
+	case in(addr, "2001::/32"):
+		at(4, 5, 6, 7)
+		found = append(found, netip.AddrFrom4([4]byte{^raw[12], ^raw[13], ^raw[14], ^raw[15]}))
+	}
+	if raw[8]&^0x02 == 0 && raw[9] == 0 && raw[10] == 0x5e && raw[11] == 0xfe {
+		at(12, 13, 14, 15)
+	}
+	return found
 }
+
+func in(addr netip.Addr, prefix string) bool { return netip.MustParsePrefix(prefix).Contains(addr) }

@@ -13,6 +13,7 @@ type Config struct {
 	// shops and ledgers on one's own network. Link-local addresses, where
 	// clouds keep their metadata, stay refused.
 	AllowPrivate bool
+	Private      Private // which of them, where not all
 
 	ConnectTimeout time.Duration // to resolve and connect; default 5 s
 	TLSTimeout     time.Duration // for the TLS handshake; default 5 s
@@ -42,7 +43,7 @@ func New(cfg Config) *http.Client {
 	dialer := &net.Dialer{
 		Timeout:   cfg.ConnectTimeout,
 		KeepAlive: 30 * time.Second,
-		Control:   checkDial(cfg.AllowPrivate),
+		Control:   checkDial(Private{All: cfg.AllowPrivate || cfg.Private.All, Ranges: cfg.Private.Ranges}),
 	}
 	transport := &http.Transport{
 		DialContext:           dialer.DialContext,

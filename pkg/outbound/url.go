@@ -11,11 +11,14 @@ import (
 
 const maxURL = 2048
 
+// CheckURL is Private's, with all or none of them.
+func CheckURL(raw string, allowPrivate bool) error { return Private{All: allowPrivate}.CheckURL(raw) }
+
 // CheckURL judges the base address of a shop or a ledger before it is stored:
-// an absolute https URL without user, query and fragment. With allowPrivate,
-// plain http and private addresses are accepted too. Names are not resolved
+// an absolute https URL without user, query and fragment. Where any private
+// addresses are allowed, so is plain http. Names are not resolved
 // here; what they resolve to is judged at each connection.
-func CheckURL(raw string, allowPrivate bool) error {
+func (p Private) CheckURL(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
 	case len(raw) > maxURL:
@@ -32,13 +35,13 @@ func CheckURL(raw string, allowPrivate bool) error {
 		return errors.New("url must not hold a fragment")
 	case u.RawQuery != "" || u.ForceQuery:
 		return errors.New("url must not hold a query")
-	case u.Scheme == "http" && !allowPrivate:
+	case u.Scheme == "http" && p.none():
 		return errors.New("url must begin with https:// (plain http only with TOWPATH_ALLOW_PRIVATE_URLS)")
 	}
 	if err := checkPort(u); err != nil {
 		return err
 	}
-	return checkHost(u.Hostname(), allowPrivate)
+	return p.checkHost(u.Hostname())
 }
 
 func checkPort(u *url.URL) error {
@@ -54,10 +57,10 @@ func checkPort(u *url.URL) error {
 	return nil
 }
 
-func checkHost(host string, allowPrivate bool) error {
+func (p Private) checkHost(host string) error {
 	name := strings.ToLower(strings.TrimRight(host, "."))
 	if addr, err := netip.ParseAddr(name); err == nil {
-		return checkAddr(addr, allowPrivate)
+		return p.check(addr)
 	}
 	if name == "" {
 		return errors.New("url has no host")
@@ -65,7 +68,7 @@ func checkHost(host string, allowPrivate bool) error {
 	if endsInNumber(name) {
 		return fmt.Errorf("%w: an IPv4 address is written as four decimal numbers", ErrAddressRefused)
 	}
-	if !allowPrivate && (name == "localhost" || strings.HasSuffix(name, ".localhost")) {
+	if p.none() && (name == "localhost" || strings.HasSuffix(name, ".localhost")) {
 		return fmt.Errorf("%w: %s is this machine (TOWPATH_ALLOW_PRIVATE_URLS permits it)", ErrAddressRefused, name)
 	}
 	return nil
