@@ -53,7 +53,7 @@ func rules() map[string]rule {
 		"pkg/oauth":   {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.
-		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/shopjwt"}},
+		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/secret", "pkg/shopjwt"}},
 		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
 		"pkg/provider/freeagent": {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
 
@@ -69,7 +69,10 @@ func rules() map[string]rule {
 		},
 
 		// What people do to tenants, bindings and policies.
-		"pkg/account": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/secret", "pkg/shopjwt", "riverjobs"}},
+		"pkg/account": {
+			code:  []string{"pkg/dbsqlc", "pkg/magento", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/secret", "pkg/shopjwt", "riverjobs"},
+			tests: []string{"pkg/pgdb"},
+		},
 
 		// What only tests stand on, and the simulated servers.
 		"pkg/canon/testdata":                  {},

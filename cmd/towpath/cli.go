@@ -25,6 +25,7 @@ const (
 // console is what a command touches of the process around it.
 type console struct {
 	out, err io.Writer
+	in       io.Reader
 	lookup   func(string) (string, bool)
 	readFile func(string) ([]byte, error)
 }

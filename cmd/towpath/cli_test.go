@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +12,7 @@ import (
 
 // consoleOf is a console with an environment of its own.
 func consoleOf(env map[string]string, out, err io.Writer) console {
-	return console{out: out, err: err, readFile: os.ReadFile, lookup: func(name string) (string, bool) {
+	return console{out: out, err: err, in: strings.NewReader(""), readFile: os.ReadFile, lookup: func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
 	}}

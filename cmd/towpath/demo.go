@@ -204,15 +204,20 @@ func (d *demo) startTowpath(ctx context.Context) error {
 
 // connect pairs the shop as its merchant would and binds it to the simulated Xero.
 func (d *demo) connect(ctx context.Context) error {
-	conns := newConnections(d.towpath.cfg.Box, outbound.Private{All: true}, nil)
-	tenant, err := pair(ctx, d.pool, conns, pairing{
-		Name: "Demo shop", MagentoURL: d.shopURL, Code: d.shop.NewPairingCode(), BaseURL: d.towpath.cfg.BaseURL,
-	})
+	client, err := riverjobs.NewInserter(d.pool, d.towpath.cfg.Logger)
 	if err != nil {
 		return err
 	}
+	op := &riverjobs.Operator{Pool: d.pool, Client: client, Who: "demo"}
+	conns := newConnections(d.towpath.cfg.Box, outbound.Private{All: true}, nil)
+	paired, err := account.Pairer{Op: op, Box: conns.box, Shops: conns.shops}.Pair(ctx, account.Pairing{
+		Name: "Demo shop", MagentoURL: d.shopURL, Code: secret.NewString(d.shop.NewPairingCode()), Provider: "xero", BaseURL: d.towpath.cfg.BaseURL,
+	})
+	if err != nil {
+		return fmt.Errorf("pair the demo's shop: %w", err)
+	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: tenant.ID, Provider: "xero", Wire: wireAccounting, ApiUrl: d.xeroURL, OrgID: demoOrgID,
+		ID: uuid.New(), TenantID: paired.Tenant.ID, Provider: "xero", Wire: wireAccounting, ApiUrl: d.xeroURL, OrgID: demoOrgID,
 	}
 	row.TokenSealed = conns.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := account.CreateBinding(ctx, d.pool, row); err != nil {
@@ -225,11 +230,7 @@ func (d *demo) connect(ctx context.Context) error {
 	if err := refreshReference(ctx, d.pool, binding, conns); err != nil {
 		return err
 	}
-	client, err := riverjobs.NewInserter(d.pool, d.towpath.cfg.Logger)
-	if err != nil {
-		return err
-	}
-	_, _, err = account.SavePolicy(ctx, &riverjobs.Operator{Pool: d.pool, Client: client, Who: "demo"}, binding.ID, demoPolicy())
+	_, _, err = account.SavePolicy(ctx, op, binding.ID, demoPolicy())
 	return err
 }
 

@@ -20,7 +20,7 @@ func checkKey(ctx context.Context, pool *pgxpool.Pool, box *secret.Box) error {
 	for _, tenant := range tenants {
 		if _, err := box.Open(tenant.ApiKeySealed, secret.Place(secret.TenantAPIKey, tenant.ID.String())); err != nil {
 			return fmt.Errorf("open the key of tenant %s: %w; give the TOWPATH_SECRET_KEY that it was sealed with (both keys while they are rotated); "+
-				"if that is lost, the shop needs a new key: towpath tenant rotate-key", tenant.ID, err)
+				"if that is lost, the shop needs a new key: towpath tenant rotate-key, then towpath tenant pair", tenant.ID, err)
 		}
 	}
 	return nil

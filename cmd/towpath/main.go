@@ -10,7 +10,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, lookup: os.LookupEnv, readFile: os.ReadFile})
+	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, readFile: os.ReadFile})
 	stop()
 	os.Exit(code)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -96,7 +95,7 @@ func (c policySet) Run(ctx context.Context, console console) error {
 
 func (c policySet) read(console console) ([]byte, error) {
 	if c.File == "-" {
-		return io.ReadAll(os.Stdin)
+		return io.ReadAll(console.in)
 	}
 	return console.readFile(c.File)
 }

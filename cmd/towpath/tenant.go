@@ -18,7 +18,8 @@ import (
 )
 
 type tenantCommand struct {
-	Create tenantCreate `cmd:"" help:"Add a shop with a key of its own."`
+	Pair   tenantPair   `cmd:"" help:"Pair a shop by the code that its admin made: the way a real shop is connected. Again: a new key for it."`
+	Create tenantCreate `cmd:"" help:"Add a shop whose key is put into it by hand; the published modules take one from tenant pair only."`
 	List   tenantList   `cmd:"" help:"List the shops."`
 	Change tenantChange `cmd:"" help:"Change a shop's name or address; its held runs look again at once."`
 
@@ -100,13 +101,7 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 
 // checkShopURL checks a shop's base URL.
 func checkShopURL(raw string, private outbound.Private) error {
-	if !strings.Contains(raw, "://") {
-		return wrongUse("--magento-url is %q; it begins with https:// (or http://)", raw)
-	}
-	if path := strings.TrimRight(raw, "/"); strings.HasSuffix(path, "/rest") || strings.HasSuffix(path, "/rest/V1") {
-		return wrongUse("--magento-url is %q; give the shop's base URL, without /rest", raw)
-	}
-	if err := private.CheckURL(raw); err != nil {
+	if err := account.CheckShopURL(raw, private); err != nil {
 		return wrongUse("--magento-url: %w", err)
 	}
 	return nil

@@ -21,6 +21,7 @@ func flagsOf() map[string][]string {
 		"serve":             more(db, "--listen", "--base-url", "--roles", "--migrate", "--workers", "--metrics-per-tenant"),
 		"migrate up":        list,
 		"migrate status":    list,
+		"tenant pair":       more(list, "--magento-url", "--provider", "--code", "--code-file", "--name", "--tenant", "--base-url"),
 		"tenant create":     more(list, "--name", "--magento-url", "--id", "--api-key", "--api-key-file"),
 		"tenant list":       list,
 		"tenant change":     more(list, "--name", "--magento-url"),

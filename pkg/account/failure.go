@@ -12,6 +12,7 @@ import (
 var (
 	ErrNoTenant       = errors.New("there is no such tenant")
 	ErrTenantExists   = errors.New("the tenant exists already")
+	ErrPairing        = errors.New("this shop is being paired at this moment")
 	ErrBindingExists  = errors.New("the tenant has a live binding of this provider already")
 	ErrBindingRevoked = errors.New("the binding is revoked")
 )

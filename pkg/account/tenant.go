@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/secret"
@@ -25,13 +24,13 @@ type Tenant struct {
 }
 
 // CreateTenant stores a tenant with its key. ErrTenantExists.
-func CreateTenant(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, t Tenant) (dbsqlc.Tenant, error) {
+func CreateTenant(ctx context.Context, db dbsqlc.DBTX, box *secret.Box, t Tenant) (dbsqlc.Tenant, error) {
 	status := statusPending
 	if t.Connected {
 		status = statusActive
 	}
 	queries := dbsqlc.New()
-	err := queries.TenantInsert(ctx, pool, dbsqlc.TenantInsertParams{
+	err := queries.TenantInsert(ctx, db, dbsqlc.TenantInsertParams{
 		ID: t.ID, Name: t.Name, MagentoUrl: t.MagentoURL, ConnectionStatus: status, ApiKeySealed: sealKey(box, t.ID, t.APIKey.Reveal()),
 	})
 	if isDuplicate(err) {
@@ -40,7 +39,7 @@ func CreateTenant(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, t Te
 	if err != nil {
 		return dbsqlc.Tenant{}, fmt.Errorf("store tenant: %w", err)
 	}
-	tenant, err := queries.TenantGet(ctx, pool, t.ID)
+	tenant, err := queries.TenantGet(ctx, db, t.ID)
 	if err != nil {
 		return tenant, fmt.Errorf("read tenant: %w", err)
 	}
@@ -84,12 +83,20 @@ const keyGrace = 15 * time.Minute
 // ReplaceKey stores another key for a shop and releases its held runs. ErrNoTenant.
 func ReplaceKey(ctx context.Context, op *riverjobs.Operator, box *secret.Box, id uuid.UUID, key string) (released int, err error) {
 	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
-		n, err := dbsqlc.New().TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{ID: id, ApiKeySealed: sealKey(box, id, key), GraceSeconds: keyGrace.Seconds()})
+		queries := dbsqlc.New()
+		tenant, err := queries.TenantLock(ctx, tx, id)
+		if isNoRow(err) {
+			return ErrNoTenant
+		}
+		if err != nil {
+			return fmt.Errorf("lock tenant: %w", err)
+		}
+		_, lost := openKey(box, id, tenant.ApiKeySealed) // with the key that sealed it
+		_, err = queries.TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{
+			ID: id, ApiKeySealed: sealKey(box, id, key), GraceSeconds: keyGrace.Seconds(), KeepPrevious: lost == nil,
+		})
 		if err != nil {
 			return fmt.Errorf("store key: %w", err)
-		}
-		if n == 0 {
-			return ErrNoTenant
 		}
 		released, err = releaseTenant(ctx, tx, op, id)
 		return err

@@ -76,9 +76,9 @@ func Test_Connections_say_in_words_where_each_side_stands(t *testing.T) {
 			b.exec(`UPDATE bindings SET token_sealed = 'sealed-token'`)
 		}, []string{"Fixed token, which Towpath cannot renew"}},
 		"shop refuses": {func(b *bundle) { b.exec(`UPDATE tenants SET connection_status = 'token_revoked'`) },
-			[]string{"Refuses the key", "The shop refuses Towpath's key", "Command: towpath tenant rotate-key TENANT"}},
+			[]string{"Refuses the key", "The shop refuses Towpath's key", "Command: towpath tenant pair --tenant TENANT --magento-url https://shop.example --provider xero --code CODE"}},
 		"shop pending": {func(b *bundle) { b.exec(`UPDATE tenants SET connection_status = 'pending'`) },
-			[]string{"Pairing not finished", "The shop has not confirmed the pairing", "Command: towpath tenant rotate-key TENANT"}},
+			[]string{"Pairing not finished", "The shop has not confirmed the pairing", "Command: towpath tenant pair --tenant TENANT --magento-url https://shop.example --provider xero --code CODE"}},
 		"wire v2": {func(b *bundle) {
 			b.exec(`UPDATE bindings SET provider = 'freeagent', wire = 'v2', reference = NULL, reference_at = NULL, org_id = ''`)
 		}, []string{"Acme → to FreeAgent", "Wire v2", "Organisation not known yet", "Not read yet"}},

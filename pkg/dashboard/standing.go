@@ -30,20 +30,20 @@ const (
 const invalidGrant = "invalid_grant"
 
 func (c connection) shopStanding() standing {
-	giveKey := "towpath tenant rotate-key " + c.TenantID.String()
+	pair := "towpath tenant pair --tenant " + c.TenantID.String() + " --magento-url " + c.MagentoUrl + " --provider " + c.Provider + " --code CODE"
 	switch c.ConnectionStatus {
 	case isActive:
 		return standing{Tone: "succeeded", Name: "Connected"}
 	case isPending:
 		return standing{Tone: "held", Name: "Pairing not finished",
 			Why:     "The shop has not confirmed the pairing: the code was refused, or no answer came.",
-			Do:      "Give the shop its key. The command makes a new one and prints it once; with --api-key it takes the key that the shop has.",
-			Command: giveKey}
+			Do:      "Make a pairing code in the shop's admin and pair it.",
+			Command: pair}
 	case isTokenRevoked:
 		return standing{Tone: "failed", Name: "Refuses the key",
 			Why:     "The shop refuses Towpath's key: it was given another one, or disconnected. Its documents wait.",
-			Do:      "Let both have the same key again. The command makes a new one for the shop and prints it once; with --api-key it takes the key that the shop has.",
-			Command: giveKey}
+			Do:      "Make a pairing code in the shop's admin and pair it again: it gets a new key.",
+			Command: pair}
 	}
 	return standing{Tone: "held", Name: strings.ReplaceAll(c.ConnectionStatus, "_", " ")}
 }

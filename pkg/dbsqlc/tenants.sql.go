@@ -207,19 +207,27 @@ func (q *Queries) TenantSetConnection(ctx context.Context, db DBTX, arg TenantSe
 const tenantSetKey = `-- name: TenantSetKey :execrows
 UPDATE tenants
 SET api_key_sealed = $1, offered_key_sealed = NULL, connection_status = 'active',
-    previous_key_sealed = api_key_sealed, previous_key_until = now() + make_interval(secs => $2::float8)
-WHERE id = $3
+    previous_key_sealed = CASE WHEN $2::boolean THEN api_key_sealed END,
+    previous_key_until = CASE WHEN $2 THEN now() + make_interval(secs => $3::float8) END
+WHERE id = $4
 `
 
 type TenantSetKeyParams struct {
 	ApiKeySealed []byte
+	KeepPrevious bool
 	GraceSeconds float64
 	ID           uuid.UUID
 }
 
-// Old key out, new key in: tokens of the old one are good for a while yet.
+// Old key out, new key in: tokens of the old one are good for a while yet, where it
+// can be opened.
 func (q *Queries) TenantSetKey(ctx context.Context, db DBTX, arg TenantSetKeyParams) (int64, error) {
-	result, err := db.Exec(ctx, tenantSetKey, arg.ApiKeySealed, arg.GraceSeconds, arg.ID)
+	result, err := db.Exec(ctx, tenantSetKey,
+		arg.ApiKeySealed,
+		arg.KeepPrevious,
+		arg.GraceSeconds,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}

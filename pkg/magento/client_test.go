@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +12,8 @@ import (
 
 	"towpath/pkg/magento"
 	"towpath/pkg/magento/magentosim"
-	"towpath/pkg/outbound"
 	"towpath/pkg/provider"
+	"towpath/pkg/secret"
 )
 
 func Test_Invoice_is_read_as_the_shop_says_it(t *testing.T) {
@@ -145,86 +144,6 @@ func Test_PushSyncState_refuses_what_must_not_be_sent(t *testing.T) {
 	require.Zero(t, b.shop.Calls(magentosim.RouteSyncState))
 }
 
-// unpaired is a shop before pairing with a code, and the client that will pair.
-func unpaired(t *testing.T) (*magentosim.Shop, *magento.Client, magento.PairRequest) {
-	shop := magentosim.New(magentosim.Config{})
-	srv := httptest.NewServer(shop)
-	t.Cleanup(srv.Close)
-	client := newClient(t, magento.Config{
-		BaseURL: srv.URL, TenantID: tenant, APIKey: apiKey, HTTP: outbound.New(outbound.Config{AllowPrivate: true}),
-	})
-	return shop, client, magento.PairRequest{
-		Provider: "xero", Code: " " + shop.NewPairingCode() + "\n", LedgerBaseURL: "https://ledger.example.com",
-	}
-}
-
-func Test_Pair_once(t *testing.T) {
-	t.Parallel()
-	shop, client, request := unpaired(t)
-	_, err := client.Ping(t.Context())
-	auth.check(t, "before", err)
-	require.NoError(t, client.Pair(t.Context(), request))
-	require.Equal(t, tenant, shop.TenantID())
-	_, err = client.Ping(t.Context())
-	require.NoError(t, err)
-	refused.saying("Invalid or expired pairing code.").check(t, "again", client.Pair(t.Context(), request))
-}
-
-func Test_Pair_that_goes_wrong(t *testing.T) {
-	t.Parallel()
-	unknown := want{kind: provider.Unknown, code: "http"}
-	for name, c := range map[string]struct {
-		fault magentosim.Fault
-		want  want
-	}{
-		"answer lost":         {magentosim.Drops(magentosim.CutClose).AfterEffect(), unknown},
-		"reset":               {magentosim.Drops(magentosim.CutReset), unknown},
-		"half an answer":      {magentosim.Drops(magentosim.CutHalf), unknown},
-		"500 after effect":    {magentosim.Answers(500, "{}").AfterEffect(), unknown},
-		"maintenance 200":     {magentosim.Maintenance(200), unknown},
-		"maintenance 503":     {magentosim.Maintenance(503), unknown},
-		"module missing":      {magentosim.Answers(404, says("Request does not match any route.")), held(magento.ReasonModuleMissing)},
-		"blank field":         {magentosim.Answers(400, says("required")), refused.saying("required")},
-		"422 as documented":   {magentosim.Answers(422, says("Expired")), refused.saying("Expired")},
-		"401 of a web server": {magentosim.Maintenance(401), auth.saying("web server")},
-		"redirect":            {magentosim.Fault{Status: 301, Header: header("Location", "https://other.example/")}, temporary.saying("other.example")},
-		"too many":            {magentosim.Answers(429, ""), limited},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			shop, client, request := unpaired(t)
-			shop.Inject(magentosim.RoutePair, c.fault)
-			err := client.Pair(t.Context(), request)
-			c.want.check(t, name, err)
-			require.NotContains(t, err.Error(), strings.TrimSpace(request.Code))
-			require.Equal(t, 1, shop.Calls(magentosim.RoutePair), "never repeated")
-		})
-	}
-}
-
-// The answer is lost, the key is in use: Ping settles what Unknown leaves open.
-func Test_Pair_lost_after_taking_effect_is_found_by_ping(t *testing.T) {
-	t.Parallel()
-	shop, client, request := unpaired(t)
-	shop.Inject(magentosim.RoutePair, magentosim.Drops(magentosim.CutClose).AfterEffect())
-	require.Equal(t, provider.Unknown, failureOf(t, client.Pair(t.Context(), request)).Kind)
-	_, err := client.Ping(t.Context())
-	require.NoError(t, err)
-}
-
-func Test_Pair_that_was_never_sent_leaves_the_code_good(t *testing.T) {
-	t.Parallel()
-	srv := httptest.NewServer(http.NotFoundHandler())
-	srv.Close()
-	client := newClient(t, magento.Config{
-		BaseURL: srv.URL, TenantID: tenant, APIKey: apiKey, HTTP: outbound.New(outbound.Config{AllowPrivate: true}),
-	})
-	err := client.Pair(t.Context(), magento.PairRequest{Provider: "xero", Code: "c", LedgerBaseURL: "https://l.example"})
-	temporary.check(t, "refused port", err)
-	err = client.Pair(t.Context(), magento.PairRequest{Provider: "quickbooks", Code: "c", LedgerBaseURL: "https://l.example"})
-	require.Equal(t, provider.Bug, failureOf(t, err).Kind)
-}
-
 func Test_New_refuses_incomplete_settings(t *testing.T) {
 	t.Parallel()
 	good := magento.Config{BaseURL: "https://shop.example.com", TenantID: tenant, APIKey: apiKey, HTTP: http.DefaultClient}
@@ -247,7 +166,7 @@ func Test_New_refuses_incomplete_settings(t *testing.T) {
 func Test_Prints_hold_no_secret(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	pair := magento.PairRequest{Provider: "xero", Code: "SECRET", LedgerBaseURL: "https://l.example"}
+	pair := magento.PairRequest{Provider: "xero", Code: secret.NewString("SECRET"), LedgerBaseURL: "https://l.example"}
 	for _, v := range []any{b.client, b.cfg, &b.cfg, pair, &pair} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			text := fmt.Sprintf(verb, v)
@@ -267,7 +186,7 @@ func Test_Operations_are_all_that_is_observed(t *testing.T) {
 	_, _ = b.client.PaymentMethods(t.Context())
 	_, _ = b.client.Ping(t.Context())
 	_ = b.client.PushSyncState(t.Context(), synced())
-	_ = b.client.Pair(t.Context(), magento.PairRequest{Provider: "xero", Code: "x", LedgerBaseURL: "https://l.example"})
+	_ = b.client.Pair(t.Context(), magento.PairRequest{Provider: "xero", Code: secret.NewString("x"), LedgerBaseURL: "https://l.example"})
 	require.Equal(t, []string{"invoice 200", "payment_methods 200", "ping 200", "sync_state 200", "pair 401"}, b.observed)
 	require.Len(t, magento.Operations(), len(b.observed))
 }

@@ -31,11 +31,13 @@ UPDATE tenants
 SET offered_key_sealed = @offered_key_sealed
 WHERE id = @id;
 
--- Old key out, new key in: tokens of the old one are good for a while yet.
+-- Old key out, new key in: tokens of the old one are good for a while yet, where it
+-- can be opened.
 -- name: TenantSetKey :execrows
 UPDATE tenants
 SET api_key_sealed = @api_key_sealed, offered_key_sealed = NULL, connection_status = 'active',
-    previous_key_sealed = api_key_sealed, previous_key_until = now() + make_interval(secs => @grace_seconds::float8)
+    previous_key_sealed = CASE WHEN @keep_previous::boolean THEN api_key_sealed END,
+    previous_key_until = CASE WHEN @keep_previous THEN now() + make_interval(secs => @grace_seconds::float8) END
 WHERE id = @id;
 
 -- A tenant that was stored for a pairing that certainly did not take place.

@@ -30,12 +30,32 @@ func (s *Shop) NewPairingCode() string {
 	return s.pairing.text
 }
 
-// Connect pairs without a code, for tests that are about something else.
+// Connect makes a code and hands it in at once, for tests that are about something
+// else: the pairing call is the only way in which the shop takes settings.
 func (s *Shop) Connect(tenantID, apiKey, ledgerURL string) {
+	body, err := json.Marshal(pairingIn{Code: s.NewPairingCode(), TenantID: tenantID, APIKey: apiKey, LedgerURL: ledgerURL})
+	if err != nil {
+		panic(err) // strings only
+	}
+	if a := s.pair(nil, body); a.status != http.StatusOK {
+		panic("the shop refuses to be paired: " + string(a.body))
+	}
+}
+
+// pairingIn is the body of the pairing call.
+type pairingIn struct {
+	Code      string `json:"pairing_code"`
+	TenantID  string `json:"tenant_id"`
+	APIKey    string `json:"byte8_api_key"`
+	LedgerURL string `json:"ledger_base_url"`
+}
+
+// LedgerURL is where the shop sends its events, as the pairing call said; empty if
+// it is not paired.
+func (s *Shop) LedgerURL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.link = connection{tenantID, apiKey, strings.TrimRight(ledgerURL, "/")}
-	s.notify()
+	return s.link.ledgerURL
 }
 
 // Disconnect forgets the pairing: the outbox rests and every token is refused.
@@ -53,15 +73,10 @@ func (s *Shop) TenantID() string {
 	return s.link.tenantID
 }
 
-// pair burns the code and takes the key in one step: a caller who loses the
+// pair needs no token. It burns the code and takes the key in one step: a caller who loses the
 // answer finds the code spent and the key in use.
 func (s *Shop) pair(_ *http.Request, body []byte) answer {
-	var in struct {
-		Code      string `json:"pairing_code"`
-		TenantID  string `json:"tenant_id"`
-		APIKey    string `json:"byte8_api_key"`
-		LedgerURL string `json:"ledger_base_url"`
-	}
+	var in pairingIn
 	if json.Unmarshal(body, &in) != nil {
 		return says(http.StatusBadRequest, "Decoding error.")
 	}

@@ -3,6 +3,7 @@ package magentosim
 import (
 	"encoding/json"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -79,8 +80,13 @@ func (s *Shop) serve(w http.ResponseWriter, r *http.Request, route Route, h hand
 		return
 	}
 	act := func() answer {
-		if s.cfg.Production && r.TLS == nil {
-			return says(http.StatusBadRequest, "Operation allowed only in HTTPS")
+		switch {
+		case s.cfg.NoModule:
+			return says(http.StatusNotFound, "Request does not match any route.")
+		case s.cfg.Production && r.TLS == nil:
+			return notAuthorized()
+		case r.Method == http.MethodPost && !isJSON(r.Header.Get("Content-Type")):
+			return says(http.StatusBadRequest, "Server cannot understand Content-Type HTTP header media type")
 		}
 		return h(r, body)
 	}
@@ -115,10 +121,20 @@ func (s *Shop) signed(h handler) handler {
 	return func(r *http.Request, body []byte) answer {
 		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !bearer || !s.spend(token) {
-			return says(http.StatusUnauthorized, "The consumer isn't authorized to access %resources.", "resources", "Byte8_Client::api")
+			return notAuthorized()
 		}
 		return h(r, body)
 	}
+}
+
+// notAuthorized is Magento's ordinary refusal, whatever the reason.
+func notAuthorized() answer {
+	return says(http.StatusUnauthorized, "The consumer isn't authorized to access %resources.", "resources", "Byte8_Client::api")
+}
+
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == "application/json"
 }
 
 func (s *Shop) spend(token string) bool {

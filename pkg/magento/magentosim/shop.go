@@ -17,8 +17,12 @@ type Config struct {
 	Provider string
 	// Events are the ones that the shop sends; nil means all that happen.
 	Events []string
-	// Production refuses calls over plain HTTP, as Magento's production mode does.
+	// Production refuses calls over plain HTTP with an ordinary 401, as the modules
+	// do in Magento's production mode.
 	Production bool
+	// NoModule is a Magento in which no module is installed: every call is a route
+	// that it does not have.
+	NoModule bool
 
 	ConnectTimeout time.Duration // of a webhook; default 5 s
 	AnswerTimeout  time.Duration // of a webhook in all; default 15 s

@@ -51,6 +51,7 @@ func (st *stand) pass(d time.Duration) {
 func (st *stand) call(t *testing.T, method, path, token, body string) (int, string) {
 	req, err := http.NewRequestWithContext(t.Context(), method, st.url+path, strings.NewReader(body))
 	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -305,8 +306,21 @@ func Test_Production_demands_https(t *testing.T) {
 	t.Parallel()
 	st := setup(t, magentosim.Config{Production: true})
 	status, body := st.call(t, "GET", "/ping", "x", "")
-	require.Equal(t, 400, status)
-	require.Contains(t, body, "HTTPS")
+	require.Equal(t, 401, status)
+	require.Contains(t, body, "isn't authorized", "it does not say why")
+	code := st.shop.NewPairingCode()
+	status, _ = st.call(t, "POST", "/xero_accounting/setup/pair", "",
+		`{"pairing_code":"`+code+`","tenant_id":"`+tenant+`","byte8_api_key":"k","ledger_base_url":"https://l.example"}`)
+	require.Equal(t, 401, status)
+	require.Empty(t, st.shop.TenantID())
+}
+
+func Test_A_shop_without_the_module_has_no_such_route(t *testing.T) {
+	t.Parallel()
+	st := setup(t, magentosim.Config{NoModule: true})
+	status, body := st.call(t, "POST", "/xero_accounting/setup/pair", "", "{}")
+	require.Equal(t, 404, status)
+	require.JSONEq(t, `{"message":"Request does not match any route."}`, body)
 }
 
 func Test_Other_documents_are_put_and_served(t *testing.T) {
