@@ -20,6 +20,7 @@ const syncedBody = `{"entity_type":"invoice","magento_entity_id":1,"provider":"x
 func (st *stand) push(t *testing.T, ctx context.Context) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, st.url+"/sync-state", strings.NewReader(syncedBody))
 	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+st.token(t))
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
