@@ -136,6 +136,9 @@ func (w *postInvoice) intend(ctx context.Context, h hand, operation, key, bodyHa
 		})
 		return err
 	})
+	if errors.Is(err, syncrun.ErrInvoiceFailed) {
+		return taken, provider.Hold(provider.HeldInvoiceFailed, "the invoice that this is about failed; retry that one, or cancel it")
+	}
 	if err == nil && w.Alive != nil && !w.Alive() {
 		return taken, &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
 			Message: "this process was out of touch with the database; the write is left to the next attempt"}

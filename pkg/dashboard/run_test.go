@@ -81,6 +81,18 @@ func Test_Run_names_the_run_that_comes_first(t *testing.T) {
 	require.NotContains(t, b.get("/dashboard/sync/"+second.String()).body, "Comes after")
 }
 
+func Test_Payment_names_the_invoice_that_it_waits_for(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	paid := b.add("queued", columns{"lane": "invoice:9", "event": "invoice.paid", "magento_entity_id": 9, "occurred_at": now.Add(-time.Hour)})
+	invoice := b.add("held", columns{"lane": "invoice:9", "magento_entity_id": 9})
+	link := `Comes after <a href="/dashboard/sync/` + invoice.String() + `"`
+	require.Contains(t, b.get("/dashboard/sync/"+paid.String()).body, link, "also where the invoice's event came later")
+	require.NotContains(t, b.get("/dashboard/sync/"+invoice.String()).body, "Comes after")
+	b.exec(`UPDATE sync_runs SET status = 'failed', hold_reason = NULL, stage = 'done', river_job_id = NULL, finished_at = now() WHERE id = $1`, invoice)
+	require.Contains(t, b.get("/dashboard/sync/"+paid.String()).body, link, "also where the invoice failed")
+}
+
 func Test_Run_that_was_held_for_weeks_shows_the_newest_steps(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

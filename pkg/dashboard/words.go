@@ -117,6 +117,8 @@ func holdWords(reason string) string {
 		return "its connection was revoked; nothing more is written through it"
 	case "event_not_supported":
 		return "this version of Towpath cannot write this kind of event yet"
+	case "invoice_failed":
+		return "its invoice failed; this waits until that is written"
 	case "missing_mapping":
 		return "a setting that this document needs is missing"
 	case "tax_rate_not_mapped":

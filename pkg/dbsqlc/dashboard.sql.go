@@ -523,14 +523,10 @@ func (q *Queries) DashboardRunList(ctx context.Context, db DBTX, arg DashboardRu
 }
 
 const dashboardRunsAhead = `-- name: DashboardRunsAhead :many
-SELECT other.id, other.event, other.status, other.received_at
-FROM sync_runs AS mine
-JOIN sync_runs AS other ON other.binding_id = mine.binding_id
-    AND other.lane = mine.lane
-    AND other.finished_at IS NULL
-    AND (other.occurred_at, other.received_at, other.id) < (mine.occurred_at, mine.received_at, mine.id)
-WHERE mine.id = $1
-ORDER BY other.occurred_at, other.received_at, other.id
+SELECT id, event, status, received_at
+FROM sync_runs
+WHERE id IN (SELECT towpath_ahead($1))
+ORDER BY towpath_event_rank(event), occurred_at, received_at, id
 LIMIT 10
 `
 
@@ -541,7 +537,7 @@ type DashboardRunsAheadRow struct {
 	ReceivedAt time.Time
 }
 
-// The runs of the same document that come first and have not ended.
+// The runs that this one waits for.
 func (q *Queries) DashboardRunsAhead(ctx context.Context, db DBTX, id uuid.UUID) ([]DashboardRunsAheadRow, error) {
 	rows, err := db.Query(ctx, dashboardRunsAhead, id)
 	if err != nil {

@@ -109,6 +109,25 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 	return items, nil
 }
 
+const syncRunAhead = `-- name: SyncRunAhead :one
+SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'failed') AS failed
+FROM sync_runs
+WHERE id IN (SELECT towpath_ahead($1))
+`
+
+type SyncRunAheadRow struct {
+	Live   int64
+	Failed int64
+}
+
+// How many runs come before this one: those under way, and invoices that failed.
+func (q *Queries) SyncRunAhead(ctx context.Context, db DBTX, id uuid.UUID) (SyncRunAheadRow, error) {
+	row := db.QueryRow(ctx, syncRunAhead, id)
+	var i SyncRunAheadRow
+	err := row.Scan(&i.Live, &i.Failed)
+	return i, err
+}
+
 const syncRunByIdempotencyKey = `-- name: SyncRunByIdempotencyKey :one
 SELECT id, event, entity_type, magento_entity_id
 FROM sync_runs
@@ -249,27 +268,6 @@ func (q *Queries) SyncRunDecideMany(ctx context.Context, db DBTX, arg SyncRunDec
 		return nil, err
 	}
 	return items, nil
-}
-
-const syncRunEarlierInLane = `-- name: SyncRunEarlierInLane :one
-SELECT count(*)
-FROM sync_runs AS mine
-JOIN sync_runs AS other ON other.binding_id = mine.binding_id
-    AND other.lane = mine.lane
-    AND other.finished_at IS NULL
-    AND (other.event <> 'invoice.created', other.occurred_at, other.received_at, other.id)
-        < (mine.event <> 'invoice.created', mine.occurred_at, mine.received_at, mine.id)
-WHERE mine.id = $1
-`
-
-// Runs of the same lane that come first and have not ended. The invoice itself
-// comes before whatever happened to it, also where its event came later or says
-// the same second.
-func (q *Queries) SyncRunEarlierInLane(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
-	row := db.QueryRow(ctx, syncRunEarlierInLane, id)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
 }
 
 const syncRunFail = `-- name: SyncRunFail :one

@@ -59,7 +59,7 @@ func HoldReasons() []string {
 	return []string{
 		"auth", "event_not_supported", "missing_mapping", "tax_rate_not_mapped", "total_mismatch", "period_locked",
 		"plan_limit", "currency_not_enabled", "account_archived", "account_invalid", "tax_type_invalid",
-		"contact_archived", "contact_not_found", "contact_number_taken", "contact_name_taken", "number_taken",
+		"contact_archived", "contact_not_found", "contact_number_taken", "contact_name_taken", "number_taken", "invoice_failed",
 		"idempotency_conflict", "binding_revoked", "clock_skew", "module_missing", "https_required", "address_refused", "unknown",
 	}
 }

@@ -16,6 +16,7 @@ const (
 	HeldMissingMapping   = "missing_mapping"
 	HeldTotalMismatch    = "total_mismatch"
 	HeldNumberTaken      = "number_taken"
+	HeldInvoiceFailed    = "invoice_failed" // what follows an invoice waits for it
 )
 
 // Hold is a failure that goes on by itself once something outside changes.

@@ -44,6 +44,10 @@ type Taken struct {
 // or another run that is writing the same object.
 var ErrBusy = errors.New("another run is at the same document")
 
+// ErrInvoiceFailed means that the invoice which this run is about was not written:
+// what follows it waits until it is.
+var ErrInvoiceFailed = errors.New("the document's invoice failed")
+
 // Intend is T3: it takes the lane for the job's run and records the intent. It
 // answers ErrNotMine if the job is no longer this attempt's, and ErrBusy if an
 // earlier run of the lane is alive or another run writes the same object.
@@ -58,12 +62,15 @@ func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Int
 	if err != nil {
 		return Taken{}, fmt.Errorf("check job %d: %w", jobID, err)
 	}
-	earlier, err := queries.SyncRunEarlierInLane(ctx, tx, intent.RunID)
+	ahead, err := queries.SyncRunAhead(ctx, tx, intent.RunID)
 	if err != nil {
 		return Taken{}, fmt.Errorf("take lane of run %s: %w", intent.RunID, err)
 	}
-	if earlier > 0 {
+	switch {
+	case ahead.Live > 0:
 		return Taken{}, ErrBusy
+	case ahead.Failed > 0:
+		return Taken{}, ErrInvoiceFailed
 	}
 	row, err := queries.ProviderIntentTake(ctx, tx, dbsqlc.ProviderIntentTakeParams{
 		RunID: intent.RunID, BindingID: intent.BindingID, Operation: intent.Operation,

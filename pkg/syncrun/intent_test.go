@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -13,6 +14,45 @@ import (
 
 func TestIntend(t *testing.T) {
 	t.Parallel()
+
+	t.Run("Lane_goes_created_paid_refunded_whatever_came_first", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		intend := func(run uuid.UUID, job int64) error {
+			return pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+				_, err := syncrun.Intend(t.Context(), tx, job, 1, syncrun.Intent{
+					RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: run.String(), BodyHash: "x", Who: "test",
+				})
+				return err
+			})
+		}
+		end := func(run uuid.UUID, status string) {
+			_, err := b.pool.Exec(t.Context(), `UPDATE sync_runs SET status = $2, stage = 'done', river_job_id = NULL, finished_at = now() WHERE id = $1`, run, status)
+			require.NoError(t, err)
+		}
+		events := []syncrun.Event{
+			b.event("creditmemo.created", 4, "creditmemo.created:4"), b.event("invoice.paid", 7, "invoice.paid:7"), b.event("invoice.created", 7, "invoice.created:7"),
+		}
+		for i := range events { // each one occurred after those that come later in the lane
+			events[i].OccurredAt = events[i].OccurredAt.Add(time.Duration(i) * time.Hour)
+		}
+		runs := b.mustAccept(t, events...)
+		refunded, paid, created := runs[0].RunID, runs[1].RunID, runs[2].RunID
+		_, err := b.pool.Exec(t.Context(), `UPDATE sync_runs SET lane = 'invoice:7' WHERE id = $1`, refunded) // its canonical form named the invoice
+		require.NoError(t, err)
+		jobs := map[uuid.UUID]int64{refunded: b.take(t, refunded), paid: b.take(t, paid), created: b.take(t, created)}
+
+		require.ErrorIs(t, intend(paid, jobs[paid]), syncrun.ErrBusy)
+		require.NoError(t, intend(created, jobs[created]))
+		end(created, syncrun.Failed)
+		require.ErrorIs(t, intend(paid, jobs[paid]), syncrun.ErrInvoiceFailed, "a payment does not overtake its invoice")
+		require.ErrorIs(t, intend(refunded, jobs[refunded]), syncrun.ErrBusy)
+		end(created, syncrun.Succeeded)
+		require.ErrorIs(t, intend(refunded, jobs[refunded]), syncrun.ErrBusy, "nor a refund the payment")
+		require.NoError(t, intend(paid, jobs[paid]))
+		end(paid, syncrun.Succeeded)
+		require.NoError(t, intend(refunded, jobs[refunded]))
+	})
 
 	// Neither transaction sees the other's intent: only the index can say no.
 	t.Run("Two_runs_in_the_same_instant_are_not_both_at_one_object", func(t *testing.T) {

@@ -57,16 +57,12 @@ FROM provider_intents
 WHERE run_id = @run_id
 ORDER BY made_at, operation;
 
--- The runs of the same document that come first and have not ended.
+-- The runs that this one waits for.
 -- name: DashboardRunsAhead :many
-SELECT other.id, other.event, other.status, other.received_at
-FROM sync_runs AS mine
-JOIN sync_runs AS other ON other.binding_id = mine.binding_id
-    AND other.lane = mine.lane
-    AND other.finished_at IS NULL
-    AND (other.occurred_at, other.received_at, other.id) < (mine.occurred_at, mine.received_at, mine.id)
-WHERE mine.id = @id
-ORDER BY other.occurred_at, other.received_at, other.id
+SELECT id, event, status, received_at
+FROM sync_runs
+WHERE id IN (SELECT towpath_ahead(@id))
+ORDER BY towpath_event_rank(event), occurred_at, received_at, id
 LIMIT 10;
 
 -- For the filter; a service with more tenants than fit is asked by name or id.

@@ -122,18 +122,11 @@ WHERE id = @job_id
     AND attempt = @attempt
 FOR SHARE;
 
--- Runs of the same lane that come first and have not ended. The invoice itself
--- comes before whatever happened to it, also where its event came later or says
--- the same second.
--- name: SyncRunEarlierInLane :one
-SELECT count(*)
-FROM sync_runs AS mine
-JOIN sync_runs AS other ON other.binding_id = mine.binding_id
-    AND other.lane = mine.lane
-    AND other.finished_at IS NULL
-    AND (other.event <> 'invoice.created', other.occurred_at, other.received_at, other.id)
-        < (mine.event <> 'invoice.created', mine.occurred_at, mine.received_at, mine.id)
-WHERE mine.id = @id;
+-- How many runs come before this one: those under way, and invoices that failed.
+-- name: SyncRunAhead :one
+SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'failed') AS failed
+FROM sync_runs
+WHERE id IN (SELECT towpath_ahead(@id));
 
 -- T4 for a set: the documents exist; the jobs that tell the shop are there.
 -- name: SyncRunPostMany :many

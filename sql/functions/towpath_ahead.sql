@@ -1,0 +1,36 @@
+-- The runs that a run of a document waits for: the one definition, for workers and
+-- pages. In a lane the invoice comes first, then its payment, then what was refunded,
+-- also where the invoice's event came later or says the same second; among alike the
+-- order is occurred_at, then arrival. A run that has ended is waited for no more, but
+-- for an invoice that failed: what follows cannot be written before it is there.
+-- Inlined into the query that asks.
+CREATE OR REPLACE FUNCTION towpath_ahead(run uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
+    SELECT other.id
+    FROM public.sync_runs AS mine
+    JOIN public.sync_runs AS other ON other.binding_id = mine.binding_id
+        AND other.lane = mine.lane
+        AND other.finished_at IS NULL
+        AND (public.towpath_event_rank(other.event), other.occurred_at, other.received_at, other.id)
+            < (public.towpath_event_rank(mine.event), mine.occurred_at, mine.received_at, mine.id)
+    WHERE mine.id = towpath_ahead.run
+    UNION ALL
+    -- Found by its entity: ended runs are in no index by lane. Of several the last says
+    -- how the invoice stands.
+    SELECT invoice.id
+    FROM public.sync_runs AS mine
+    CROSS JOIN LATERAL (
+        SELECT created.id, created.status
+        FROM public.sync_runs AS created
+        WHERE created.tenant_id = mine.tenant_id
+            AND created.entity_type = 'invoice'
+            AND created.magento_entity_id = split_part(mine.lane, ':', 2)::bigint
+            AND created.binding_id = mine.binding_id
+            AND created.event = 'invoice.created'
+        ORDER BY created.status = 'succeeded' DESC, created.received_at DESC, created.id DESC
+        LIMIT 1
+    ) AS invoice
+    WHERE mine.id = towpath_ahead.run
+        AND mine.event <> 'invoice.created'
+        AND mine.lane LIKE 'invoice:%'
+        AND invoice.status = 'failed'
+$$;
