@@ -81,7 +81,7 @@ CREATE TABLE oauth_grants (
     binding_id uuid PRIMARY KEY REFERENCES bindings (id),
     kind text NOT NULL CHECK (kind IN ('client_credentials', 'authorization_code')),
     client_id text NOT NULL CHECK (client_id <> ''),
-    -- Null for an app without one: its consent carries a PKCE challenge.
+    -- Null for an app without one: PKCE alone proves who asks.
     client_secret_sealed bytea,
     -- Another identity server than the provider's own; empty: the provider's own.
     identity_url text NOT NULL DEFAULT '' CHECK (identity_url ~ '^(https?://.+)?$'),
@@ -100,14 +100,17 @@ CREATE TABLE oauth_grants (
 );
 COMMENT ON TABLE oauth_grants IS 'sealed columns: pkg/secret envelopes, bound to the binding''s id';
 
--- Consents under way. The state itself is in a browser's address only; whoever
--- brings it back uses it up.
+-- Consents under way. First a row is a link that was handed out; whoever follows
+-- it gets a cookie, and the row is the state that only this browser can bring back.
+-- Link, state and cookie are stored as hashes.
 CREATE TABLE oauth_states (
     state_hash bytea PRIMARY KEY,
     binding_id uuid NOT NULL REFERENCES bindings (id),
     redirect_uri text NOT NULL,
     verifier_sealed bytea,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    browser_hash bytea,
+    CONSTRAINT oauth_states_begun CHECK (num_nulls(browser_hash, verifier_sealed) IN (0, 2))
 );
 
 -- Tokens that were used, until they could not be used anyway. The request that

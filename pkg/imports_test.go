@@ -38,6 +38,7 @@ func rules() map[string]rule {
 		"pkg/canon":    {},
 		"pkg/provider": {code: []string{"pkg/foreign"}},
 		"pkg/secret":   {},
+		"pkg/logline":  {},
 		"pkg/metrics":  {},
 		"pkg/shopjwt":  {},
 		"pkg/dbsqlc":   {},
@@ -84,7 +85,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/account", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
 			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
 		}},

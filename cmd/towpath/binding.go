@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/oauth"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
@@ -96,7 +97,7 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	if err := checkKey(ctx, pool, box); err != nil {
+	if err := oauth.CheckKey(ctx, pool, box); err != nil {
 		return err
 	}
 	if err := bindingStored(row, account.CreateBinding(ctx, pool, row)); err != nil {

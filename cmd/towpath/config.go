@@ -3,15 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/dashboard"
+	"towpath/pkg/logline"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/quota"
@@ -134,11 +137,16 @@ func (c console) logger() (*slog.Logger, error) {
 	options.Level = parsed
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(c.err, &options)), nil
+		return textLog(c.err, &options), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(c.err, &options)), nil
+		return slog.New(logline.New(c.err, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, &options) })), nil
 	}
 	return nil, wrongUse("TOWPATH_LOG_FORMAT is %q; use text or json", format)
+}
+
+// textLog writes lines for people, none longer than logline.Most.
+func textLog(to io.Writer, options *slog.HandlerOptions) *slog.Logger {
+	return slog.New(logline.New(to, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }))
 }
 
 // serverConfig is everything that serve needs.
@@ -149,6 +157,7 @@ type serverConfig struct {
 	BaseURL       string
 	Box           *secret.Box
 	AdminPassword secret.String
+	Gate          *dashboard.Gate // in place of a password, where the process makes a token itself
 	AllowPrivate  outbound.Private
 	PerTenant     bool
 	Migrate       bool
@@ -204,6 +213,9 @@ func (s serveCommand) config(io console) (serverConfig, error) {
 	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
 		return cfg, err
 	}
+	if err := cfg.checkPassword(); err != nil {
+		return cfg, err
+	}
 	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
 		return cfg, err
 	}
@@ -220,19 +232,31 @@ func (s serveCommand) config(io console) (serverConfig, error) {
 	return cfg, nil
 }
 
-// baseURL is where people reach this Towpath, without a trailing slash.
-func baseURL(set, listen string) (string, error) {
-	if _, _, err := net.SplitHostPort(listen); err != nil {
-		return "", wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port", listen)
+// minPassword is the fewest characters of the dashboard's password.
+const minPassword = 12
+
+// checkPassword refuses a short password, and none where others than this
+// machine's browsers come.
+func (cfg serverConfig) checkPassword() error {
+	switch n := utf8.RuneCountInString(cfg.AdminPassword.Reveal()); {
+	case n > 0 && n < minPassword:
+		return wrongUse("TOWPATH_ADMIN_PASSWORD has %d characters; use at least %d, such as those of: openssl rand -base64 18", n, minPassword)
+	case n == 0 && cfg.Roles.Dashboard && !isLoopback(cfg.BaseURL):
+		return wrongUse("the dashboard at %s needs a password: set TOWPATH_ADMIN_PASSWORD or TOWPATH_ADMIN_PASSWORD_FILE (at least %d characters), "+
+			"or serve without it: --roles ingress,worker", cfg.BaseURL, minPassword)
 	}
-	if set == "" {
-		return "http://" + listen, nil
+	return nil
+}
+
+// warnOfPassword says what is allowed and may still not be meant.
+func (cfg serverConfig) warnOfPassword(ctx context.Context) {
+	switch {
+	case !cfg.Roles.Dashboard:
+	case cfg.AdminPassword.IsEmpty():
+		cfg.Logger.WarnContext(ctx, "no dashboard: TOWPATH_ADMIN_PASSWORD is not set")
+	case strings.HasPrefix(cfg.BaseURL, "http://") && !isLoopback(cfg.BaseURL):
+		cfg.Logger.WarnContext(ctx, "the dashboard's password travels in clear: TOWPATH_BASE_URL is not https", "base_url", cfg.BaseURL)
 	}
-	u, err := url.Parse(set)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", wrongUse("--base-url (TOWPATH_BASE_URL) is %q; use https://host", set)
-	}
-	return strings.TrimRight(set, "/"), nil
 }
 
 // who names the person at the command line, for a run's history.

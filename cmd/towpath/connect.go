@@ -53,6 +53,9 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 			return c.print(io, consentView{ID: binding.ID, Status: "active", OrgID: done.OrgID, Released: done.Released})
 		}
 		base, err := io.settingOr(c.BaseURL, "TOWPATH_BASE_URL", "http://127.0.0.1:8080")
+		if err == nil {
+			base, err = checkBaseURL(base)
+		}
 		if err != nil {
 			return err
 		}

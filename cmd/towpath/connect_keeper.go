@@ -62,7 +62,7 @@ func (s *server) startKeeper(db pools, registry prometheus.Registerer) error {
 	}
 	conns := newConnections(s.cfg.Box, s.cfg.AllowPrivate, s.metrics)
 	op := &riverjobs.Operator{Pool: db.work, Client: inserter, Who: "consent"}
-	s.keeper, err = newKeeper(db.work, op, conns, oauth.Config{Logger: s.cfg.Logger, Count: countOAuth(registry)})
+	s.keeper, err = newKeeper(db.work, op, conns, oauth.Config{Pages: db.pages, Logger: s.cfg.Logger, Count: countOAuth(registry)})
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,10 @@ func connectOf(keeper *oauth.Keeper, pool *pgxpool.Pool, baseURL string) func(co
 			return "", refusalOf(err)
 		}
 		address, err := keeper.Consent(ctx, id, baseURL)
-		return address, refusalOf(err)
+		if err != nil {
+			return "", refusalOf(err)
+		}
+		return oauth.GoOn(address), nil
 	}
 }
 

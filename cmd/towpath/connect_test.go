@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/oauth"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/shopjwt"
 )
@@ -74,9 +76,12 @@ func (d *appDesk) view(t *testing.T) bindingView {
 	return list[0]
 }
 
+// visit is a browser of its own that follows redirects.
 func visit(t *testing.T, address string) (status int, body string) {
 	t.Helper()
-	resp, err := http.Get(address)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	resp, err := (&http.Client{Jar: jar}).Get(address)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
@@ -127,6 +132,10 @@ func Test_Runs_wait_for_the_consent_and_go_on_with_it(t *testing.T) {
 	d.mustJSON(t, &link, "binding", "connect", d.binding, "--base-url", d.base)
 	require.WithinDuration(t, time.Now().Add(10*time.Minute), link.ExpiresAt, time.Minute)
 	status, page := visit(t, link.ConsentURL)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, page, "Connect Shop to Xero")
+	require.Equal(t, "needs_consent", d.view(t).Status, "looking at the page changes nothing")
+	status, page = visit(t, oauth.GoOn(link.ConsentURL))
 	require.Equal(t, http.StatusOK, status, page)
 	require.Contains(t, page, "Demo Company (UK)")
 	require.Contains(t, page, "go on now: 1")

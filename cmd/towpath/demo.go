@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +18,7 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/canon"
+	"towpath/pkg/dashboard"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/outbound"
@@ -51,6 +53,7 @@ type demo struct {
 	shopURL string
 	xeroURL string
 	towpath *server
+	token   secret.String // opens the dashboard and the demo's page
 	page    string
 }
 
@@ -64,7 +67,7 @@ func (c demoCommand) Run(ctx context.Context, io console) error {
 	if c.Once {
 		return d.once(ctx)
 	}
-	fmt.Fprintf(io.out, "\nOpen %s\nCtrl-C ends the demo and leaves nothing behind.\n", d.page)
+	fmt.Fprintf(io.out, "\nOpen %s/?token=%s\nThe token lets your browser in while the demo runs. Ctrl-C ends it and leaves nothing behind.\n", d.page, d.token.Reveal())
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(io.out)
@@ -189,16 +192,17 @@ func (d *demo) startTowpath(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	base := "http://" + listener.Addr().String()
+	d.token = secret.NewString(strings.ToLower(rand.Text()))
 	d.towpath, err = startServer(ctx, serverConfig{
 		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: base, Box: box, AllowPrivate: outbound.Private{All: true},
-		Roles: roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 20,
-		Logger: slog.New(slog.NewTextHandler(d.io.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Roles: roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 20, Gate: dashboard.NewGate(d.token, ""),
+		Logger: textLog(d.io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
 	})
 	if err != nil {
 		return err
 	}
 	d.stops = append(d.stops, d.towpath.stop)
-	d.say("towpath", base+"/dashboard/sync")
+	d.say("towpath", base+" (its dashboard opens by the links of the page below)")
 	return nil
 }
 
@@ -248,7 +252,7 @@ func demoPolicy() policy.Policy {
 // startPage serves the page; where the default port is taken, on a free one.
 func (d *demo) startPage(listen string) error {
 	page := newDemoPage(demoPageConfig{
-		Shop: d.shop, Xero: d.xero, Pool: d.pool, DashboardURL: d.towpath.cfg.BaseURL, Now: time.Now,
+		Shop: d.shop, Xero: d.xero, Pool: d.pool, DashboardURL: d.towpath.cfg.BaseURL, Token: d.token, Now: time.Now,
 	})
 	var err error
 	if d.page, err = d.serve(listen, page); err != nil && listen == "127.0.0.1:8421" {

@@ -6,15 +6,18 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/dashboard"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/secret"
 )
 
 // demoPageConfig is what the demo's page shows and plays with. The shop must be
@@ -23,7 +26,8 @@ type demoPageConfig struct {
 	Shop         *magentosim.Shop
 	Xero         *xerosim.Sim
 	Pool         *pgxpool.Pool
-	DashboardURL string // base of /dashboard/sync/{id}
+	DashboardURL string        // base of /dashboard/sync/{id}
+	Token        secret.String // lets a browser in, here and at the dashboard
 	Now          func() time.Time
 	Turn         time.Duration // how long an invoice waits for those before it; default demoTurn
 }
@@ -36,6 +40,8 @@ type demoPageConfig struct {
 //	POST /raise      kind=…: an invoice at the simulated shop, in its turn; answers its id
 //	GET  /state      ?invoice=…: the grid, and the way of one invoice; read-only
 //	GET  /xero/{id}  the document in the simulated Xero
+//
+// Each only to a browser that came by the address with the token.
 type demoPage struct {
 	cfg     demoPageConfig
 	queries *dbsqlc.Queries
@@ -64,7 +70,13 @@ func newDemoPage(cfg demoPageConfig) http.Handler {
 	mux.HandleFunc("GET /state", p.state)
 	mux.HandleFunc("POST /raise", p.raise)
 	mux.HandleFunc("GET /xero/{id}", p.xero)
-	return demoHeaders(http.NewCrossOriginProtection().Handler(mux))
+	return demoHeaders(dashboard.NewGate(cfg.Token, "").Handler(http.NewCrossOriginProtection().Handler(mux)))
+}
+
+// dashboardLink is a page of the dashboard, with the token that opens it: who
+// sees this page may see that one, whatever name of this machine they came by.
+func (p *demoPage) dashboardLink(path string) string {
+	return p.cfg.DashboardURL + path + "?token=" + url.QueryEscape(p.cfg.Token.Reveal())
 }
 
 // demoHeaders allows this page's own files and nothing else.
@@ -84,7 +96,7 @@ func (p *demoPage) home(w http.ResponseWriter, _ *http.Request) {
 	p.show(w, "page", struct {
 		Kinds     []demoKind
 		Dashboard string
-	}{demoKinds(), p.cfg.DashboardURL + "/dashboard/sync"})
+	}{demoKinds(), p.dashboardLink("/dashboard/sync")})
 }
 
 // xero shows a document as the simulated Xero has it: its address at the real

@@ -40,7 +40,7 @@ const demoSteps = 60
 func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) (*demoJourney, error) {
 	j := &demoJourney{ID: invoice.ID, Number: invoice.IncrementID, Chip: demoChipOf(invoice, run), Steps: shopSteps(invoice, p.cfg.Shop.Told("invoice", invoice.ID))}
 	if run != nil {
-		j.RunURL = p.cfg.DashboardURL + "/dashboard/sync/" + run.ID.String()
+		j.RunURL = p.dashboardLink("/dashboard/sync/" + run.ID.String())
 		steps, err := p.runSteps(ctx, run.ID)
 		if err != nil {
 			return nil, err

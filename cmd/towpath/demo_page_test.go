@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +22,10 @@ import (
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/secret"
 )
+
+var demoTestToken = secret.NewString("a-token-of-the-tests")
 
 // demoUp starts the whole demo and ends it with the test.
 func demoUp(t *testing.T) *demo {
@@ -28,6 +33,7 @@ func demoUp(t *testing.T) *demo {
 	d := &demo{io: console{out: &bytes.Buffer{}, err: io.Discard, lookup: os.LookupEnv, readFile: os.ReadFile}}
 	t.Cleanup(d.stop)
 	require.NoError(t, d.start(t.Context(), demoCommand{Listen: "127.0.0.1:0"}))
+	enter(t, d.page, d.token.Reveal())
 	return d
 }
 
@@ -49,9 +55,25 @@ func get(t *testing.T, address string) (int, []byte) {
 	return do(t, req)
 }
 
+// browser is one for all demos: the cookie of each has a name of its own.
+var browser = sync.OnceValue(func() *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		panic(err)
+	}
+	return &http.Client{Jar: jar}
+})
+
+// enter opens a page by the address that is printed, with its token.
+func enter(t *testing.T, page, token string) {
+	t.Helper()
+	code, raw := get(t, page+"/?token="+token)
+	require.Equal(t, http.StatusOK, code, string(raw))
+}
+
 func do(t *testing.T, req *http.Request) (int, []byte) {
 	t.Helper()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := browser().Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
@@ -149,7 +171,8 @@ func Test_Demo_page_keeps_faults_with_their_invoices(t *testing.T) {
 			require.NotContains(t, steps, "Waits", "%d: took another's fault", i)
 		}
 		if c.kind == "twice" {
-			run := state.Selected.RunURL[strings.LastIndex(state.Selected.RunURL, "/")+1:]
+			_, run, _ := strings.Cut(state.Selected.RunURL, "/dashboard/sync/")
+			run, _, _ = strings.Cut(run, "?")
 			require.Contains(t, steps[c.step], run)
 		} else {
 			require.NotContains(t, steps, "Second delivery: a repeat")
@@ -165,8 +188,9 @@ func Test_Demo_page_whose_turn_does_not_come(t *testing.T) {
 	t.Parallel()
 	pool, shop, xero := pgtest.New(t), magentosim.New(magentosim.Config{}), xerosim.New(xerosim.Config{})
 	shop.Connect("5d0bd1a2-0000-4000-8000-000000000001", "key", "http://127.0.0.1:1")
-	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xero, Pool: pool, Turn: 150 * time.Millisecond}))
+	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xero, Pool: pool, Token: demoTestToken, Turn: 150 * time.Millisecond}))
 	t.Cleanup(server.Close)
+	enter(t, server.URL, demoTestToken.Reveal())
 	raise := func(kind string) (int, string) {
 		code, raw := post(t, server.URL+"/raise", url.Values{"kind": {kind}}, nil)
 		return code, string(raw)
@@ -217,8 +241,9 @@ func demoPageAlone(t *testing.T) (*httptest.Server, *magentosim.Shop, *pgxpool.P
 	t.Helper()
 	pool, shop := pgtest.New(t), magentosim.New(magentosim.Config{})
 	shop.Connect("5d0bd1a2-0000-4000-8000-000000000001", "key", "http://127.0.0.1:1")
-	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xerosim.New(xerosim.Config{}), Pool: pool}))
+	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xerosim.New(xerosim.Config{}), Pool: pool, Token: demoTestToken}))
 	t.Cleanup(server.Close)
+	enter(t, server.URL, demoTestToken.Reveal())
 	return server, shop, pool
 }
 
@@ -258,11 +283,48 @@ func Test_Demo_page_shows_an_invoice_before_anything_happens_to_it(t *testing.T)
 	require.Empty(t, state.Selected.RunURL)
 }
 
+// The page and the dashboard show nothing to who has not the token, whatever they
+// say of themselves.
+func Test_Demo_is_open_to_who_brings_its_token_only(t *testing.T) {
+	t.Parallel()
+	d := demoUp(t)
+	stranger := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, address := range []string{
+		d.page + "/", d.page + "/state", d.page + "/?token=", d.page + "/?token=x", d.towpath.cfg.BaseURL + "/dashboard/sync",
+		d.towpath.cfg.BaseURL + "/dashboard/sync?token=x",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			req, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+			require.NoError(t, err)
+			req.Host = "localhost"
+			req.Header.Set("Cookie", "towpath-00000000=; towpath=x")
+			resp, err := stranger.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Contains(t, []int{http.StatusForbidden, http.StatusMethodNotAllowed}, resp.StatusCode, "%s %s", method, address)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.page+"/raise?kind=plain&token="+d.token.Reveal(), nil)
+	require.NoError(t, err)
+	resp, err := stranger.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusForbidden, resp.StatusCode, "the token opens a page and does nothing else")
+	require.Empty(t, d.shop.Invoices())
+
+	resp, err = stranger.Get(d.page + "/?token=" + d.token.Reveal() + "&a=b")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "/?a=b", resp.Header.Get("Location"), "the token stays in no history")
+	require.Len(t, resp.Cookies(), 1)
+	require.True(t, resp.Cookies()[0].HttpOnly)
+}
+
 func Test_Demo_page_has_nothing_inline(t *testing.T) {
 	t.Parallel()
 	server, _, _ := demoPageAlone(t)
 	for _, path := range []string{"/", "/demo_page.css", "/demo_page.js"} {
-		resp, err := http.Get(server.URL + path)
+		resp, err := browser().Get(server.URL + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)

@@ -95,7 +95,8 @@ func demoProcess(t *testing.T) (*process, privateServer, string) {
 func Test_Ctrl_C_ends_the_demo_and_leaves_nothing(t *testing.T) {
 	t.Parallel()
 	p, server, page := demoProcess(t)
-	require.Equal(t, http.StatusOK, ask(t, http.MethodGet, page).status)
+	code, _ := get(t, page)
+	require.Equal(t, http.StatusOK, code)
 	p.signal(t, syscall.SIGINT)
 	require.Equal(t, exitDone, p.wait(t, time.Minute), p.output())
 	require.True(t, server.gone(), "%+v", server)

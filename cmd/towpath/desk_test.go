@@ -27,6 +27,9 @@ import (
 // testKey seals the secrets of the tests.
 const testKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
+// adminPassword opens the dashboards of the tests.
+const adminPassword = "correct horse battery"
+
 // desk is an operator with a database of his own.
 type desk struct {
 	env  map[string]string
@@ -51,6 +54,7 @@ func deskAt(t *testing.T, url string) *desk {
 	t.Helper()
 	d := &desk{env: map[string]string{
 		"DATABASE_URL": url, "TOWPATH_SECRET_KEY": testKey, "TOWPATH_ALLOW_PRIVATE_URLS": "true", "TOWPATH_LOG_LEVEL": "error", "USER": "ada",
+		"TOWPATH_ADMIN_PASSWORD": adminPassword,
 	}}
 	var err error
 	d.pool, err = pgxpool.New(t.Context(), url)

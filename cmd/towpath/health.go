@@ -7,13 +7,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/ingress"
 	"towpath/pkg/metrics"
 	"towpath/pkg/pgdb"
 )
@@ -25,46 +28,74 @@ func livez(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz says whether this process can do its work: the database answers, no
-// migration is pending, its workers (if it has any) take jobs.
+// migration is pending, its workers (if it has any) take jobs. Anybody may ask:
+// the answer names no user, host or port, the log has the whole error. A look
+// serves all who ask within a second, so asking costs no connections.
 type readyz struct {
 	pool    *pgxpool.Pool
-	workers func() error
+	workers func() error // nil without that role
+	logger  *slog.Logger
+	now     func() time.Time
+
+	mu     sync.Mutex
+	looked time.Time
+	checks []check
+	said   map[string]bool // what was logged as wrong and is not right again
 }
+
+const readyzKeep = time.Second
 
 type check struct {
 	Name  string `json:"name"`
 	OK    bool   `json:"ok"`
-	Error string `json:"error,omitempty"`
+	Error string `json:"error,omitempty"` // for everybody to read
 }
 
 // ServeHTTP answers 200 or 503 with every check.
-func (h readyz) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	checks := []check{outcome("database", h.pool.Ping(ctx))}
-	if checks[0].OK {
-		checks = append(checks, outcome("migrations", pgdb.Ready(ctx, h.pool)))
-	}
-	if h.workers != nil {
-		checks = append(checks, outcome("workers", h.workers()))
-	}
+func (h *readyz) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	checks := h.look(context.WithoutCancel(r.Context()))
 	status := http.StatusOK
-	for _, c := range checks {
-		if !c.OK {
-			status = http.StatusServiceUnavailable
-			w.Header().Set("Retry-After", "5")
-		}
+	if slices.ContainsFunc(checks, func(c check) bool { return !c.OK }) {
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "5")
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"ready": status == http.StatusOK, "checks": checks})
 }
 
-func outcome(name string, err error) check {
-	if err != nil {
-		return check{Name: name, Error: err.Error()}
+// look answers the checks of the last second, or makes them.
+func (h *readyz) look(ctx context.Context) []check {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.checks != nil && h.now().Sub(h.looked) < readyzKeep {
+		return h.checks
 	}
-	return check{Name: name, OK: true}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	database := h.pool.Ping(ctx)
+	checks := []check{h.outcome("database", "the database does not answer; the log says more", database)}
+	if database == nil {
+		checks = append(checks, h.outcome("migrations", "the schema is not this program's; the log says more (towpath migrate status, towpath migrate up)", pgdb.Ready(ctx, h.pool)))
+	}
+	if h.workers != nil {
+		checks = append(checks, h.outcome("workers", "the workers have stopped", h.workers()))
+	}
+	h.checks, h.looked = checks, h.now()
+	return checks
+}
+
+// outcome tells the world text and the log err, once until it is right again.
+func (h *readyz) outcome(name, text string, err error) check {
+	if err == nil {
+		delete(h.said, name)
+		return check{Name: name, OK: true}
+	}
+	if !h.said[name] {
+		h.logger.Error("not ready", "check", name, "error", err)
+		h.said[name] = true
+	}
+	return check{Name: name, Error: text}
 }
 
 // queueSnapshot reads what the gauges of the queue show.
@@ -128,7 +159,7 @@ func sweep(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
 
 // notTheIngress answers what belongs to a process that plays the ingress.
 func notTheIngress(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/webhooks/") && !strings.HasPrefix(r.URL.Path, "/v1/") {
+	if !ingress.FromShop(r) && !strings.HasPrefix(r.URL.Path, "/webhooks/") && !strings.HasPrefix(r.URL.Path, "/v1/") {
 		http.NotFound(w, r)
 		return
 	}

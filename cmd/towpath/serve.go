@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -39,7 +40,7 @@ type serveCommand struct {
 // Help names what the flags do not.
 func (serveCommand) Help() string {
 	return `Also read from the environment: TOWPATH_SECRET_KEY (needed; 32 bytes in base64, openssl rand -base64 32),
-TOWPATH_ADMIN_PASSWORD (the dashboard's; without it the dashboard answers to this machine only),
+TOWPATH_ADMIN_PASSWORD (the dashboard's, 12 characters at least; without it there is no dashboard),
 TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.`
 }
 
@@ -49,6 +50,7 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	cfg.warnOfPassword(ctx)
 	server, err := startServer(ctx, cfg)
 	if err != nil {
 		return err
@@ -107,7 +109,7 @@ func (s *server) start(ctx context.Context) error {
 	if err := s.schema(ctx, db.web); err != nil {
 		return err
 	}
-	if err := checkKey(ctx, db.web, s.cfg.Box); err != nil {
+	if err := oauth.CheckKey(ctx, db.web, s.cfg.Box); err != nil {
 		return err
 	}
 	registry := prometheus.NewRegistry()
@@ -124,10 +126,12 @@ func (s *server) start(ctx context.Context) error {
 		}
 	}
 	router := httprouter.New()
+	// Its redirects know no base path, and a shop may not follow them.
+	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
 	if err := s.route(router, db, registry); err != nil {
 		return err
 	}
-	return s.listen(router)
+	return s.listen(underBase(basePath(s.cfg.BaseURL), router))
 }
 
 // onStop notes what undoes a step; stop does them in reverse.
@@ -261,16 +265,21 @@ func (s *server) route(router *httprouter.Router, db pools, registry *prometheus
 	if s.cfg.Roles.Dashboard {
 		op := &riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}
 		pages := dashboard.New(dashboard.Config{
-			Pool: db.pages, Password: s.cfg.AdminPassword, Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
+			Pool: db.pages, Password: s.cfg.AdminPassword, Gate: s.cfg.Gate, Box: s.cfg.Box,
+			BasePath: basePath(s.cfg.BaseURL), Secure: strings.HasPrefix(s.cfg.BaseURL, "https://"), Logger: s.cfg.Logger, Now: time.Now, Retry: retryOf(op),
 			Connect: connectOf(s.keeper, db.pages, s.cfg.BaseURL),
 		})
 		pages.Register(router)
-		router.Handler(http.MethodGet, "/", http.RedirectHandler("/dashboard/sync", http.StatusFound))
-		router.Handler(http.MethodGet, oauth.CallbackPath, oauth.NewCallback(s.keeper))
+		router.Handler(http.MethodGet, "/", http.RedirectHandler(basePath(s.cfg.BaseURL)+"/dashboard/sync", http.StatusFound))
+		consents := oauth.NewPages(s.keeper, s.cfg.BaseURL)
+		router.HandlerFunc(http.MethodGet, oauth.StartPath, consents.Start)
+		router.HandlerFunc(http.MethodGet, oauth.CallbackPath, consents.Callback)
 	}
 	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	router.HandlerFunc(http.MethodGet, "/livez", livez)
-	router.Handler(http.MethodGet, "/readyz", readyz{pool: db.pages, workers: s.alive})
+	router.Handler(http.MethodGet, "/readyz", &readyz{
+		pool: db.pages, workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
+	})
 	return nil
 }
 
@@ -287,7 +296,7 @@ func (s *server) listen(handler http.Handler) error {
 		Handler: handler,
 		// Above the shop's own 15 s, so that a slow caller is answered, not cut.
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	go func() {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

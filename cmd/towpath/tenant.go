@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
@@ -80,7 +81,7 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	if err := checkKey(ctx, pool, box); err != nil {
+	if err := oauth.CheckKey(ctx, pool, box); err != nil {
 		return err
 	}
 	tenant, err := account.CreateTenant(ctx, pool, box, account.Tenant{

@@ -14,6 +14,7 @@ import (
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
+	"towpath/pkg/oauth"
 	"towpath/pkg/provider"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
@@ -67,7 +68,7 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	if err := checkKey(ctx, pool, box); err != nil {
+	if err := oauth.CheckKey(ctx, pool, box); err != nil {
 		return err
 	}
 	op, err := io.operator(pool)

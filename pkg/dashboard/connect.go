@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,7 +24,7 @@ const toldConnected = "connected"
 // is turned off.
 type consentPage struct {
 	frame
-	Address, Host string
+	Address string
 }
 
 // connect connects a binding, or leads to the consent that does. Pressed twice it
@@ -49,20 +48,19 @@ func (d *Dashboard) connect(w http.ResponseWriter, r *http.Request, params httpr
 	case err != nil:
 		d.notConnected(w, r, err)
 	case address == "":
-		http.Redirect(w, r, "/dashboard/connections?told="+toldConnected+"."+id.String(), http.StatusSeeOther)
+		http.Redirect(w, r, d.at("/dashboard/connections")+"?told="+toldConnected+"."+id.String(), http.StatusSeeOther)
 	default:
 		d.consent(w, r, address)
 	}
 }
 
 func (d *Dashboard) consent(w http.ResponseWriter, r *http.Request, address string) {
-	u, err := url.Parse(address)
-	if err != nil || safeLink(&address) == "" {
+	if safeLink(&address) == "" {
 		d.notConnected(w, r, errors.New("the consent's address is not a web address"))
 		return
 	}
 	d.show(w, http.StatusOK, d.pages.consent, consentPage{
-		frame: frame{Title: "Consent", Now: d.cfg.Now(), Section: sectionConnections}, Address: address, Host: u.Host,
+		frame: frame{Title: "Consent", Now: d.cfg.Now(), Section: sectionConnections}, Address: address,
 	})
 }
 

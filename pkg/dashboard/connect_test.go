@@ -55,7 +55,7 @@ func Test_Connect_of_a_consent_leads_to_the_provider(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status)
 	require.Contains(t, unescape(a.body), `<meta http-equiv="refresh" content="0; url=`+consent+`">`)
 	require.Contains(t, unescape(a.body), `href="`+consent+`"`)
-	require.Contains(t, readable(a.body), "On to login.example")
+	require.Contains(t, readable(a.body), "On to the consent")
 	require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self';")
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"), "the address holds the consent's state")
 	require.NotContains(t, a.body, `data-live="`, "asked for again, it would be another consent")
@@ -103,16 +103,16 @@ func Test_Connect_says_why_not(t *testing.T) {
 func Test_Connect_is_refused_to_others(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	b := setup(t, password("pass"), connect(func(context.Context, uuid.UUID) (string, error) { calls++; return "", nil }))
+	b := setup(t, connect(func(context.Context, uuid.UUID) (string, error) { calls++; return "", nil }))
 	with := func(header map[string]string) map[string]string {
-		all := basic("a", "pass")
+		all := basic("a", thePassword)
 		for name, value := range header {
 			all[name] = value
 		}
 		return all
 	}
-	require.Equal(t, http.StatusUnauthorized, b.send(http.MethodGet, "/dashboard/connections", nil).status)
-	require.Equal(t, http.StatusUnauthorized, b.send(http.MethodPost, b.connectPath(), b.own()).status)
+	require.Equal(t, http.StatusUnauthorized, b.send(http.MethodGet, "/dashboard/connections", stranger()).status)
+	require.Equal(t, http.StatusUnauthorized, b.send(http.MethodPost, b.connectPath(), with(map[string]string{"Authorization": anonymous, "Origin": b.server.URL})).status)
 	for name, header := range map[string]map[string]string{
 		"another site": {"Sec-Fetch-Site": "cross-site"}, "another port": {"Sec-Fetch-Site": "same-site"},
 		"old browser": {"Origin": "https://evil.example"}, "sandboxed": {"Origin": "null"},

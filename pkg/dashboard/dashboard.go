@@ -27,9 +27,19 @@ func (r *Refusal) Error() string { return r.Text }
 // Config says what the dashboard shows and to whom.
 type Config struct {
 	Pool *pgxpool.Pool
-	// Password is asked for by HTTP Basic, with any user name. Without one the
-	// pages are open to this machine only; see guard.go.
+	// Password is asked for by HTTP Basic, with any user name. Without one, and
+	// without Gate, the pages are shown to nobody; see guard.go.
 	Password secret.String
+	// Gate lets in without a password who brought its token; nil: nobody.
+	Gate *Gate
+	// Box makes the cookies of browsers that knew the password, which an attack on
+	// it does not lock out; nil: no browser is known.
+	Box *secret.Box
+	// Secure says that browsers reach Towpath by https only.
+	Secure bool
+	// BasePath is the path of the address that browsers reach this Towpath by,
+	// such as /towpath; empty at the root. Links and redirects have it, routes do not.
+	BasePath string
 	// Retry starts an ended run over or lets a waiting one go on now; nil shows
 	// no button. ErrNothingToRetry and pgx.ErrNoRows are told to the person,
 	// anything else counts as the database being away.
@@ -81,11 +91,13 @@ type Dashboard struct {
 func New(cfg Config) *Dashboard {
 	cfg = cfg.withDefaults()
 	files := loadStatic()
-	return &Dashboard{
-		cfg: cfg, guard: newGuard(cfg.Password), queries: dbsqlc.New(),
-		pages: loadPages(files), static: files,
-	}
+	d := &Dashboard{cfg: cfg, guard: newGuard(cfg), queries: dbsqlc.New(), static: files}
+	d.pages = loadPages(files, d.at)
+	return d
 }
+
+// at is where a browser finds a path of the dashboard.
+func (d *Dashboard) at(path string) string { return d.cfg.BasePath + path }
 
 // Register adds the routes of doc.go to a router.
 func (d *Dashboard) Register(router *httprouter.Router) {
@@ -103,7 +115,7 @@ func (d *Dashboard) Register(router *httprouter.Router) {
 }
 
 func (d *Dashboard) root(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	http.Redirect(w, r, "/dashboard/sync", http.StatusFound)
+	http.Redirect(w, r, d.at("/dashboard/sync"), http.StatusFound)
 }
 
 // within bounds the queries of one page.

@@ -1,12 +1,15 @@
 package dashboard
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
+	"encoding/base64"
+	"encoding/hex"
+	"math"
 	"net/http"
-	"net/netip"
-	"strings"
+	"strconv"
+	"time"
 
 	"github.com/julienschmidt/httprouter"
 
@@ -18,20 +21,27 @@ import (
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// guard decides who sees the dashboard. With a password: whoever knows it, by
-// HTTP Basic under any user name. Without one: this machine's own browser, and
-// no proxy that passes others on.
+// guard decides who sees the dashboard: whoever knows the password, by HTTP Basic
+// under any user name, or came through the gate. Without either nobody does. What
+// a request looks like, its peer and its headers, admits nobody: behind a proxy
+// or a relay everybody looks like this machine.
 type guard struct {
-	open     bool
+	locked   bool // there is no password
 	password [sha256.Size]byte
+	gate     *Gate
 	origin   *http.CrossOriginProtection
+	limit    *limiter
+	known    knownBrowsers
 }
 
-func newGuard(password secret.String) guard {
-	return guard{
-		open: password.IsEmpty(), password: sha256.Sum256([]byte(password.Reveal())),
-		origin: http.NewCrossOriginProtection(),
+func newGuard(cfg Config) guard {
+	g := guard{
+		locked: cfg.Password.IsEmpty(), password: sha256.Sum256([]byte(cfg.Password.Reveal())), gate: cfg.Gate,
+		origin: http.NewCrossOriginProtection(), limit: newLimiter(cfg.Now),
 	}
+	g.known = knownBrowsers{box: cfg.Box, path: cfg.BasePath + "/dashboard", secure: cfg.Secure,
+		place: "dashboard.known_browser/" + hex.EncodeToString(g.password[:])}
+	return g
 }
 
 // refusal is an answer to somebody who may not see the page; the zero value is
@@ -40,23 +50,54 @@ type refusal struct {
 	status int
 	reason string // for the log
 	text   string
+	wait   time.Duration
 }
 
-func (g guard) check(r *http.Request) refusal {
-	if g.open {
-		if reason := notLocal(r); reason != "" {
-			return refusal{http.StatusForbidden, reason, "The dashboard has no password, so it only answers browsers on this machine, at http://localhost or http://127.0.0.1.\n" +
-				"To reach it from elsewhere or through a proxy, set TOWPATH_ADMIN_PASSWORD and start Towpath again."}
+// check judges a request. It may set a cookie; it writes nothing.
+func (g guard) check(w http.ResponseWriter, r *http.Request) refusal {
+	if g.gate == nil || !g.gate.Knows(r) {
+		if refused := g.checkPassword(w, r); refused.status != 0 {
+			return refused
 		}
-	} else if _, password, sent := r.BasicAuth(); !sent || !g.right(password) {
-		reason := "no credentials"
-		if sent {
-			reason = "wrong password"
-		}
-		return refusal{http.StatusUnauthorized, reason, "The dashboard asks for the admin password (TOWPATH_ADMIN_PASSWORD); the user name does not matter."}
 	}
 	if g.origin.Check(r) != nil {
-		return refusal{http.StatusForbidden, "cross-origin", "This request came from another site's page. Open the dashboard itself and press the button there."}
+		return refusal{status: http.StatusForbidden, reason: "cross-origin",
+			text: "This request came from another site's page. Open the dashboard itself and press the button there."}
+	}
+	return refusal{}
+}
+
+func (g guard) checkPassword(w http.ResponseWriter, r *http.Request) refusal {
+	switch _, password, sent := r.BasicAuth(); {
+	case g.locked && g.gate != nil:
+		return refusal{status: http.StatusForbidden, reason: "no token", text: "Open the address that was printed at the start; it has a token."}
+	case g.locked:
+		return refusal{status: http.StatusForbidden, reason: "no password is set",
+			text: "There is no dashboard, because no password is set for it.\nSet TOWPATH_ADMIN_PASSWORD (at least 12 characters) and start Towpath again."}
+	case !sent:
+		return refusal{status: http.StatusUnauthorized, reason: "no credentials", text: askPassword}
+	default:
+		return g.guess(w, r, password)
+	}
+}
+
+const askPassword = "The dashboard asks for the admin password (TOWPATH_ADMIN_PASSWORD); the user name does not matter."
+
+func (g guard) guess(w http.ResponseWriter, r *http.Request, password string) refusal {
+	browser, known := g.known.read(r)
+	key := "address " + addressOf(r)
+	if known {
+		key = "browser " + browser
+	}
+	ok, wait := g.limit.guess(key, known, func() bool { return g.right(password) })
+	switch {
+	case wait > 0:
+		return refusal{status: http.StatusTooManyRequests, reason: "too many wrong passwords", wait: wait,
+			text: "Too many wrong passwords. The next one is looked at in " + wait.Round(time.Second).String() + "; until then the right one is not either."}
+	case !ok:
+		return refusal{status: http.StatusUnauthorized, reason: "wrong password", text: askPassword}
+	case !known:
+		g.known.remember(w)
 	}
 	return refusal{}
 }
@@ -68,39 +109,40 @@ func (g guard) right(password string) bool {
 	return subtle.ConstantTimeCompare(given[:], g.password[:]) == 1
 }
 
-// notLocal says why a request is not this machine's own browser, or nothing.
-// The peer's address alone does not tell: a reverse proxy on this machine is a
-// local peer too, and so is the browser of somebody lured to a name that
-// resolves to 127.0.0.1. HTTP/1.0 is what nginx speaks to its upstream unless
-// told otherwise; no browser does.
-func notLocal(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() {
-		return "peer is not local"
-	}
-	if !isLoopbackName(r.Host) {
-		return "host name is not local"
-	}
-	if !r.ProtoAtLeast(1, 1) {
-		return "passed on by a proxy"
-	}
-	for name := range r.Header {
-		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
-			return "passed on by a proxy"
-		}
-	}
-	return ""
+// knownBrowsers tells those that knew the password before, by a cookie that only
+// this Towpath can make and that ends with the password. It admits nobody: it
+// only keeps the wrong passwords of others from counting against them.
+type knownBrowsers struct {
+	box         *secret.Box // nil: none is known
+	path, place string
+	secure      bool
 }
 
-func isLoopbackName(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+const (
+	knownCookie = "towpath-known"
+	knownDays   = 90
+)
+
+func (k knownBrowsers) read(r *http.Request) (id string, known bool) {
+	c, err := r.Cookie(knownCookie)
+	if err != nil || k.box == nil || len(c.Value) > 200 {
+		return "", false
 	}
-	switch strings.ToLower(strings.Trim(host, "[]")) {
-	case "localhost", "127.0.0.1", "::1":
-		return true
+	sealed, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil {
+		return "", false
 	}
-	return false
+	plain, err := k.box.Open(sealed, k.place)
+	return string(plain), err == nil
+}
+
+func (k knownBrowsers) remember(w http.ResponseWriter) {
+	if k.box == nil {
+		return
+	}
+	sealed := k.box.Seal([]byte(rand.Text()), k.place)
+	http.SetCookie(w, &http.Cookie{Name: knownCookie, Value: base64.RawURLEncoding.EncodeToString(sealed), Path: k.path,
+		MaxAge: knownDays * 24 * 60 * 60, HttpOnly: true, Secure: k.secure, SameSite: http.SameSiteLaxMode})
 }
 
 // guarded puts the guard and the headers that every answer has in front of a
@@ -116,14 +158,21 @@ func (d *Dashboard) guarded(h httprouter.Handle) httprouter.Handle {
 		header.Set("Cache-Control", "no-store")
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
 		started := d.cfg.Now()
-		refused := d.guard.check(r)
-		if refused.status != 0 {
-			if refused.status == http.StatusUnauthorized {
-				header.Set("WWW-Authenticate", `Basic realm="Towpath", charset="UTF-8"`)
-			}
-			http.Error(seen, refused.text, refused.status)
-		} else {
+		if d.guard.gate != nil && d.guard.gate.Entered(seen, r) {
+			return
+		}
+		refused := d.guard.check(seen, r)
+		switch refused.status {
+		case 0:
 			h(seen, r, params)
+		case http.StatusUnauthorized:
+			header.Set("WWW-Authenticate", `Basic realm="Towpath", charset="UTF-8"`)
+			http.Error(seen, refused.text, refused.status)
+		case http.StatusTooManyRequests:
+			header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.wait.Seconds()))))
+			http.Error(seen, refused.text, refused.status)
+		default:
+			http.Error(seen, refused.text, refused.status)
 		}
 		d.log(r, params, seen.status, refused.reason, d.cfg.Now().Sub(started))
 	}

@@ -18,9 +18,9 @@ var files embed.FS
 // pages are the parsed templates, each with the frame around it.
 type pages struct{ list, run, connections, consent, message *template.Template }
 
-func loadPages(s static) pages {
+func loadPages(s static, at func(string) string) pages {
 	funcs := template.FuncMap{
-		"asset": s.path, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
+		"asset": func(name string) string { return at(s.path(name)) }, "at": at, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
 		"statusName": statusName, "text": text, "link": safeLink, "grouped": grouped,
 	}
 	parse := func(name string) *template.Template {

@@ -47,5 +47,5 @@ func (d *Dashboard) retry(w http.ResponseWriter, r *http.Request, params httprou
 		d.away(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/dashboard/sync/"+id.String()+"?told="+told, http.StatusSeeOther)
+	http.Redirect(w, r, d.at("/dashboard/sync/")+id.String()+"?told="+told, http.StatusSeeOther)
 }

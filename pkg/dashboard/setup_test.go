@@ -17,6 +17,7 @@ import (
 
 	"towpath/pkg/dashboard"
 	"towpath/pkg/pgdb/pgtest"
+	"towpath/pkg/secret"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -32,12 +33,19 @@ type bundle struct {
 	entity  int64
 }
 
+// thePassword is sent with every request that has no header Authorization of its
+// own.
+const thePassword = "correct horse: battery"
+
+// anonymous is that header for who sends none.
+const anonymous = "none"
+
 // setup serves a dashboard on a database with one tenant, called Acme.
 func setup(t *testing.T, change ...func(*dashboard.Config)) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: pgtest.New(t)}
 	b.tenant, b.binding = b.addTenant("Acme")
-	cfg := dashboard.Config{Pool: b.pool, Now: func() time.Time { return now }}
+	cfg := dashboard.Config{Pool: b.pool, Now: func() time.Time { return now }, Password: secret.NewString(thePassword)}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -115,13 +123,25 @@ func (b *bundle) get(path string) answer {
 // send makes a request without following redirects.
 func (b *bundle) send(method, path string, header map[string]string) answer {
 	b.t.Helper()
-	req, err := http.NewRequest(method, b.server.URL+path, nil)
+	return b.sendTo(b.server.URL, method, path, header)
+}
+
+// sendTo is send by another way than straight to the server.
+func (b *bundle) sendTo(address, method, path string, header map[string]string) answer {
+	b.t.Helper()
+	req, err := http.NewRequest(method, address+path, nil)
 	require.NoError(b.t, err)
 	for name, value := range header {
 		if name == "Host" {
 			req.Host = value
 		}
 		req.Header.Set(name, value)
+	}
+	switch req.Header.Get("Authorization") {
+	case "":
+		req.SetBasicAuth("ada", thePassword)
+	case anonymous:
+		req.Header.Del("Authorization")
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)

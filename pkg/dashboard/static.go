@@ -37,7 +37,7 @@ func loadStatic() static {
 	return s
 }
 
-// path is where a page links to.
+// path is where a page links to, under BasePath.
 func (s static) path(name string) string {
 	return "/dashboard/static/" + name + "?v=" + s.files[name].version
 }

@@ -140,6 +140,7 @@ type OauthState struct {
 	RedirectUri    string
 	VerifierSealed []byte
 	ExpiresAt      time.Time
+	BrowserHash    []byte
 }
 
 type Policy struct {

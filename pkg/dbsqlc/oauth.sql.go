@@ -294,6 +294,35 @@ func (q *Queries) OAuthGrantsDue(ctx context.Context, db DBTX, recheck float64) 
 	return items, nil
 }
 
+const oAuthStateBegin = `-- name: OAuthStateBegin :execrows
+UPDATE oauth_states
+SET state_hash = $1, browser_hash = $2, verifier_sealed = $3
+WHERE state_hash = $4
+    AND browser_hash IS NULL
+    AND expires_at > clock_timestamp()
+`
+
+type OAuthStateBeginParams struct {
+	StateHash      []byte
+	BrowserHash    []byte
+	VerifierSealed []byte
+	LinkHash       []byte
+}
+
+// Uses a link up: the consent is one browser's from here on.
+func (q *Queries) OAuthStateBegin(ctx context.Context, db DBTX, arg OAuthStateBeginParams) (int64, error) {
+	result, err := db.Exec(ctx, oAuthStateBegin,
+		arg.StateHash,
+		arg.BrowserHash,
+		arg.VerifierSealed,
+		arg.LinkHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const oAuthStateDeleteExpired = `-- name: OAuthStateDeleteExpired :execrows
 DELETE FROM oauth_states
 WHERE expires_at <= clock_timestamp()
@@ -308,16 +337,15 @@ func (q *Queries) OAuthStateDeleteExpired(ctx context.Context, db DBTX) (int64, 
 }
 
 const oAuthStateInsert = `-- name: OAuthStateInsert :exec
-INSERT INTO oauth_states (state_hash, binding_id, redirect_uri, verifier_sealed, expires_at)
-VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
+INSERT INTO oauth_states (state_hash, binding_id, redirect_uri, expires_at)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
 `
 
 type OAuthStateInsertParams struct {
-	StateHash      []byte
-	BindingID      uuid.UUID
-	RedirectUri    string
-	VerifierSealed []byte
-	Seconds        float64
+	StateHash   []byte
+	BindingID   uuid.UUID
+	RedirectUri string
+	Seconds     float64
 }
 
 func (q *Queries) OAuthStateInsert(ctx context.Context, db DBTX, arg OAuthStateInsertParams) error {
@@ -325,18 +353,47 @@ func (q *Queries) OAuthStateInsert(ctx context.Context, db DBTX, arg OAuthStateI
 		arg.StateHash,
 		arg.BindingID,
 		arg.RedirectUri,
-		arg.VerifierSealed,
 		arg.Seconds,
 	)
 	return err
 }
 
+const oAuthStateLink = `-- name: OAuthStateLink :one
+SELECT oauth_states.binding_id, oauth_states.redirect_uri, tenants.name AS tenant
+FROM oauth_states
+JOIN bindings ON bindings.id = oauth_states.binding_id
+JOIN tenants ON tenants.id = bindings.tenant_id
+WHERE oauth_states.state_hash = $1
+    AND oauth_states.browser_hash IS NULL
+    AND oauth_states.expires_at > clock_timestamp()
+`
+
+type OAuthStateLinkRow struct {
+	BindingID   uuid.UUID
+	RedirectUri string
+	Tenant      string
+}
+
+// What a link that nobody has followed yet connects.
+func (q *Queries) OAuthStateLink(ctx context.Context, db DBTX, stateHash []byte) (OAuthStateLinkRow, error) {
+	row := db.QueryRow(ctx, oAuthStateLink, stateHash)
+	var i OAuthStateLinkRow
+	err := row.Scan(&i.BindingID, &i.RedirectUri, &i.Tenant)
+	return i, err
+}
+
 const oAuthStateTake = `-- name: OAuthStateTake :one
 DELETE FROM oauth_states
 WHERE state_hash = $1
+    AND browser_hash = $2
     AND expires_at > clock_timestamp()
 RETURNING binding_id, redirect_uri, verifier_sealed
 `
+
+type OAuthStateTakeParams struct {
+	StateHash   []byte
+	BrowserHash []byte
+}
 
 type OAuthStateTakeRow struct {
 	BindingID      uuid.UUID
@@ -344,9 +401,9 @@ type OAuthStateTakeRow struct {
 	VerifierSealed []byte
 }
 
-// Uses a state up.
-func (q *Queries) OAuthStateTake(ctx context.Context, db DBTX, stateHash []byte) (OAuthStateTakeRow, error) {
-	row := db.QueryRow(ctx, oAuthStateTake, stateHash)
+// Uses a state up, if the browser that began it brings it back.
+func (q *Queries) OAuthStateTake(ctx context.Context, db DBTX, arg OAuthStateTakeParams) (OAuthStateTakeRow, error) {
+	row := db.QueryRow(ctx, oAuthStateTake, arg.StateHash, arg.BrowserHash)
 	var i OAuthStateTakeRow
 	err := row.Scan(&i.BindingID, &i.RedirectUri, &i.VerifierSealed)
 	return i, err

@@ -67,7 +67,15 @@ func (in *Ingress) authenticateSubject(x *exchange) (caller, error) {
 // now, and reads the tenant's bindings with it. Nothing of it is remembered from an
 // earlier request: a rotated key and a revoked binding count from the next one on.
 func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, error) {
+	// What no shop could have signed for this tenant costs neither a connection nor
+	// a key; that it is refused sooner tells only what the caller sent himself.
+	if err := shopjwt.Plausible(token, tenantID); err != nil {
+		return caller{}, tokenRefused(err)
+	}
 	id := parseTenant(tenantID)
+	if id == uuid.Nil {
+		return caller{}, tokenRefused(errors.New("the path names no tenant"))
+	}
 	rows, err := in.callerRows(x.context(), id)
 	if err != nil {
 		return caller{}, err

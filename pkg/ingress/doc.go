@@ -13,5 +13,8 @@
 // known whether T1 was committed the answer is 503 too: the shop sends again
 // and is answered as a repeat.
 //
+// What looks like the shop's but came under a wrong address (astray.go) is 503
+// too; a 404 is for strangers.
+//
 // Every refusal is an RFC 9457 problem, written in problem.go only.
 package ingress

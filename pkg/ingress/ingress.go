@@ -104,8 +104,12 @@ func (in *Ingress) Register(router *httprouter.Router) {
 // end as they would. It does not wait for them: http.Server.Shutdown does.
 func (in *Ingress) Drain() { in.draining.Store(true) }
 
-// NotFound answers a path that nobody serves.
+// NotFound answers a path that nobody serves; see FromShop for what is 503.
 func (in *Ingress) NotFound(w http.ResponseWriter, r *http.Request) {
+	if FromShop(r) {
+		in.serve(in.astray, in.countWebhook)(w, r, nil)
+		return
+	}
 	in.serve(func(*exchange) (reply, error) {
 		return reply{}, refuse(codeNotFound, "there is nothing at this path")
 	}, nil)(w, r, nil)

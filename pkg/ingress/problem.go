@@ -34,13 +34,14 @@ const (
 	codeOverloaded           = "overloaded"
 	codeShuttingDown         = "shutting_down"
 	codeInternalError        = "internal_error"
+	codeWrongPath            = "wrong_path" // looks like the shop's, under an address that is not served
 )
 
 // codes lists them all.
 func codes() []string {
 	return []string{codeMalformedRequest, codeMalformedBody, codeUnknownEvent, codeUnknownProvider, codeNoActiveBinding, codeAmbiguousBinding,
 		codeTokenRefused, codeNotFound, codeMethodNotAllowed, codeKeyReused, codeBodyTooLarge, codeUnsupportedMediaType,
-		codeClockSkew, codeKeyReplaced, codeBodyIncomplete, codeDatabaseUnavailable, codeOverloaded, codeShuttingDown, codeInternalError}
+		codeClockSkew, codeKeyReplaced, codeBodyIncomplete, codeDatabaseUnavailable, codeOverloaded, codeShuttingDown, codeInternalError, codeWrongPath}
 }
 
 // statusOf is the HTTP status and the title of a code.
@@ -82,6 +83,8 @@ func statusOf(code string) (status int, title string) {
 		return http.StatusServiceUnavailable, "Overloaded"
 	case codeShuttingDown:
 		return http.StatusServiceUnavailable, "Shutting down"
+	case codeWrongPath:
+		return http.StatusServiceUnavailable, "Wrong path"
 	}
 	return http.StatusServiceUnavailable, "Internal error"
 }

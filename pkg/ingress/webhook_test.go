@@ -77,7 +77,7 @@ func TestWebhook_answers(t *testing.T) {
 		"Refused_token_before_event":      {request{token: "-", path: d.path("order.created")}, 401, codeTokenRefused, ""},
 		"Refused_token_before_body":       {request{token: "-", body: "x"}, 401, codeTokenRefused, ""},
 
-		"Refused_at_another_path":    {request{path: "/webhooks/magento/x"}, 404, codeNotFound, ""},
+		"Refused_at_another_path":    {request{path: "/webhooks/magento/x"}, 503, codeWrongPath, ""},
 		"Refused_by_another_method":  {request{method: "PUT"}, 405, codeMethodNotAllowed, ""},
 		"Refused_as_form":            {request{contentType: "application/x-www-form-urlencoded"}, 415, codeUnsupportedMediaType, ""},
 		"Refused_without_type":       {request{contentType: "-"}, 415, codeUnsupportedMediaType, ""},

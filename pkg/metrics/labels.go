@@ -17,7 +17,7 @@ func Refusals() []string {
 	return []string{
 		"malformed_request", "malformed_body", "unknown_event", "unknown_provider", "no_active_binding", "ambiguous_binding",
 		"token_refused", "not_found", "method_not_allowed", "key_reused", "body_too_large", "unsupported_media_type",
-		"clock_skew", "key_replaced", "body_incomplete", "database_unavailable", "overloaded", "shutting_down", "internal_error",
+		"clock_skew", "key_replaced", "body_incomplete", "database_unavailable", "overloaded", "shutting_down", "internal_error", "wrong_path",
 	}
 }
 

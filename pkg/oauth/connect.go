@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
 )
@@ -38,12 +39,12 @@ func (k *Keeper) ConnectApp(ctx context.Context, binding uuid.UUID) (Connected, 
 	if err != nil {
 		return Connected{}, g.explained(err)
 	}
-	return k.connect(ctx, g, fresh, life)
+	return k.connect(ctx, k.cfg.Pool, g, fresh, life)
 }
 
 // connectCode connects a binding by the code that a consent gave.
 func (k *Keeper) connectCode(ctx context.Context, c consent, code string) (Connected, error) {
-	g, err := k.read(ctx, k.cfg.Pool, c.binding)
+	g, err := k.read(ctx, k.cfg.Pages, c.binding)
 	if err != nil {
 		return Connected{}, err
 	}
@@ -53,7 +54,7 @@ func (k *Keeper) connectCode(ctx context.Context, c consent, code string) (Conne
 	if err != nil {
 		return Connected{}, g.explained(err)
 	}
-	return k.connect(ctx, g, fresh, life)
+	return k.connect(ctx, k.cfg.Pages, g, fresh, life)
 }
 
 // explained puts a no of the identity server into words.
@@ -78,7 +79,7 @@ func (g grant) explained(err error) error {
 // active and releases its runs in one transaction. If the process dies before
 // its commit nothing has changed here; the tokens are lost, and connecting again
 // gives others.
-func (k *Keeper) connect(ctx context.Context, g grant, fresh tokens, life time.Duration) (Connected, error) {
+func (k *Keeper) connect(ctx context.Context, pool *pgxpool.Pool, g grant, fresh tokens, life time.Duration) (Connected, error) {
 	asked := time.Now()
 	found, err := k.reach(ctx, g, fresh)
 	if err != nil {
@@ -97,7 +98,7 @@ func (k *Keeper) connect(ctx context.Context, g grant, fresh tokens, life time.D
 	// cost the consent. Storing them twice is harmless.
 	for try := 1; try <= storeTries; try++ {
 		var no *Refusal
-		if err = pgx.BeginFunc(ctx, k.cfg.Pool, store); err == nil || errors.As(err, &no) {
+		if err = pgx.BeginFunc(ctx, pool, store); err == nil || errors.As(err, &no) {
 			break
 		}
 	}

@@ -68,12 +68,8 @@ func (k *Keeper) byRefresh(ctx context.Context, g grant, with secret.String) (to
 func (k *Keeper) byCode(ctx context.Context, g grant, code, verifier, redirect string) (tokens, time.Duration, error) {
 	app := g.app()
 	app.RedirectURL = redirect
-	var options []oauth2.AuthCodeOption
-	if verifier != "" {
-		options = append(options, oauth2.VerifierOption(verifier))
-	}
 	return k.call(ctx, g, []string{code, verifier}, func(ctx context.Context) (*oauth2.Token, error) {
-		return app.Exchange(ctx, code, options...)
+		return app.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	})
 }
 

@@ -42,7 +42,10 @@ func Events() []string {
 
 // Config is what a Keeper stands on.
 type Config struct {
-	Pool   *pgxpool.Pool
+	Pool *pgxpool.Pool
+	// Pages serves what people do in a browser (start.go, callback.go): strangers
+	// must not be able to take a connection of Pool from the work; default Pool.
+	Pages  *pgxpool.Pool
 	Box    *secret.Box
 	HTTP   *http.Client // to identity servers; see package outbound
 	Logger *slog.Logger // default: none
@@ -77,6 +80,7 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Pages = cmp.Or(c.Pages, c.Pool)
 	c.CallTimeout = cmp.Or(c.CallTimeout, 15*time.Second)
 	c.AtOnce = cmp.Or(c.AtOnce, 6)
 	return c

@@ -109,6 +109,11 @@ func (c *Sealed) count(ctx context.Context, db database, current secret.KeyID) e
 	return err
 }
 
+// placeOf is what a value's envelope is bound to.
+func (c *Sealed) placeOf(v sealedValue) string {
+	return secret.Place(cmp.Or(c.place, c.Column), v.Bound.String())
+}
+
 // read finds values of other keys in the order of their rows' keys.
 func (c *Sealed) read(ctx context.Context, db database, current secret.KeyID, after string) ([]sealedValue, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`
@@ -124,7 +129,7 @@ func (c *Sealed) read(ctx context.Context, db database, current secret.KeyID, af
 }
 
 func (c *Sealed) reseal(ctx context.Context, db database, box *secret.Box, v sealedValue) error {
-	place := secret.Place(cmp.Or(c.place, c.Column), v.Bound.String())
+	place := c.placeOf(v)
 	plain, err := box.Open(v.Value, place)
 	if err != nil {
 		c.Unread++

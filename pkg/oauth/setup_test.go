@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -62,6 +63,8 @@ type bundle struct {
 	xero     *httptest.Server
 	base     string // this Towpath's own address
 	keeper   *oauth.Keeper
+	pages    *oauth.Pages
+	browser  *http.Client
 	binding  uuid.UUID
 	logs     *buffer
 	counts   *counter
@@ -89,9 +92,20 @@ func setup(t *testing.T, app string) *bundle {
 	b.xero = httptest.NewServer(b.identity.Guard(b.sim))
 	t.Cleanup(b.xero.Close)
 	b.keeper = b.newKeeper(t, outbound.New(outbound.Config{AllowPrivate: true}))
-	mux.Handle("GET "+oauth.CallbackPath, oauth.NewCallback(b.keeper))
+	b.pages = oauth.NewPages(b.keeper, b.base)
+	mux.HandleFunc("GET "+oauth.StartPath, func(w http.ResponseWriter, r *http.Request) { b.pages.Start(w, r) })
+	mux.HandleFunc("GET "+oauth.CallbackPath, func(w http.ResponseWriter, r *http.Request) { b.pages.Callback(w, r) })
+	b.browser = newBrowser(t)
 	b.binding = b.newBinding(t, app, "")
 	return b
+}
+
+// newBrowser keeps cookies.
+func newBrowser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	return &http.Client{Jar: jar}
 }
 
 func boxOf(t require.TestingT, keys string) *secret.Box {
@@ -150,17 +164,24 @@ func (b *bundle) consent(t *testing.T, binding uuid.UUID) {
 	require.Equal(t, http.StatusOK, status, page)
 }
 
-func (b *bundle) consentURL(t *testing.T, binding uuid.UUID) string {
+// link is what a person is given to follow.
+func (b *bundle) link(t *testing.T, binding uuid.UUID) string {
 	t.Helper()
 	address, err := b.keeper.Consent(t.Context(), binding, b.base)
 	require.NoError(t, err)
 	return address
 }
 
+// consentURL is the provider's address that the browser is led to.
+func (b *bundle) consentURL(t *testing.T, binding uuid.UUID) string {
+	t.Helper()
+	return b.callback(t, oauth.GoOn(b.link(t, binding)))
+}
+
 // browse follows an address and its redirects.
 func (b *bundle) browse(t *testing.T, address string) (status int, page string) {
 	t.Helper()
-	resp, err := http.Get(address)
+	resp, err := b.browser.Get(address)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
@@ -168,14 +189,15 @@ func (b *bundle) browse(t *testing.T, address string) (status int, page string) 
 	return resp.StatusCode, string(raw)
 }
 
-// callback is where the identity server would send the browser.
+// callback is where an address would send the browser, such as the identity
+// server's after the consent.
 func (b *bundle) callback(t *testing.T, consentURL string) string {
 	t.Helper()
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Jar: b.browser.Jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Get(consentURL)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Equal(t, http.StatusFound, resp.StatusCode)
+	require.Equal(t, 3, resp.StatusCode/100)
 	return resp.Header.Get("Location")
 }
 

@@ -89,13 +89,32 @@ WHERE id = @id
     AND org_id = '';
 
 -- name: OAuthStateInsert :exec
-INSERT INTO oauth_states (state_hash, binding_id, redirect_uri, verifier_sealed, expires_at)
-VALUES (@state_hash, @binding_id, @redirect_uri, @verifier_sealed, clock_timestamp() + make_interval(secs => @seconds));
+INSERT INTO oauth_states (state_hash, binding_id, redirect_uri, expires_at)
+VALUES (@state_hash, @binding_id, @redirect_uri, clock_timestamp() + make_interval(secs => @seconds));
 
--- Uses a state up.
+-- What a link that nobody has followed yet connects.
+-- name: OAuthStateLink :one
+SELECT oauth_states.binding_id, oauth_states.redirect_uri, tenants.name AS tenant
+FROM oauth_states
+JOIN bindings ON bindings.id = oauth_states.binding_id
+JOIN tenants ON tenants.id = bindings.tenant_id
+WHERE oauth_states.state_hash = @state_hash
+    AND oauth_states.browser_hash IS NULL
+    AND oauth_states.expires_at > clock_timestamp();
+
+-- Uses a link up: the consent is one browser's from here on.
+-- name: OAuthStateBegin :execrows
+UPDATE oauth_states
+SET state_hash = @state_hash, browser_hash = @browser_hash, verifier_sealed = @verifier_sealed
+WHERE state_hash = @link_hash
+    AND browser_hash IS NULL
+    AND expires_at > clock_timestamp();
+
+-- Uses a state up, if the browser that began it brings it back.
 -- name: OAuthStateTake :one
 DELETE FROM oauth_states
 WHERE state_hash = @state_hash
+    AND browser_hash = @browser_hash
     AND expires_at > clock_timestamp()
 RETURNING binding_id, redirect_uri, verifier_sealed;
 
