@@ -49,14 +49,15 @@ func rules() map[string]rule {
 		"sql":         {tests: []string{"pkg/pgdb"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
+		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
 		"pkg/oauth":   {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.
 		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/secret", "pkg/shopjwt"}},
-		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
-		"pkg/provider/freeagent": {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
+		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/policy", "pkg/pricing", "pkg/provider"}},
+		"pkg/provider/freeagent": {code: []string{"pkg/canon", "pkg/policy", "pkg/pricing", "pkg/provider"}},
 
 		// The front door knows no job kind and no River; the jobs know no provider.
 		"pkg/ingress": {
@@ -77,6 +78,7 @@ func rules() map[string]rule {
 
 		// What only tests stand on, and the simulated servers.
 		"pkg/canon/testdata":                  {},
+		"pkg/pricing/advice":                  {code: []string{"pkg/policy", "pkg/provider"}},
 		"pkg/canon/canontest":                 {code: []string{"pkg/canon", "pkg/canon/testdata", "pkg/magento/magentosim"}},
 		"pkg/pgdb/pgtest":                     {code: []string{"pkg/pgdb"}},
 		"pkg/magento/magentosim":              {code: []string{"pkg/canon", "pkg/shopjwt"}},
@@ -99,7 +101,7 @@ func rules() map[string]rule {
 var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim"}
 
 // testOnly are packages that no product file imports.
-var testOnly = []string{"pkg/canon/canontest", "pkg/canon/testdata", "pkg/pgdb/pgtest"}
+var testOnly = []string{"pkg/canon/canontest", "pkg/pricing/advice", "pkg/canon/testdata", "pkg/pgdb/pgtest"}
 
 // file is one Go file: its folder and name, and what it imports.
 type file struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
 
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
@@ -143,6 +144,14 @@ func printExplanation(io console, e explanation, inv canon.Invoice) error {
 	}
 	fmt.Fprintf(io.out, "\ntotals\n  sub total %s, tax %s, total %s; the shop's grand total %s\n  rounding line %s\n\nbody\n",
 		e.Document.SubTotal.StringFixed(2), e.Document.TotalTax.StringFixed(2), e.Document.Total.StringFixed(2),
-		inv.GrandTotal.StringFixed(2), e.Document.Rounding.StringFixed(2))
+		shopsAmount(inv.GrandTotal), e.Document.Rounding.StringFixed(2))
 	return printJSON(io.out, e.Document.Body)
+}
+
+// shopsAmount is an amount with the decimals that the shop gave it, two at least.
+func shopsAmount(d decimal.Decimal) string {
+	if d.Equal(d.Round(2)) {
+		return d.StringFixed(2)
+	}
+	return d.String()
 }

@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,8 +38,13 @@ func DecodeInvoice(raw []byte) (Invoice, error) {
 	return inv, nil
 }
 
+// byteOrderMark is what some module's PHP file begins with, and every answer of
+// that shop then; RFC 8259 section 8.1 lets a reader ignore it.
+const byteOrderMark = "\ufeff"
+
 // decode reads a document of the shop into its wire form.
 func decode(what string, raw []byte, into any) error {
+	raw = bytes.TrimPrefix(raw, []byte(byteOrderMark))
 	if !utf8.Valid(raw) {
 		return fmt.Errorf("decode %s: the document is not valid UTF-8", what)
 	}

@@ -16,8 +16,9 @@ import (
 const (
 	maxAmountText = 48     // characters of a number; parsing longer ones costs time
 	maxInteger    = 15     // integer digits of an amount
-	maxDecimals   = 30     // of an amount as sent; what a float prints has at most 20
+	maxDecimals   = 350    // of an amount as sent: the smallest float, 5e-324, and its digits
 	moneyDecimals = 4      // of an amount as kept
+	rateDecimals  = 16     // of a rate as kept: what a float holds
 	maxEntries    = 10_000 // of a list
 )
 
@@ -41,7 +42,9 @@ func (i *Int) UnmarshalJSON(raw []byte) error {
 }
 
 // amount is money, a quantity or a rate: a number or a numeric string, of a
-// size that decimal arithmetic can take. null and "" leave it unset.
+// size that decimal arithmetic can take. null and "" leave it unset. The shop
+// computes in binary floats: of 12.46 + 2.49 - 14.95 it sends
+// 1.7763568394002505e-15, which is nothing.
 type amount struct {
 	decimal.Decimal
 	set bool
@@ -62,7 +65,7 @@ func (a *amount) UnmarshalJSON(raw []byte) error {
 	if !sane(d) {
 		return fmt.Errorf("amount %.40s is out of range", raw)
 	}
-	a.Decimal, a.set = d, true
+	a.Decimal, a.set = d.Round(rateDecimals), true
 	return nil
 }
 

@@ -68,3 +68,19 @@ func readBaseCurrency(o object, name string, to *BaseCurrency) {
 	}
 	to.Code = code
 }
+
+// RateUnusable says why inv's base_to_order_rate cannot be given to a ledger whose
+// base currency is ledger; empty where it can. A rate from another currency would
+// book every amount wrong by their ratio, in silence.
+func RateUnusable(inv canon.Invoice, p Policy, ledger string) string {
+	base := p.ShopBaseCurrency.Of(inv)
+	switch {
+	case base == "":
+		return "shop_base_currency is not set for website " + strconv.FormatInt(int64(inv.WebsiteID), 10) + ", so it is not known what the shop's rate counts from"
+	case ledger == "":
+		return "the ledger's base currency is not known"
+	case base != ledger:
+		return "the shop's rate counts from " + base + " (shop_base_currency), the ledger's base currency is " + ledger
+	}
+	return ""
+}

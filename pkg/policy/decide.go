@@ -94,15 +94,19 @@ func unpaid(inv canon.Invoice, p Policy) (bool, string) {
 	return true, fmt.Sprintf("the invoice is %s, unpaid invoices are not synced", inv.State)
 }
 
+// zeroValue judges the sale, not what is left to pay: a gift card that pays all
+// leaves a grand total of nothing, and revenue and tax that are due.
 func zeroValue(inv canon.Invoice, p Policy) (bool, string) {
 	total := inv.GrandTotal.StringFixed(2) + " " + inv.Currency
 	switch {
 	case !inv.GrandTotal.IsZero():
 		return false, "the grand total is " + total
+	case !inv.Subtotal.IsZero(), !inv.TaxAmount.IsZero(), !inv.ShippingAmount.IsZero():
+		return false, "the grand total is " + total + ", of a sale of " + inv.Subtotal.StringFixed(2) + " and a tax of " + inv.TaxAmount.StringFixed(2)
 	case p.SyncZeroValueInvoices:
-		return false, "the grand total is " + total + ", zero value invoices are synced"
+		return false, "nothing was sold, zero value invoices are synced"
 	}
-	return true, "the grand total is " + total + ", zero value invoices are not synced"
+	return true, "nothing was sold, zero value invoices are not synced"
 }
 
 func tooOld(inv canon.Invoice, p Policy) (bool, string) {

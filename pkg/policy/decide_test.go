@@ -135,3 +135,26 @@ func Test_Drawn_questions_lead_to_every_end(t *testing.T) {
 	}
 	require.Len(t, seen, 6, "posting and five reasons: %v", seen)
 }
+
+// A lamp of 85.00 and its tax, paid by a gift card: nothing is left to pay, but
+// the sale was made and its tax is due.
+func Test_Sale_that_a_gift_card_paid_is_no_zero_value_sale(t *testing.T) {
+	t.Parallel()
+	p := policy.Default()
+	p.SyncZeroValueInvoices = false
+	dec := decimal.RequireFromString
+	for name, test := range map[string]struct {
+		inv  canon.Invoice
+		want policy.Action
+	}{
+		"gift_card":      {canon.Invoice{Subtotal: dec("85"), TaxAmount: dec("17")}, policy.Post},
+		"coupon":         {canon.Invoice{Subtotal: dec("85"), DiscountAmount: dec("-85")}, policy.Post},
+		"shipping_alone": {canon.Invoice{ShippingAmount: dec("4.99")}, policy.Post},
+		"tax_alone":      {canon.Invoice{TaxAmount: dec("0.01")}, policy.Post},
+		"fee_alone":      {canon.Invoice{GrandTotal: dec("2")}, policy.Post},
+		"nothing":        {canon.Invoice{}, policy.Skip},
+	} {
+		test.inv.State, test.inv.Currency = canon.StatePaid, "GBP"
+		require.Equal(t, test.want, policy.Decide(test.inv, p).Action, name)
+	}
+}

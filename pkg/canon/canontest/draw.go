@@ -13,7 +13,7 @@ import (
 // Rates are the tax rates in percent that DrawInvoice puts on lines and shipping.
 func Rates() []decimal.Decimal {
 	var rates []decimal.Decimal
-	for _, percent := range []string{"0", "5", "9.5", "19", "20", "21", "25"} {
+	for _, percent := range []string{"0", "5", "8.875", "9.5", "19", "20", "21", "25"} {
 		rates = append(rates, decimal.RequireFromString(percent))
 	}
 	return rates
@@ -21,10 +21,15 @@ func Rates() []decimal.Decimal {
 
 // DrawInvoice is any invoice that a shop can compute: 1 to 30 items at any mix
 // of Rates, up to four decimals, fractional quantities, every tax setting,
-// discounts before and after tax. It went through the shop's JSON, so it is
+// discounts before and after tax and on prices with tax, gift cards, charges,
+// shipping in proportion, three and four decimals, two countries. It went through the shop's JSON, so it is
 // exactly what DecodeInvoice gives. It shrinks to one plain item of a penny.
 func DrawInvoice(t *rapid.T) canon.Invoice {
-	cart := DrawCart(t)
+	return Invoice(t, DrawCart(t))
+}
+
+// Invoice is the invoice of a drawn cart, as DecodeInvoice gives it.
+func Invoice(t *rapid.T, cart magentosim.Cart) canon.Invoice {
 	id := rapid.Int64Range(1, 999_999).Draw(t, "id")
 	minutes := rapid.IntRange(0, 2*365*24*60).Draw(t, "minutes")
 	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(minutes) * time.Minute)
@@ -52,12 +57,34 @@ func DrawCart(t *rapid.T) magentosim.Cart {
 	if discounted && cart.DiscountAfterTax {
 		cart.DiscountOnGross = rapid.Bool().Draw(t, "discount on gross")
 	}
+	if discounted && cart.PricesIncludeTax && !cart.DiscountAfterTax {
+		cart.CouponOnGross = rapid.Bool().Draw(t, "coupon on gross")
+	}
 	drawCurrency(t, &cart)
 	drawShipping(t, &cart, discounted)
 	for range rapid.IntRange(1, 30).Draw(t, "items") {
 		cart.Items = append(cart.Items, drawItem(t, discounted))
 	}
+	drawExtras(t, &cart)
 	return cart
+}
+
+// drawExtras draws what no line shows, at most one of it, and where it goes.
+func drawExtras(t *rapid.T, cart *magentosim.Cart) {
+	switch rapid.IntRange(0, 9).Draw(t, "extra") {
+	case 6:
+		cart.PaidOtherwise = rapid.OneOf(rapid.Just(decimal.NewFromInt(100)), rapid.Map(rapid.Int64Range(1, 10_000), cents)).Draw(t, "paid otherwise")
+	case 7:
+		cart.Charge = rapid.Map(rapid.Int64Range(2, 3_000), cents).Draw(t, "charge")
+		cart.ChargeTaxPercent = rapid.SampledFrom(Rates()).Draw(t, "charge's rate")
+	case 8:
+		cart.ShippingInProportion = true
+	case 9:
+		cart.Decimals = rapid.Int32Range(3, 4).Draw(t, "decimals")
+	}
+	if country := rapid.SampledFrom([]string{"", "GB", "AT"}).Draw(t, "country"); country != "" {
+		cart.ShippingAddress = &canon.Address{Kind: "shipping", Street: []string{"1 Test Street"}, City: "Town", CountryID: country}
+	}
 }
 
 // DrawContact is a buyer: a guest or not, a company, a person or nobody by name.

@@ -45,10 +45,23 @@ type Cart struct {
 	GrossRows        bool
 	DiscountAfterTax bool // tax is on the undiscounted amount
 	DiscountOnGross  bool // only with DiscountAfterTax: the discount is a share of net plus tax
+	// CouponOnGross, with PricesIncludeTax and without DiscountAfterTax: the coupon
+	// comes off the price with tax, and the grand total is higher by the tax within
+	// it (Magento's discount tax compensation), which no field shows.
+	CouponOnGross bool
+	// Decimals that the shop rounds to; 0: two.
+	Decimals int32
 
 	Shipping           decimal.Decimal // net
 	ShippingTaxPercent decimal.Decimal
 	ShippingDiscount   decimal.Decimal // percent; shows only in the header's discount_amount
+	// ShippingInProportion: the shipping is taxed as the items are, in proportion to
+	// their net amounts; ShippingTaxPercent is not read.
+	ShippingInProportion bool
+	// Charge is of no line: a fixed product tax or a payment fee.
+	Charge, ChargeTaxPercent decimal.Decimal
+	// PaidOtherwise is the percentage of the grand total that a gift card paid.
+	PaidOtherwise decimal.Decimal
 	// HeaderTaxOnTotal: the header's tax is computed on the sum of a rate's lines,
 	// while each line keeps its own; they may miss each other by pennies.
 	HeaderTaxOnTotal bool
@@ -98,9 +111,10 @@ func (c Cart) compute(inv *canon.Invoice) {
 	carried := map[string]decimal.Decimal{} // by rate: what rounding left over so far
 	taxed := map[string]decimal.Decimal{}   // by rate: the sum that its tax is due on
 	rates := map[string]decimal.Decimal{}
-	itemTax, discounts := decimal.Zero, decimal.Zero
+	itemTax, discounts, compensation := decimal.Zero, decimal.Zero, decimal.Zero
 	for _, item := range c.Items {
-		line := c.line(item, carried)
+		line, ofTax := c.line(item, carried)
+		compensation = compensation.Add(ofTax)
 		inv.Lines = append(inv.Lines, line)
 		if item.Configurable {
 			inv.Lines = append(inv.Lines, child(line))
@@ -109,7 +123,7 @@ func (c Cart) compute(inv *canon.Invoice) {
 		rates[key] = ratio(item.TaxPercent)
 		taxed[key] = taxed[key].Add(line.LineSubtotal)
 		if !c.DiscountAfterTax {
-			taxed[key] = taxed[key].Sub(line.Discount())
+			taxed[key] = taxed[key].Sub(line.Discount()).Add(ofTax)
 		}
 		inv.Subtotal = inv.Subtotal.Add(line.LineSubtotal)
 		itemTax = itemTax.Add(line.LineTax)
@@ -118,22 +132,78 @@ func (c Cart) compute(inv *canon.Invoice) {
 	if c.HeaderTaxOnTotal {
 		itemTax = decimal.Zero
 		for key, sum := range taxed {
-			itemTax = itemTax.Add(round2(sum.Mul(rates[key])))
+			itemTax = itemTax.Add(c.round(sum.Mul(rates[key])))
 		}
 	}
-	shippingDiscount := round2(c.Shipping.Mul(ratio(c.ShippingDiscount)))
-	shippingTaxed := c.Shipping
-	if !c.DiscountAfterTax {
-		shippingTaxed = shippingTaxed.Sub(shippingDiscount)
-	}
-	inv.ShippingAmount = c.Shipping
-	inv.ShippingTax = round2(shippingTaxed.Mul(ratio(c.ShippingTaxPercent)))
-	inv.TaxAmount = itemTax.Add(inv.ShippingTax)
+	shippingDiscount, ofTax := c.ship(inv, taxed, rates)
+	chargeTax := c.round(c.Charge.Mul(ratio(c.ChargeTaxPercent)))
+	inv.TaxAmount = itemTax.Add(inv.ShippingTax).Add(chargeTax)
 	inv.DiscountAmount = discounts.Add(shippingDiscount).Neg()
-	inv.GrandTotal = inv.Subtotal.Add(inv.TaxAmount).Add(inv.ShippingAmount).Add(inv.DiscountAmount)
+	inv.GrandTotal = inv.Subtotal.Add(inv.TaxAmount).Add(inv.ShippingAmount).Add(inv.DiscountAmount).
+		Add(compensation).Add(ofTax).Add(c.Charge)
+	inv.GrandTotal = inv.GrandTotal.Sub(c.round(inv.GrandTotal.Mul(ratio(c.PaidOtherwise))))
 }
 
-func (c Cart) line(item Item, carried map[string]decimal.Decimal) canon.Line {
+// ship sets the shipping and its tax, and tells its discount and the tax within it.
+func (c Cart) ship(inv *canon.Invoice, taxed, rates map[string]decimal.Decimal) (discount, ofTax decimal.Decimal) {
+	inv.ShippingAmount = c.Shipping
+	rate := ratio(c.ShippingTaxPercent)
+	if c.ShippingInProportion {
+		total, tax := decimal.Zero, decimal.Zero
+		for key, sum := range taxed {
+			total = total.Add(sum)
+			tax = tax.Add(sum.Mul(rates[key]))
+		}
+		if rate = decimal.Zero; total.IsPositive() {
+			rate = tax.DivRound(total, 16)
+		}
+	}
+	before := c.round(c.Shipping.Mul(rate))
+	share := ratio(c.ShippingDiscount)
+	switch {
+	case c.DiscountAfterTax:
+		inv.ShippingTax = before
+		return c.round(c.Shipping.Mul(share)), decimal.Zero
+	case c.couponOnGross():
+		gross := c.Shipping.Add(before)
+		discount = c.round(gross.Mul(share))
+		inv.ShippingTax = c.within(gross.Sub(discount), rate)
+		return discount, before.Sub(inv.ShippingTax)
+	}
+	discount = c.round(c.Shipping.Mul(share))
+	inv.ShippingTax = c.round(c.Shipping.Sub(discount).Mul(rate))
+	return discount, decimal.Zero
+}
+
+func (c Cart) couponOnGross() bool {
+	return c.CouponOnGross && c.PricesIncludeTax && !c.DiscountAfterTax
+}
+
+// within is the tax in an amount that includes it.
+func (c Cart) within(gross, rate decimal.Decimal) decimal.Decimal {
+	return c.round(gross.Sub(gross.DivRound(one.Add(rate), 12)))
+}
+
+var one = decimal.NewFromInt(1)
+
+// grossLine is a line under CouponOnGross, with the tax within its discount.
+func (c Cart) grossLine(item Item, line canon.Line) (canon.Line, decimal.Decimal) {
+	rate := ratio(item.TaxPercent)
+	gross := c.round(item.Price.Mul(item.Qty))
+	discount := c.round(gross.Mul(ratio(item.DiscountPercent)))
+	before, after := c.within(gross, rate), c.within(gross.Sub(discount), rate)
+	if c.Calculation == UnitBased {
+		ofUnit := item.Price.Sub(discount.DivRound(item.Qty, 12))
+		before = c.round(c.within(item.Price, rate).Mul(item.Qty))
+		after = c.round(c.within(ofUnit, rate).Mul(item.Qty))
+	}
+	line.LineSubtotal, line.LineTax = gross.Sub(before), after
+	line.UnitPrice = line.LineSubtotal.DivRound(item.Qty, max(c.Decimals, 2))
+	line.LineTotal = line.LineSubtotal.Add(after).Sub(discount)
+	return line, before.Sub(after)
+}
+
+func (c Cart) line(item Item, carried map[string]decimal.Decimal) (canon.Line, decimal.Decimal) {
 	line := canon.Line{
 		SKU: item.SKU, Name: item.Name, Qty: item.Qty,
 		ProductType: optional(or(item.ProductType, "simple")),
@@ -141,42 +211,53 @@ func (c Cart) line(item Item, carried map[string]decimal.Decimal) canon.Line {
 	if item.Configurable {
 		line.ProductType = optional("configurable")
 	}
+	if c.couponOnGross() {
+		line, ofTax := c.grossLine(item, line)
+		setRate(&line)
+		return line, ofTax
+	}
 	line.UnitPrice, line.LineSubtotal = c.net(item)
 	share := ratio(item.DiscountPercent)
 	discount := decimal.Zero
 	if !c.DiscountAfterTax {
-		discount = round2(line.LineSubtotal.Mul(share))
+		discount = c.round(line.LineSubtotal.Mul(share))
 	}
 	line.LineTax = c.tax(item, line.UnitPrice, line.LineSubtotal, discount, carried)
 	if c.DiscountAfterTax {
-		discount = round2(line.LineSubtotal.Mul(share))
+		discount = c.round(line.LineSubtotal.Mul(share))
 		if c.DiscountOnGross {
-			discount = round2(line.LineSubtotal.Add(line.LineTax).Mul(share))
+			discount = c.round(line.LineSubtotal.Add(line.LineTax).Mul(share))
 		}
 	}
 	line.LineTotal = line.LineSubtotal.Add(line.LineTax).Sub(discount)
+	setRate(&line)
+	return line, decimal.Zero
+}
+
+// setRate is the ratio that the shop tells of a line; too low where a discount
+// lowered its tax.
+func setRate(line *canon.Line) {
 	if !line.LineTax.IsZero() && !line.LineSubtotal.IsZero() {
 		rate := line.LineTax.DivRound(line.LineSubtotal, 4)
 		line.TaxRate = &rate
 	}
-	return line
 }
 
 // net is the unit price without tax and the row's.
 func (c Cart) net(item Item) (unit, row decimal.Decimal) {
 	if !c.PricesIncludeTax {
-		return item.Price, round2(item.Price.Mul(item.Qty))
+		return item.Price, c.round(item.Price.Mul(item.Qty))
 	}
-	divisor := decimal.NewFromInt(1).Add(ratio(item.TaxPercent))
+	divisor := one.Add(ratio(item.TaxPercent))
 	if !c.GrossRows {
 		unit = item.Price.DivRound(divisor, 2)
-		return unit, round2(unit.Mul(item.Qty))
+		return unit, c.round(unit.Mul(item.Qty))
 	}
-	gross := round2(item.Price.Mul(item.Qty))
-	row = gross.Sub(round2(gross.Sub(gross.DivRound(divisor, 12))))
+	gross := c.round(item.Price.Mul(item.Qty))
+	row = gross.Sub(c.round(gross.Sub(gross.DivRound(divisor, 12))))
 	if c.Calculation == UnitBased {
-		unitTax := round2(item.Price.Sub(item.Price.DivRound(divisor, 12)))
-		row = gross.Sub(round2(unitTax.Mul(item.Qty)))
+		unitTax := c.round(item.Price.Sub(item.Price.DivRound(divisor, 12)))
+		row = gross.Sub(c.round(unitTax.Mul(item.Qty)))
 	}
 	return row.DivRound(item.Qty, 2), row
 }
@@ -186,21 +267,21 @@ func (c Cart) net(item Item) (unit, row decimal.Decimal) {
 func (c Cart) tax(item Item, unit, row, discount decimal.Decimal, carried map[string]decimal.Decimal) decimal.Decimal {
 	rate := ratio(item.TaxPercent)
 	if c.PricesIncludeTax && c.GrossRows && discount.IsZero() && c.Calculation != TotalBased {
-		return round2(item.Price.Mul(item.Qty)).Sub(row)
+		return c.round(item.Price.Mul(item.Qty)).Sub(row)
 	}
 	exact := row.Sub(discount).Mul(rate)
 	switch c.Calculation {
 	case UnitBased:
 		taxable := unit.Sub(discount.DivRound(item.Qty, 12))
-		return round2(round2(taxable.Mul(rate)).Mul(item.Qty))
+		return c.round(c.round(taxable.Mul(rate)).Mul(item.Qty))
 	case TotalBased:
 		key := item.TaxPercent.String()
 		exact = exact.Add(carried[key])
-		rounded := round2(exact)
+		rounded := c.round(exact)
 		carried[key] = exact.Sub(rounded)
 		return rounded
 	}
-	return round2(exact)
+	return c.round(exact)
 }
 
 // child is the simple product that was chosen of a configurable one.
@@ -208,9 +289,12 @@ func child(parent canon.Line) canon.Line {
 	return canon.Line{SKU: parent.SKU, Name: parent.Name, Qty: parent.Qty, ProductType: optional("simple")}
 }
 
-// round2 is half up, also below zero: a residue of minus half a penny carried to
-// a line without money gives no negative tax.
-func round2(d decimal.Decimal) decimal.Decimal { return d.Add(decimal.New(5, -3)).RoundFloor(2) }
+// round is half up to the shop's decimals, also below zero: a residue of minus
+// half a penny carried to a line without money gives no negative tax.
+func (c Cart) round(d decimal.Decimal) decimal.Decimal {
+	places := max(c.Decimals, 2)
+	return d.Add(decimal.New(5, -places-1)).RoundFloor(places)
+}
 
 func ratio(percent decimal.Decimal) decimal.Decimal { return percent.Shift(-2) }
 

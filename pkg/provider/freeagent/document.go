@@ -5,8 +5,6 @@ import (
 	"time"
 	_ "time/tzdata" // the company's day must not depend on the machine
 
-	"github.com/shopspring/decimal"
-
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -22,7 +20,7 @@ const statusSent = "Sent"
 // runURL is not used: the wire has no field for a link that the buyer would not
 // see, comments being printed on the invoice.
 func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
-	category, err := incomeCategory(pol, ref)
+	categories, err := c.categories(pol, ref)
 	if err != nil {
 		return provider.Document{}, err
 	}
@@ -30,12 +28,20 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 		return provider.Document{}, &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation,
 			Message: "an invoice cannot have a negative total"}
 	}
-	lines, err := linesOf(inv, pol, ref)
+	priced, err := price(inv, pol, ref)
 	if err != nil {
 		return provider.Document{}, err
 	}
-	if err := lines.settle(inv, pol.RoundingTolerance); err != nil {
+	lines, err := linesOf(priced, pol, ref, categories)
+	if err != nil {
 		return provider.Document{}, err
+	}
+	if err := lines.settle(priced.Total, pol.RoundingTolerance, categories.income); err != nil {
+		return provider.Document{}, err
+	}
+	rate, note := exchangeRate(inv, pol, ref.Organisation.BaseCurrency)
+	if note != "" {
+		lines.notes = append(lines.notes, note)
 	}
 	number := policy.Number(inv, pol)
 	body := invoiceBody{
@@ -44,9 +50,9 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 		DatedOn:      day(inv.CreatedAt, ref.Organisation.Timezone),
 		Terms:        policy.V2PaymentTerms(inv, pol),
 		Currency:     inv.Currency,
-		ExchangeRate: exchangeRate(inv, ref.Organisation.BaseCurrency),
+		ExchangeRate: rate,
 		Comments:     comments(inv),
-		Items:        lines.bodies(category),
+		Items:        lines.bodies(),
 	}
 	raw, err := encode(invoiceEnvelope{Invoice: body})
 	if err != nil {
@@ -57,18 +63,6 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 		Number: number, ContactID: contactID, Currency: inv.Currency, Status: pol.V2InvoiceStatus, Body: raw,
 		SubTotal: net, TotalTax: tax, Total: net.Add(tax), Rounding: lines.rounding, Notes: lines.notes,
 	}, nil
-}
-
-// incomeCategory is the policy's; without one, the ledger's where it has
-// exactly one. Any other choice would book a shop's whole income by the alphabet.
-func incomeCategory(pol policy.Policy, ref provider.Reference) (string, error) {
-	if url := text(pol.V2IncomeCategoryURL); url != "" {
-		return url, nil
-	}
-	if len(ref.Categories) == 1 {
-		return ref.Categories[0].URL, nil
-	}
-	return "", held("missing_mapping", "default_income_category_url is not set; choose the income category for the shop's sales")
 }
 
 // day is the calendar day of at in the company's time zone, UTC where that is
@@ -84,14 +78,18 @@ func day(at time.Time, zone string) string {
 // exchangeRate is what one unit of the invoice's currency is worth in the
 // company's, which is how the wire converts an invoice: the reciprocal of the
 // shop's base_to_order_rate (1.1634 euros for a pound is a rate of 0.85954960).
-// It is sent only where the invoice's currency is known to be foreign to the
-// ledger and the shop has a rate; else the ledger takes its own of the day.
-func exchangeRate(inv canon.Invoice, base string) string {
+// It is sent only where the settings say that the shop's rate counts from the
+// company's currency; else the ledger takes its own of the day. note says which.
+func exchangeRate(inv canon.Invoice, pol policy.Policy, base string) (sent, note string) {
 	rate := inv.BaseToOrderRate
-	if base == "" || inv.Currency == base || rate == nil || !rate.IsPositive() || rate.Equal(decimal.NewFromInt(1)) {
-		return ""
+	if inv.Currency == base || rate == nil || !rate.IsPositive() || rate.Equal(one) {
+		return "", ""
 	}
-	return decimal.NewFromInt(1).DivRound(*rate, 8).String()
+	if why := policy.RateUnusable(inv, pol, base); why != "" {
+		return "", "no exchange rate is sent, the ledger takes the day's: " + why
+	}
+	sent = one.DivRound(*rate, 8).String()
+	return sent, "exchange rate: 1 " + inv.Currency + " = " + sent + " " + base + ", the shop's"
 }
 
 // comments is printed on the invoice.

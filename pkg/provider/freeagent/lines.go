@@ -8,73 +8,71 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
-// linesOf makes the items of an invoice: one for each line, one for shipping,
-// and one without tax for discounts that did not lower the tax.
-func linesOf(inv canon.Invoice, pol policy.Policy, ref provider.Reference) (*lines, error) {
-	known := knownRates(pol, ref)
-	taxed, err := explain(inv, known)
-	if err != nil {
-		return nil, err
-	}
-	made := &lines{}
-	var afterTax decimal.Decimal
-	seen := map[string]bool{}
-	for i, line := range inv.Lines {
-		if line.IsZero() && seen[line.SKU] {
-			made.notes = append(made.notes, fmt.Sprintf("%s: a child row without amounts, folded into its parent", line.SKU))
-			continue
-		}
-		seen[line.SKU] = true
-		net := line.LineSubtotal
-		if taxed.discountFirst {
-			net = net.Sub(line.Discount())
-		} else {
-			afterTax = afterTax.Add(line.Discount())
-		}
-		product, note := productItem(line, net, taxed.rates[i])
-		product.itemType = itemType(line, pol)
-		made.add(product, note)
-	}
-	if err := addShipping(made, inv, known, taxed, afterTax); err != nil {
-		return nil, err
-	}
-	for _, i := range made.items {
-		if err := allowedBy(ref, i.rate); err != nil {
+// linesOf makes the items of an invoice: one for each priced line, and one without
+// tax for discounts that did not lower the tax.
+func linesOf(priced pricing.Priced, pol policy.Policy, ref provider.Reference, categories categories) (*lines, error) {
+	made := &lines{notes: priced.Notes}
+	afterTax := decimal.Zero
+	for _, p := range priced.Lines {
+		if err := allowedBy(ref, p.Rate.Percent.Decimal); err != nil {
 			return nil, err
 		}
+		if p.Kind == pricing.Discount {
+			afterTax = afterTax.Sub(p.Net())
+			continue
+		}
+		afterTax = afterTax.Add(p.Untaxed)
+		next, note := itemOf(p)
+		next.category = categories.of(p.Kind)
+		if p.Kind == pricing.Product {
+			next.itemType = itemType(p, pol)
+		}
+		made.add(next, note)
 	}
-	if len(made.items) == 0 {
-		return nil, &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation, Message: "the invoice has no lines"}
+	if !afterTax.IsZero() {
+		made.add(item{itemType: "Discount", description: "Discount", quantity: one, price: afterTax.Neg(), category: categories.income},
+			fmt.Sprintf("discount: %s without tax, since it did not lower the shop's tax", afterTax.StringFixed(2)))
 	}
 	return made, nil
 }
 
-// productItem is a line with its net amount after any discount before tax.
-// Quantity and price stay the shop's where the net is exactly quantity x a price
-// of two decimals; else the item is one unit of the whole and its text has the
-// quantity. Quantities with more than two decimals count as the latter: the wire
-// does not say how many it keeps.
-func productItem(line canon.Line, net, rate decimal.Decimal) (item, string) {
-	made := item{quantity: decimal.NewFromInt(1), price: net.Round(2), rate: rate, shopTax: line.LineTax, description: describe(line)}
+// itemOf is a line with the net amount that its tax is on. Quantity and price stay
+// the shop's where that is exactly quantity x a price of two decimals; else the
+// item is one unit of the whole and its text has the quantity. Quantities with
+// more than two decimals count as the latter: the wire does not say how many it
+// keeps.
+func itemOf(p pricing.Line) (item, string) {
+	net := p.Net().Add(p.Untaxed)
+	made := item{quantity: one, price: net, rate: p.Rate.Percent.Decimal, shopTax: p.Tax, description: describe(p)}
 	note := "as it is"
-	discounted := !net.Equal(line.LineSubtotal)
-	if price, ok := unitPrice(net, line.Qty); ok {
-		made.quantity, made.price = line.Qty, price
-		if discounted {
+	taken := p.Gross.Sub(net)
+	if price, ok := unitPrice(net, p.Quantity); ok {
+		made.quantity, made.price = p.Quantity, price
+		if !taken.IsZero() {
 			note = "price after discount"
 		}
 	} else {
-		made.description = cleanText(fmt.Sprintf("%s, %s x %s", made.description, line.Qty, line.UnitPrice), maxDescription)
+		made.description = cleanText(fmt.Sprintf("%s, %s x %s", made.description, p.Quantity, p.Unit), maxDescription)
 		note = "one unit of the whole, since the net is no quantity x price"
 	}
-	if discounted {
-		taken := line.LineSubtotal.Sub(net).StringFixed(2)
-		made.description = cleanText(made.description+", less discount "+taken, maxDescription)
+	if !taken.IsZero() {
+		made.description = cleanText(made.description+", less discount "+taken.StringFixed(2), maxDescription)
 	}
-	return made, fmt.Sprintf("%s: %s x %s at %s %%, %s", line.SKU, made.quantity, made.price.StringFixed(2), rate.StringFixed(2), note)
+	if p.Why != "" {
+		note += "; " + p.Why
+	}
+	return made, fmt.Sprintf("%s: %s x %s at %s %%, %s", cleanText(named(p), maxDescription), made.quantity, made.price.StringFixed(2), rateText(made.rate), note)
+}
+
+func named(p pricing.Line) string {
+	if p.SKU != "" {
+		return p.SKU
+	}
+	return strings.ToLower(p.Name)
 }
 
 // unitPrice is net / qty where that has two decimals.
@@ -86,8 +84,8 @@ func unitPrice(net, qty decimal.Decimal) (decimal.Decimal, bool) {
 	return price, qty.Mul(price).Equal(net)
 }
 
-func describe(line canon.Line) string {
-	name, sku := cleanText(line.Name, maxDescription-200), cleanText(line.SKU, 100)
+func describe(p pricing.Line) string {
+	name, sku := cleanText(p.Name, maxDescription-200), cleanText(p.SKU, 100)
 	switch {
 	case name == "" && sku == "":
 		return "Item"
@@ -102,60 +100,26 @@ func describe(line canon.Line) string {
 // itemType is the wire's unit for a line: item_type_map by the shop's product
 // type, where it has none Services for what is not shipped and Products for all
 // else.
-func itemType(line canon.Line, pol policy.Policy) string {
-	product := text(line.ProductType)
-	if mapped, ok := pol.V2ItemTypeMap[product]; ok {
+func itemType(p pricing.Line, pol policy.Policy) string {
+	if mapped, ok := pol.V2ItemTypeMap[p.ProductType]; ok {
 		return mapped
 	}
-	switch product {
+	switch p.ProductType {
 	case "virtual", "downloadable":
 		return "Services"
 	}
 	return "Products"
 }
 
-// addShipping adds shipping with its own tax, and what the header has in
-// discounts beyond the lines': that is a discount on shipping. It lowers the
-// shipping's price where the tax says that it was taken first, else it goes
-// with the lines' discounts after tax.
-func addShipping(made *lines, inv canon.Invoice, known []decimal.Decimal, taxed taxation, afterTax decimal.Decimal) error {
-	off := inv.DiscountAmount.Neg()
-	for _, line := range inv.Lines {
-		off = off.Sub(line.Discount())
-	}
-	off = decimal.Max(off, decimal.Zero)
-	if !inv.ShippingAmount.IsZero() || !inv.ShippingTax.IsZero() {
-		net, rate, err := shippingNet(inv, known, taxed.rates, off)
-		if err != nil {
-			return err
-		}
-		off = off.Sub(inv.ShippingAmount.Sub(net))
-		made.add(item{description: "Shipping", quantity: decimal.NewFromInt(1), price: net.Round(2), rate: rate, shopTax: inv.ShippingTax},
-			fmt.Sprintf("shipping: %s at %s %%", net.StringFixed(2), rate.StringFixed(2)))
-	}
-	if afterTax = afterTax.Add(off); !afterTax.Round(2).IsZero() {
-		made.add(item{itemType: "Discount", description: "Discount", quantity: decimal.NewFromInt(1), price: afterTax.Round(2).Neg()},
-			fmt.Sprintf("discount: %s without tax, since it did not lower the shop's tax", afterTax.StringFixed(2)))
-	}
-	return nil
+// price is the sale as the shop's arithmetic has it, with this policy's rates.
+func price(inv canon.Invoice, pol policy.Policy, ref provider.Reference) (pricing.Priced, error) {
+	return pricing.Price(pricing.Invoice(inv), pricing.Settings{
+		Rates: ratesFor(inv, pol, ref), Tolerance: pol.RoundingTolerance,
+		Charges: pol.ChargesAccount != "", PaidOtherwise: pol.PaidOtherwiseAccount != "",
+	})
 }
 
-func shippingNet(inv canon.Invoice, known, used []decimal.Decimal, off decimal.Decimal) (net, rate decimal.Decimal, err error) {
-	one := decimal.NewFromInt(1)
-	reduced := inv.ShippingAmount.Sub(off)
-	fullRate, fullMiss, full := rateFor(inv.ShippingAmount, inv.ShippingTax, one, known, used)
-	lessRate, lessMiss, less := rateFor(reduced, inv.ShippingTax, one, known, used)
-	less = less && !reduced.IsNegative()
-	switch {
-	case less && (!full || lessMiss.LessThanOrEqual(fullMiss)):
-		return reduced, lessRate, nil
-	case full:
-		return inv.ShippingAmount, fullRate, nil
-	}
-	return net, rate, rateUnknown("shipping", inv.ShippingAmount, inv.ShippingTax)
-}
-
-func (l *lines) bodies(category string) []itemBody {
+func (l *lines) bodies() []itemBody {
 	bodies := make([]itemBody, 0, len(l.items))
 	for i, made := range l.items {
 		bodies = append(bodies, itemBody{
@@ -164,8 +128,8 @@ func (l *lines) bodies(category string) []itemBody {
 			Quantity:     decimalText(made.quantity),
 			Description:  made.description,
 			Price:        made.price.StringFixed(2),
-			SalesTaxRate: made.rate.StringFixed(2),
-			Category:     category,
+			SalesTaxRate: rateText(made.rate),
+			Category:     made.category,
 		})
 	}
 	return bodies

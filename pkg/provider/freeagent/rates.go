@@ -1,127 +1,74 @@
 package freeagent
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/shopspring/decimal"
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
-// taxation is how the shop taxed an invoice's lines: the rate of each line, and
-// whether the discount was taken before the tax or after it.
-type taxation struct {
-	rates         []decimal.Decimal // percent, one for each line
-	discountFirst bool
-}
-
-// knownRates are the percentages that may be chosen, by who knows best: the
-// merchant's tax_rate_map, the company's own rates, and where neither tells,
-// Britain's.
-func knownRates(pol policy.Policy, ref provider.Reference) []decimal.Decimal {
-	var rates []decimal.Decimal
-	for key := range pol.TaxRateMap {
-		if rate, err := decimal.NewFromString(key); err == nil {
-			rates = append(rates, rate)
+// ratesFor are the percentages that may be chosen, by who knows best: the
+// merchant's tax_rate_map (its keys for where the invoice is delivered, and those
+// for any country), the company's own rates, and where neither tells, Britain's.
+// The wire has no tax types; no tax is a rate of 0, whatever is known.
+func ratesFor(inv canon.Invoice, pol policy.Policy, ref provider.Reference) pricing.Rates {
+	zero := percentRate(decimal.Zero)
+	rates := pricing.Rates{Zero: &zero, Ledger: ofCompany(ref)}
+	country := policy.DeliveryCountry(inv)
+	add := func(percent decimal.Decimal) {
+		if !slices.ContainsFunc(rates.Known, func(r pricing.Rate) bool { return r.Percent.Decimal.Equal(percent) }) {
+			rates.Known = append(rates.Known, percentRate(percent))
 		}
 	}
-	if len(rates) == 0 {
+	for written := range pol.TaxRateMap {
+		if key, ok := policy.ParseTaxKey(written); ok && (key.Country == "" || key.Country == country) {
+			add(companysOwn(key, ref))
+		}
+	}
+	if len(rates.Known) == 0 {
 		for _, t := range ref.TaxRates {
-			rates = append(rates, t.EffectiveRate)
+			add(t.EffectiveRate)
 		}
 	}
-	if len(rates) == 0 && ref.TaxRates == nil {
-		rates = []decimal.Decimal{decimal.Zero, decimal.NewFromInt(5), decimal.NewFromInt(20)}
+	if len(rates.Known) == 0 && ref.TaxRates == nil {
+		for _, percent := range []int64{0, 5, 20} {
+			add(decimal.NewFromInt(percent))
+		}
 	}
-	slices.SortFunc(rates, decimal.Decimal.Cmp) // a map has no order, a document must
+	// A map has no order, a document must.
+	slices.SortFunc(rates.Known, func(a, b pricing.Rate) int { return a.Percent.Decimal.Cmp(b.Percent.Decimal) })
 	return rates
 }
 
-// explain finds the rates of all lines. A shop takes discounts either before
-// the tax or after it, on all lines alike; the way that explains the taxes
-// better is the shop's, before where both do.
-func explain(inv canon.Invoice, known []decimal.Decimal) (taxation, error) {
-	before, beforeOff, err := explainBy(inv, known, func(l canon.Line) decimal.Decimal { return l.LineSubtotal.Sub(l.Discount()) })
-	after, afterOff, errAfter := explainBy(inv, known, func(l canon.Line) decimal.Decimal { return l.LineSubtotal })
-	// Half a penny for each line is what rounding alone may make of a tie.
-	slack := decimal.New(int64(len(inv.Lines)), 0).Mul(decimal.New(5, -3))
-	switch {
-	case err != nil && errAfter != nil:
-		return taxation{}, err
-	case err == nil && (errAfter != nil || beforeOff.LessThanOrEqual(afterOff.Add(slack))):
-		return taxation{rates: before, discountFirst: true}, nil
-	default:
-		return taxation{rates: after}, nil
+// companysOwn is the company's rate that the key means, which may have more
+// decimals; else the key's.
+func companysOwn(key policy.TaxKey, ref provider.Reference) decimal.Decimal {
+	for _, t := range ref.TaxRates {
+		if key.Means(t.EffectiveRate) {
+			return t.EffectiveRate
+		}
 	}
+	return key.Percent
 }
 
-// explainBy finds each line's rate if base is what was taxed, and by how much
-// the taxes are off in all. Large taxes are read first: the rate that they leave
-// no doubt of decides where a few pence fit several.
-func explainBy(inv canon.Invoice, known []decimal.Decimal, base func(canon.Line) decimal.Decimal) ([]decimal.Decimal, decimal.Decimal, error) {
-	order := make([]int, len(inv.Lines))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return inv.Lines[b].LineTax.Abs().Cmp(inv.Lines[a].LineTax.Abs())
-	})
-	rates := make([]decimal.Decimal, len(inv.Lines))
-	var used []decimal.Decimal
-	var off decimal.Decimal
-	for _, i := range order {
-		line := inv.Lines[i]
-		rate, miss, found := rateFor(base(line), line.LineTax, line.Qty, known, used)
-		if !found {
-			return nil, off, rateUnknown("line "+line.SKU, base(line), line.LineTax)
-		}
-		rates[i], off = rate, off.Add(miss)
-		used = append(used, rate)
-	}
-	return rates, off, nil
+func percentRate(percent decimal.Decimal) pricing.Rate {
+	return pricing.Rate{Percent: decimal.NewNullDecimal(percent)}
 }
 
-// rateFor is the known rate that explains tax on base within a penny a unit: the
-// one that is least off, among equals one already used, then the nearest to the
-// true ratio. No tax is a rate of 0, whatever is known.
-func rateFor(base, tax, qty decimal.Decimal, known, used []decimal.Decimal) (rate, miss decimal.Decimal, found bool) {
-	if tax.IsZero() {
-		return decimal.Zero, decimal.Zero, true
+// ofCompany are the company's rates; nil where it did not tell.
+func ofCompany(ref provider.Reference) []pricing.Rate {
+	if ref.TaxRates == nil {
+		return nil
 	}
-	units := decimal.Max(qty.Abs().Ceil(), decimal.NewFromInt(1))
-	allowed := units.Shift(-2)
-	var bestUsed bool
-	var bestExact decimal.Decimal
-	for _, candidate := range known {
-		if candidate.IsZero() {
-			continue
-		}
-		off := taxOn(base, candidate).Sub(tax).Abs()
-		if off.GreaterThan(allowed) {
-			continue
-		}
-		isUsed := slices.ContainsFunc(used, candidate.Equal)
-		exact := base.Mul(candidate).Shift(-2).Sub(tax).Abs()
-		better := off.Cmp(miss) < 0 || off.Equal(miss) && (isUsed && !bestUsed || isUsed == bestUsed && exact.LessThan(bestExact))
-		if !found || better {
-			rate, miss, found, bestUsed, bestExact = candidate, off, true, isUsed, exact
-		}
+	list := []pricing.Rate{}
+	for _, t := range ref.TaxRates {
+		list = append(list, percentRate(t.EffectiveRate))
 	}
-	return rate, miss, found
-}
-
-// rateUnknown holds a document whose tax no known rate explains, and names the
-// rate that would.
-func rateUnknown(where string, base, tax decimal.Decimal) *provider.Failure {
-	rate := "no rate"
-	if base.IsPositive() {
-		rate = "a rate near " + tax.Shift(2).DivRound(base, 2).StringFixed(2) + " %"
-	}
-	return held("tax_rate_not_mapped", fmt.Sprintf("%s: tax of %s on %s is %s, which is not in tax_rate_map",
-		where, tax.StringFixed(2), base.StringFixed(2), rate))
+	return list
 }
 
 // allowedBy holds a document with a rate that the ledger's company does not
@@ -135,5 +82,9 @@ func allowedBy(ref provider.Reference, rate decimal.Decimal) error {
 			return nil
 		}
 	}
-	return held("tax_rate_not_mapped", fmt.Sprintf("the ledger's company has no sales tax rate of %s %%", rate.StringFixed(2)))
+	return held(provider.HeldTaxRateNotMapped, "the ledger's company has no sales tax rate of "+rateText(rate)+
+		" %: give it that rate in the ledger, or register it for sales tax there")
 }
+
+// rateText is a percentage as the wire has it: two decimals, more where it has more.
+func rateText(percent decimal.Decimal) string { return policy.PercentText(percent) }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"towpath/pkg/canon"
+	"towpath/pkg/provider"
 )
 
 // item is one invoice item and what the ledger will make of it.
@@ -17,7 +17,10 @@ type item struct {
 	price       decimal.Decimal // net, at most 2 decimals
 	rate        decimal.Decimal // percent
 	shopTax     decimal.Decimal // the tax that the shop charged for it
+	category    string          // its URL
 }
+
+var one = decimal.NewFromInt(1)
 
 // net and tax are the wire's arithmetic, written once: an item's net is
 // quantity x price and its tax net x rate, each rounded half up to 2 decimals;
@@ -50,52 +53,44 @@ func (l *lines) totals() (net, tax decimal.Decimal) {
 	return net, tax
 }
 
-// settle makes the items come to the shop's grand total, or fails Held with
-// total_mismatch.
-//
-// Within tolerance, one item without tax takes up the difference. Beyond it,
-// the tax at each rate is first put right to what the shop charged on those
-// lines (correctTax): a shop that rounds tax by unit charges a pound more on two
-// hundred pieces, and a rate explains it. What is beyond the tolerance then,
-// nobody has explained.
-func (l *lines) settle(inv canon.Invoice, tolerance decimal.Decimal) error {
-	asked := l.missing(inv)
-	if asked.Abs().GreaterThan(tolerance) {
-		l.correctTax()
+// settle makes the items come to the shop's total and its tax, or fails Held with
+// total_mismatch: the tax at each rate is put right to the shop's (correctTax);
+// what rounding leaves then, within the tolerance, one item without tax takes up.
+func (l *lines) settle(total, tolerance decimal.Decimal, category string) error {
+	l.correctTax(category)
+	left := l.missing(total)
+	if left.Abs().GreaterThan(tolerance) {
+		text := fmt.Sprintf("the shop's grand total is %s, the ledger would compute %s; the difference %s is above the rounding_tolerance %s",
+			total.StringFixed(2), total.Sub(left).StringFixed(2), left.StringFixed(2), tolerance.StringFixed(2))
+		if left.Abs().LessThanOrEqual(one) {
+			text += "; set rounding_tolerance to " + left.Abs().StringFixed(2)
+		}
+		return held(provider.HeldTotalMismatch, text)
 	}
-	left := l.missing(inv)
-	switch {
-	case left.Abs().GreaterThan(tolerance):
-		return held("total_mismatch", fmt.Sprintf(
-			"the shop's grand total is %s, the ledger would compute %s; the difference %s is above the rounding_tolerance %s",
-			inv.GrandTotal.StringFixed(2), inv.GrandTotal.Sub(asked).StringFixed(2), asked.StringFixed(2), tolerance.StringFixed(2)))
-	case !left.Equal(left.Round(2)):
-		return held("total_mismatch", fmt.Sprintf("the shop's grand total %s has more than two decimals", inv.GrandTotal))
-	}
-	l.round(left)
+	l.round(left, category)
 	return nil
 }
 
 // round adds the item that takes up what is left.
-func (l *lines) round(left decimal.Decimal) {
+func (l *lines) round(left decimal.Decimal, category string) {
 	if left.IsZero() {
 		return
 	}
 	l.rounding = left
-	l.add(item{description: "Rounding", quantity: decimal.NewFromInt(1), price: left},
+	l.add(item{description: "Rounding", quantity: one, price: left, category: category},
 		fmt.Sprintf("rounding of %s without tax: the shop rounds otherwise than the ledger", left.StringFixed(2)))
 }
 
-func (l *lines) missing(inv canon.Invoice) decimal.Decimal {
+func (l *lines) missing(total decimal.Decimal) decimal.Decimal {
 	net, tax := l.totals()
-	return inv.GrandTotal.Sub(net).Sub(tax)
+	return total.Sub(net).Sub(tax)
 }
 
 // correctTax makes the tax at each rate the sum of what the shop charged: since
 // the wire takes no tax amounts, one item at the rate carries the difference as
 // its tax and a second one without tax takes its net away again. Net sales stay
-// as they were.
-func (l *lines) correctTax() {
+// as they were, and the tax is what the buyer was charged.
+func (l *lines) correctTax(category string) {
 	for _, group := range l.byRate() {
 		var difference decimal.Decimal
 		for _, i := range group {
@@ -106,11 +101,10 @@ func (l *lines) correctTax() {
 		if net.IsZero() {
 			continue
 		}
-		one := decimal.NewFromInt(1)
 		label := fmt.Sprintf("Tax at %s %% as charged by the shop", rate)
 		note := fmt.Sprintf("tax at %s %% corrected by %s to the shop's", rate, difference.StringFixed(2))
-		l.add(item{description: label, quantity: one, price: net, rate: rate}, note)
-		l.add(item{description: label + ", net", quantity: one, price: net.Neg()}, note+": its net taken away")
+		l.add(item{description: label, quantity: one, price: net, rate: rate, category: category}, note)
+		l.add(item{description: label + ", net", quantity: one, price: net.Neg(), category: category}, note+": its net taken away")
 	}
 }
 

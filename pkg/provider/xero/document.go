@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/shopspring/decimal"
-
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -75,21 +73,23 @@ func Build(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contact
 	if err := b.check(number); err != nil {
 		return provider.Document{}, err
 	}
-	lines, err := b.lines()
+	priced, err := b.price()
 	if err != nil {
 		return provider.Document{}, err
 	}
-	rounding, err := b.rounding(sum(lines))
-	if err != nil {
+	lines, rounding := b.lines(priced), []line(nil)
+	if !priced.Rounding.IsZero() {
+		made, err := b.rounding(priced.Rounding)
+		if err != nil {
+			return provider.Document{}, err
+		}
+		rounding = append(rounding, made)
+	}
+	if err := b.checkMapping(lines); err != nil { // not the rounding line: it is not of the settings
 		return provider.Document{}, err
 	}
-	if err := b.checkMapping(lines); err != nil {
-		return provider.Document{}, err
-	}
-	residue := decimal.Zero
-	if rounding != nil {
-		lines, residue = append(lines, *rounding), rounding.unit
-	}
+	lines = append(lines, rounding...)
+	b.remarkCountry(priced.Lines)
 	header := b.header(number, contactID, runURL, lines)
 	body, err := json.Marshal(invoicesBody{Invoices: []invoiceBody{header}})
 	if err != nil {
@@ -98,7 +98,7 @@ func Build(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contact
 	total := sum(lines)
 	return provider.Document{
 		Number: number, ContactID: contactID, Currency: inv.Currency, Status: header.Status, Body: body,
-		SubTotal: total.sub, TotalTax: total.tax, Total: total.total(), Rounding: residue, Notes: b.notes(lines),
+		SubTotal: total.sub, TotalTax: total.tax, Total: total.total(), Rounding: priced.Rounding, Notes: b.notes(lines),
 	}, nil
 }
 

@@ -204,7 +204,7 @@ func Test_Rounding_line_closes_pennies_on_the_ROUNDING_account(t *testing.T) {
 		inv.GrandTotal = inv.GrandTotal.Add(dec(pennies))
 		return inv
 	}
-	for pennies, want := range map[string]json.Number{"0.05": "0.05", "-0.05": "-0.05", "0.01": "0.01"} {
+	for pennies, want := range map[string]json.Number{"0.01": "0.01", "-0.01": "-0.01"} {
 		body, doc := build(t, off(pennies))
 		last := body.LineItems[len(body.LineItems)-1]
 		require.Equal(t, "Rounding", last.Description)
@@ -216,15 +216,27 @@ func Test_Rounding_line_closes_pennies_on_the_ROUNDING_account(t *testing.T) {
 	_, doc := build(t, plain(t))
 	require.True(t, doc.Rounding.IsZero())
 
-	for _, pennies := range []string{"0.06", "-0.06", "100", "0.004"} {
-		_, err := tryBuild(off(pennies))
+	_, err := tryBuild(off("0.01"), func(p *policy.Policy, _ *provider.Reference) { p.RoundingTolerance = dec("0") })
+	f := failure(t, err)
+	require.Equal(t, "total_mismatch", f.Reason)
+	require.Contains(t, f.Message, "come to 4840.86 and the shop's grand total to 4840.87: a difference of 0.01")
+	require.Contains(t, f.Message, "set rounding_tolerance to 0.01")
+}
+
+// Two pennies are no rounding: the shop's own figures add up to the penny, so they
+// are money of somebody's.
+func Test_What_is_no_rounding_is_no_rounding_line(t *testing.T) {
+	t.Parallel()
+	for pennies, says := range map[string]string{
+		"0.02": "0.02 is charged by no line", "-0.05": "0.05 was paid otherwise", "100": "100.00 is charged by no line",
+	} {
+		inv := plain(t)
+		inv.GrandTotal = inv.GrandTotal.Add(dec(pennies))
+		_, err := tryBuild(inv, func(p *policy.Policy, _ *provider.Reference) { p.RoundingTolerance = dec("1.00") })
 		f := failure(t, err)
-		require.Equal(t, provider.Held, f.Kind)
-		require.Equal(t, "total_mismatch", f.Reason)
-		require.Contains(t, f.Message, "4840.86")
-		require.Contains(t, f.Message, off(pennies).GrandTotal.String())
+		require.Equal(t, "missing_mapping", f.Reason)
+		require.Contains(t, f.Message, says)
 	}
-	build(t, off("0.99"), func(p *policy.Policy, _ *provider.Reference) { p.RoundingTolerance = dec("1.00") })
 }
 
 func Test_Rounding_without_a_ROUNDING_account_is_held(t *testing.T) {

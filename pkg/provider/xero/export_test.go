@@ -5,18 +5,25 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
 // ChosenTaxTypes are the types chosen for the rows of inv, in order.
 func ChosenTaxTypes(inv canon.Invoice, pol policy.Policy, ref provider.Reference) ([]string, error) {
 	b := builder{inv: inv, pol: pol, ref: ref}
-	rates, err := taxTableOf(pol, ref).chooseAll(b.sales())
+	priced, err := b.price()
 	var types []string
-	for _, r := range rates {
-		types = append(types, r.taxType)
+	for _, l := range priced.Lines {
+		types = append(types, l.Rate.Type)
 	}
 	return types, err
+}
+
+// Priced is inv as the shop's arithmetic has it.
+func Priced(inv canon.Invoice, pol policy.Policy, ref provider.Reference) (pricing.Priced, error) {
+	b := builder{inv: inv, pol: pol, ref: ref}
+	return b.price()
 }
 
 // ContactJSON is the body that creates buyer under his first name.

@@ -34,22 +34,24 @@ func (b *builder) header(number, contactID, runURL string, lines []line) invoice
 
 // currencyRate is how many units of the invoice's currency one unit of the
 // organisation's base currency buys: Xero divides by it to reach the base, and
-// the shop's base_to_order_rate runs the same way. The shop does not tell its
-// own base currency; where the rate differs from 1 it is taken to be the
-// organisation's. Without a rate Xero takes the day's: so where the shop has but
-// one currency and that is not the organisation's, and where the organisation's
-// is not known.
+// the shop's base_to_order_rate runs the same way, from the shop's base currency.
+// That the shop does not tell: the settings do, and only where it is the
+// organisation's is the rate sent. Else Xero takes the day's.
 func (b *builder) currencyRate() json.Number {
 	base := b.ref.Organisation.BaseCurrency
 	rate := b.inv.BaseToOrderRate
-	if base == "" || base == b.inv.Currency || rate == nil {
+	if base == b.inv.Currency || rate == nil {
 		return ""
 	}
 	rounded := rate.Round(rateDecimals)
 	if !rounded.IsPositive() || rounded.Equal(decimal.NewFromInt(1)) {
 		return ""
 	}
-	b.remarks = append(b.remarks, "currency rate: 1 "+base+" = "+rounded.String()+" "+b.inv.Currency)
+	if why := policy.RateUnusable(b.inv, b.pol, base); why != "" {
+		b.remarks = append(b.remarks, "no currency rate is sent, Xero takes the day's: "+why)
+		return ""
+	}
+	b.remarks = append(b.remarks, "currency rate: 1 "+base+" = "+rounded.String()+" "+b.inv.Currency+", the shop's")
 	return json.Number(rounded.String())
 }
 

@@ -62,7 +62,8 @@ func Test_Due_date_follows_the_terms(t *testing.T) {
 func Test_Currency_rate_is_the_shops_rate_the_same_way_round(t *testing.T) {
 	t.Parallel()
 	eur := canontest.Named(t, "eur_export_no_tax").Invoice
-	body, _ := build(t, eur)
+	fromPounds := func(p *policy.Policy, _ *provider.Reference) { p.ShopBaseCurrency.Code = "GBP" }
+	body, _ := build(t, eur, fromPounds)
 	require.Equal(t, json.Number("1.1634"), body.CurrencyRate)
 	inBase := eur.GrandTotal.Div(dec(body.CurrencyRate.String())).Round(2)
 	require.Equal(t, "3617.29", inBase.String(), "EUR 4208.35 are fewer pounds")
@@ -73,7 +74,7 @@ func Test_Currency_rate_is_the_shops_rate_the_same_way_round(t *testing.T) {
 		if r != nil {
 			inv.BaseToOrderRate = ptr(dec(*r))
 		}
-		body, _ := build(t, inv, func(_ *policy.Policy, ref *provider.Reference) { ref.Organisation.BaseCurrency = base })
+		body, _ := build(t, inv, fromPounds, func(_ *policy.Policy, ref *provider.Reference) { ref.Organisation.BaseCurrency = base })
 		return body.CurrencyRate
 	}
 	require.Equal(t, json.Number("1.163443"), rate(ptr("1.16344349"), "GBP"), "six decimals")

@@ -5,7 +5,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"towpath/pkg/canon"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
@@ -17,9 +17,9 @@ type line struct {
 	quantity    decimal.Decimal
 	unit        decimal.Decimal
 	discount    decimal.Decimal // at most two decimals, never above quantity x unit
-	tax         decimal.Decimal // the shop's, two decimals
+	tax         decimal.Decimal // two decimals; Xero takes it as it is
 	account     string
-	rate        mappedRate
+	rate        pricing.Rate
 	why         string // how it came to be, where that is not plain
 }
 
@@ -33,7 +33,7 @@ func (l line) amount() decimal.Decimal {
 func (l line) body(tracking []trackingBody) lineBody {
 	body := lineBody{
 		Description: l.description, Quantity: number(l.quantity, 0), UnitAmount: number(l.unit, 2),
-		AccountCode: l.account, TaxType: l.rate.taxType, TaxAmount: number(l.tax, 2), Tracking: tracking,
+		AccountCode: l.account, TaxType: l.rate.Type, TaxAmount: number(l.tax, 2), Tracking: tracking,
 	}
 	if !l.discount.IsZero() {
 		body.DiscountAmount = number(l.discount, 2)
@@ -53,136 +53,114 @@ func (l line) note() string {
 	return cut(text, maxDescription)
 }
 
-// lines makes the document's lines but the rounding one: products, shipping, and
-// what of the header's discount neither of them carries.
-func (b *builder) lines() ([]line, error) {
-	sales := b.sales()
-	if len(sales) == 0 {
-		return nil, refused("the invoice has no lines")
-	}
-	rates, err := taxTableOf(b.pol, b.ref).chooseAll(sales)
+// price is the sale as the shop's arithmetic has it, with this policy's rates.
+func (b *builder) price() (pricing.Priced, error) {
+	priced, err := pricing.Price(pricing.Invoice(b.inv), pricing.Settings{
+		Rates: b.rates(), Tolerance: b.pol.RoundingTolerance,
+		Charges: b.pol.ChargesAccount != "", PaidOtherwise: b.pol.PaidOtherwiseAccount != "",
+	})
 	if err != nil {
-		return nil, err
+		return pricing.Priced{}, err
 	}
+	b.remarks = append(b.remarks, priced.Notes...)
+	return priced, nil
+}
+
+// lines makes the document's lines but the rounding one.
+func (b *builder) lines(priced pricing.Priced) []line {
 	var lines []line
-	for i, s := range sales {
-		lines = append(lines, s.lines(rates[i])...)
+	for _, p := range priced.Lines {
+		account := b.account(p.Kind)
+		lines = append(lines, linesOf(p, account, b.typed(p.Rate, account))...)
 	}
-	return lines, nil
+	return lines
 }
 
-// sales are what was sold, in order, then shipping. The shop has no field for a
-// discount on shipping: it is what the header's has more than the lines'. What
-// shipping cannot carry either is a line of its own; if that is no more than
-// pennies, it is left to the rounding line.
-func (b *builder) sales() []sale {
-	var sales []sale
-	rest := b.inv.DiscountAmount.Neg()
-	for i, l := range b.inv.Lines {
-		rest = rest.Sub(l.Discount())
-		if i > 0 && foldable(b.inv.Lines[i-1], l) {
-			continue
+func (b *builder) account(kind pricing.Kind) string {
+	switch kind {
+	case pricing.Shipping:
+		return cmp.Or(b.pol.ShippingAccountCode, b.pol.RevenueAccountCode)
+	case pricing.Charge:
+		return b.pol.ChargesAccount
+	case pricing.PaidOtherwise:
+		return b.pol.PaidOtherwiseAccount
+	}
+	return b.pol.RevenueAccountCode
+}
+
+// typed gives what is outside the scope of tax Xero's type for that.
+func (b *builder) typed(rate pricing.Rate, code string) pricing.Rate {
+	if rate.Type == "" {
+		rate.Type = b.noTax(b.accountOf(code))
+	}
+	return rate
+}
+
+func (b *builder) accountOf(code string) provider.Account {
+	for _, a := range b.ref.Accounts {
+		if a.Code == code {
+			return a
 		}
-		sales = append(sales, product(l, b.pol.RevenueAccountCode))
 	}
-	rest = money(decimal.Max(rest, decimal.Zero))
-	amount, tax := money(b.inv.ShippingAmount), money(b.inv.ShippingTax)
-	if !amount.IsZero() || !tax.IsZero() {
-		discount := decimal.Max(decimal.Min(rest, amount), decimal.Zero)
-		rest = rest.Sub(discount)
-		sales = append(sales, sale{
-			name: "Shipping", quantity: one, unit: amount, gross: amount, discount: discount, tax: tax,
-			account: cmp.Or(b.pol.ShippingAccountCode, b.pol.RevenueAccountCode),
-		})
-	}
-	if rest.GreaterThan(b.pol.RoundingTolerance) {
-		sales = append(sales, sale{name: "Discount", quantity: one, unit: rest.Neg(), gross: rest.Neg(), account: b.pol.RevenueAccountCode})
-	}
-	return sales
+	return provider.Account{}
 }
 
-// foldable reports whether l is the child row of a configurable product: the
-// same SKU as the row before it, and no money.
-func foldable(parent, l canon.Line) bool { return l.IsZero() && l.SKU == parent.SKU }
-
-// sale is something sold, in the shop's terms and in pence.
-type sale struct {
-	name     string
-	sku      string
-	quantity decimal.Decimal
-	unit     decimal.Decimal
-	gross    decimal.Decimal // before discount, without tax
-	discount decimal.Decimal
-	tax      decimal.Decimal
-	account  string
-}
-
-func product(l canon.Line, account string) sale {
-	return sale{
-		name: clean(l.Name), sku: clean(l.SKU), quantity: l.Qty, unit: l.UnitPrice,
-		gross: money(l.LineSubtotal), discount: money(l.Discount()), tax: money(l.LineTax), account: account,
-	}
-}
-
-func (s sale) net() decimal.Decimal { return s.gross.Sub(s.discount) }
-
-// lines is s as Xero's lines: one, or two where the discount was taken after tax
-// and is larger than the net amount. TaxAmount is always the shop's; a discount
-// lowers the net, so net and tax come to the shop's row total also where the
-// shop took its tax before the discount.
-func (s sale) lines(rate mappedRate) []line {
-	l := line{quantity: s.quantity, unit: s.unit, discount: s.discount, tax: s.tax, account: s.account, rate: rate}
+// linesOf is p as Xero's lines: one, or two where the discount was taken after tax
+// and is larger than the net amount. TaxAmount is always given; a discount lowers
+// the net, so net and tax come to the shop's row total also where the shop took
+// its tax before the discount.
+func linesOf(p pricing.Line, account string, rate pricing.Rate) []line {
+	l := line{quantity: p.Quantity, unit: p.Unit, discount: p.Discount, tax: p.Tax, account: account, rate: rate, why: p.Why}
 	beyond := decimal.Zero
-	if s.discount.GreaterThan(s.gross) && s.gross.IsPositive() {
-		beyond, l.discount = s.discount.Sub(s.gross), s.gross
+	if p.Discount.GreaterThan(p.Gross) && p.Gross.IsPositive() {
+		beyond, l.discount = p.Discount.Sub(p.Gross), p.Gross
 	}
-	net := s.gross.Sub(l.discount)
+	net := p.Gross.Sub(l.discount)
 	if l.discount.IsNegative() { // a surcharge on the row: Xero has none
 		l.discount = decimal.Zero
 	}
 	inText := ""
 	if !multipliesOut(l.quantity, l.unit, l.discount, net) {
-		if !s.quantity.Equal(one) {
-			inText = s.quantity.String() + " x " + s.unit.String()
-			l.why = "quantity in the text: " + inText + " does not come to " + net.Add(l.discount).StringFixed(2) + " in every way of rounding"
+		if !p.Quantity.Equal(one) {
+			inText = p.Quantity.String() + " x " + p.Unit.String()
+			l.why = joinWhy(l.why, "quantity in the text: "+inText+" does not come to "+net.Add(l.discount).StringFixed(2)+" in every way of rounding")
 		}
 		l.quantity, l.unit = one, net.Add(l.discount)
 		if l.discount.GreaterThan(l.unit) {
 			l.unit, l.discount = net, decimal.Zero
 		}
 	}
-	l.description = s.describe(inText)
+	l.description = describe(p, inText)
 	if beyond.IsZero() {
 		return []line{l}
 	}
 	return []line{l, {
-		description: cut("Discount on "+s.describe(""), maxDescription), quantity: one, unit: beyond.Neg(), account: s.account, rate: rate,
+		description: cut("Discount on "+describe(p, ""), maxDescription), quantity: one, unit: beyond.Neg(), account: account, rate: rate,
 		why: "a discount taken after tax, beyond the row's net",
 	}}
 }
 
+func joinWhy(why, more string) string {
+	if why == "" {
+		return more
+	}
+	return why + "; " + more
+}
+
 // describe is name, SKU and, where it is not in Quantity, the quantity, within
 // Xero's limit: the name gives way.
-func (s sale) describe(quantity string) string {
+func describe(p pricing.Line, quantity string) string {
+	name, sku := clean(p.Name), clean(p.SKU)
 	suffix := ""
-	if s.sku != "" && s.sku != s.name {
-		suffix = " (" + cut(s.sku, 500) + ")"
+	if sku != "" && sku != name {
+		suffix = " (" + cut(sku, 500) + ")"
 	}
 	if quantity != "" {
 		suffix += ", " + quantity
 	}
-	text := clean(cut(s.name, maxDescription-units(suffix)) + suffix)
+	text := clean(cut(name, maxDescription-units(suffix)) + suffix)
 	if text == "" {
 		return "Item"
 	}
 	return text
-}
-
-// missingRate is the Held failure for a tax that nobody has mapped.
-func missingRate(s sale, percent string) *provider.Failure {
-	what := "tax " + s.tax.StringFixed(2) + " on " + s.net().StringFixed(2) + ", " + cut(s.describe(""), 200)
-	if percent == "" {
-		return held(reasonRateNotMapped, "no tax rate explains a tax without an amount ("+what+")")
-	}
-	return held(reasonRateNotMapped, "no tax type is mapped for "+percent+" % ("+what+"): add \""+percent+"\" to tax_rate_map in the settings")
 }

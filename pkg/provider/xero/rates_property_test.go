@@ -24,9 +24,12 @@ func Test_Tax_types_are_those_of_the_shops_rates(t *testing.T) {
 		cart := draw.Example(i)
 		inv := cart.Invoice(int64(i+1), time.Unix(1_777_000_000, 0))
 		rates, err := xero.ChosenTaxTypes(inv, l.pol, l.ref)
-		require.NoError(t, err)
+		if err != nil {
+			requireHeld(t, err)
+			continue
+		}
 		for n, item := range cart.Items {
-			if rates[n] == "TAX"+item.TaxPercent.String() {
+			if rates[n] == l.taxType(cart, item) {
 				right++
 				continue
 			}

@@ -52,7 +52,10 @@ func (b *builder) checkMapping(lines []line) error {
 		}
 	}
 	for _, l := range lines {
-		if err := b.checkTaxType(l.rate.taxType); err != nil {
+		if l.rate.Type == noTaxType {
+			continue // not of the settings
+		}
+		if err := b.checkTaxType(l.rate.Type); err != nil {
 			return err
 		}
 	}

@@ -2,218 +2,133 @@ package xero
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
 	"towpath/pkg/policy"
-	"towpath/pkg/provider"
+	"towpath/pkg/pricing"
 )
 
-// mappedRate is a rate of tax in percent with the TaxType that the merchant
-// gave it. The percent is not Valid for a default type whose rate Xero did not
-// tell.
-type mappedRate struct {
-	percent decimal.NullDecimal
-	taxType string
-}
-
-func (r mappedRate) String() string {
-	if !r.percent.Valid {
-		return r.taxType
-	}
-	return r.taxType + " (" + r.percent.Decimal.StringFixed(2) + " %)"
-}
-
-// taxTable knows the merchant's rates. No tax is ever posted as "none" in
-// silence: what the table does not explain is held.
-type taxTable struct {
-	rates    []mappedRate // tax_rate_map, lowest first
-	fallback *mappedRate  // default_xero_tax_type
-}
-
-func taxTableOf(pol policy.Policy, ref provider.Reference) taxTable {
-	var t taxTable
-	for key, taxType := range pol.TaxRateMap {
-		if percent, err := decimal.NewFromString(key); err == nil && taxType != "" {
-			t.rates = append(t.rates, mappedRate{decimal.NewNullDecimal(percent), taxType})
-		}
-	}
-	slices.SortFunc(t.rates, func(a, b mappedRate) int {
-		return cmp.Or(a.percent.Decimal.Cmp(b.percent.Decimal), cmp.Compare(a.taxType, b.taxType))
-	})
-	if pol.TaxType == "" {
-		return t
-	}
-	t.fallback = &mappedRate{taxType: pol.TaxType}
-	for _, rate := range ref.TaxRates {
-		if rate.TaxType == pol.TaxType {
-			t.fallback.percent = decimal.NewNullDecimal(rate.EffectiveRate)
-		}
-	}
-	return t
-}
-
-// chooseAll finds the rate of each sale. The shop's own tax_rate is no help: it
-// is too low where a discount was taken before tax. On small amounts several
-// rates may explain the same tax. Then one that is off by no more than one
-// rounding goes first, then one that other lines of this invoice prove, then
-// one on the net amount, then the nearest.
-func (t taxTable) chooseAll(sales []sale) ([]mappedRate, error) {
-	found := make([][]candidate, len(sales))
-	proven := map[string]bool{}
-	for i, s := range sales {
-		found[i] = t.candidates(s)
-		if len(found[i]) == 1 && !s.tax.IsZero() {
-			proven[found[i][0].rate.taxType] = true
-		}
-	}
-	chosen := make([]mappedRate, len(sales))
-	for i, s := range sales {
-		if len(found[i]) == 0 {
-			return nil, missingRate(s, s.impliedRate())
-		}
-		chosen[i] = slices.MinFunc(found[i], func(a, b candidate) int {
-			return cmp.Or(
-				first(a.tight, b.tight),
-				first(proven[a.rate.taxType], proven[b.rate.taxType]),
-				first(a.onNet, b.onNet),
-				a.off.Cmp(b.off),
-			)
-		}).rate
-	}
-	return chosen, nil
-}
-
-// first orders what has a property before what has not.
-func first(a, b bool) int {
+// rates are the merchant's tax types for what is delivered where this invoice is.
+// No tax is ever posted as "none" in silence: what these do not explain is held.
+func (b *builder) rates() pricing.Rates {
+	country := policy.DeliveryCountry(b.inv)
+	rates := pricing.Rates{Known: b.mapped(country), Ledger: b.ofLedger()}
+	fallback, told := b.fallback()
 	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
+	case b.pol.TaxType == "":
+	case !told && len(rates.Known) == 0:
+		rates.Only = &fallback
+	case told && !hasPercent(rates.Known, fallback.Percent.Decimal):
+		rates.Known = append(rates.Known, fallback)
+		sortRates(rates.Known)
 	}
-	return 1
+	rates.Zero = b.zero(rates.Known, fallback)
+	return rates
 }
 
-// candidate is a rate that explains a sale's tax but for off; tight if one
-// rounding, of the row or of each unit, accounts for that.
-type candidate struct {
-	rate  mappedRate
-	off   decimal.Decimal
-	tight bool
-	onNet bool // of the amount after discount
+// mapped are those of tax_rate_map, a key with the country before one without.
+// The ledger's own figure goes before the key's, which may be rounded.
+func (b *builder) mapped(country string) []pricing.Rate {
+	var list []pricing.Rate
+	for _, ofCountry := range []bool{true, false} {
+		var these []pricing.Rate
+		for _, written := range slices.Sorted(maps.Keys(b.pol.TaxRateMap)) {
+			key, ok := policy.ParseTaxKey(written)
+			if !ok || b.pol.TaxRateMap[written] == "" || key.Country != "" && key.Country != country || (key.Country != "") != ofCountry {
+				continue
+			}
+			rate := pricing.Rate{Percent: decimal.NewNullDecimal(key.Percent), Type: b.pol.TaxRateMap[written]}
+			if told, ok := b.percentOf(rate.Type); ok && key.Means(told) {
+				rate.Percent = decimal.NewNullDecimal(told)
+			}
+			if !hasPercent(list, rate.Percent.Decimal) {
+				these = append(these, rate)
+			}
+		}
+		list = append(list, these...)
+	}
+	sortRates(list)
+	return list
 }
 
-func (t taxTable) candidates(s sale) []candidate {
-	if s.tax.IsZero() {
-		return t.untaxed(s)
+// fallback is default_xero_tax_type; told is whether Xero told its rate.
+func (b *builder) fallback() (rate pricing.Rate, told bool) {
+	rate = pricing.Rate{Type: b.pol.TaxType}
+	percent, told := b.percentOf(b.pol.TaxType)
+	if told {
+		rate.Percent = decimal.NewNullDecimal(percent)
 	}
-	var list []candidate
-	known := t.rates
-	if t.fallback != nil && t.fallback.percent.Valid {
-		known = append(slices.Clone(known), *t.fallback)
-	}
-	for _, rate := range known {
-		if c, ok := explains(rate, s); ok && !rate.percent.Decimal.IsZero() {
-			list = append(list, c)
+	return rate, told
+}
+
+// zero is the type for what bears no tax: the map's "0.00", else the default type
+// unless its rate is known and would have given tax.
+func (b *builder) zero(known []pricing.Rate, fallback pricing.Rate) *pricing.Rate {
+	for i := range known {
+		if known[i].Percent.Decimal.IsZero() {
+			return &known[i]
 		}
 	}
-	if len(list) == 0 && t.onlyFallback() {
-		return []candidate{{rate: *t.fallback}}
-	}
-	return dedupe(list)
-}
-
-// dedupe drops the default type where the map has it already.
-func dedupe(list []candidate) []candidate {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(list, func(c candidate) bool {
-		was := seen[c.rate.taxType]
-		seen[c.rate.taxType] = true
-		return was
-	})
-}
-
-// onlyFallback reports whether the merchant gave nothing but a default type, of
-// which nobody knows the rate.
-func (t taxTable) onlyFallback() bool {
-	return len(t.rates) == 0 && t.fallback != nil && !t.fallback.percent.Valid
-}
-
-// untaxed is the type for a sale without tax: the map's "0.00", else the default
-// type unless its rate is known and would have given tax. A sale without any
-// money takes what there is.
-func (t taxTable) untaxed(s sale) []candidate {
-	for _, rate := range t.rates {
-		if rate.percent.Decimal.IsZero() {
-			return []candidate{{rate: rate}}
-		}
-	}
-	free := s.gross.IsZero() && s.discount.IsZero()
-	if t.fallback != nil {
-		if _, ok := explains(*t.fallback, s); ok || free || !t.fallback.percent.Valid {
-			return []candidate{{rate: *t.fallback}}
-		}
-	}
-	if free && len(t.rates) > 0 {
-		return []candidate{{rate: t.rates[0]}}
+	if b.pol.TaxType != "" && !fallback.Percent.Valid {
+		return &fallback
 	}
 	return nil
 }
 
-var (
-	// halfPenny is what one rounding can be off, with a little for the roundings
-	// of the net behind it.
-	halfPenny = decimal.New(51, -4)
-	// rowTolerance is how far a row's tax may be from the rate when the shop
-	// carries the rounding from row to row, in prices with or without tax: two
-	// roundings of the tax and one of the net.
-	rowTolerance = decimal.New(15, -3)
-)
-
-// explains reports whether rate gives the sale's tax, on the net or, where the
-// shop takes tax before the discount, on the gross amount. A penny a unit is
-// allowed only where the tax can be a sum of rounded units: else 20 % would pass
-// for 19 % on any hundred pieces.
-func explains(rate mappedRate, s sale) (candidate, bool) {
-	if !rate.percent.Valid {
-		return candidate{}, false
-	}
-	best, found := candidate{}, false
-	for i, base := range []decimal.Decimal{s.net(), s.gross} {
-		off := base.Mul(rate.percent.Decimal).Shift(-2).Sub(s.tax).Abs()
-		units := one
-		if s.roundedByUnit() {
-			units = s.quantity
+func (b *builder) percentOf(taxType string) (decimal.Decimal, bool) {
+	for _, rate := range b.ref.TaxRates {
+		if rate.TaxType == taxType {
+			return rate.EffectiveRate, true
 		}
-		if off.GreaterThan(decimal.Max(rowTolerance, units.Shift(-2))) {
+	}
+	return decimal.Zero, false
+}
+
+// ofLedger are the rates that sales may bear; nil where Xero did not tell.
+func (b *builder) ofLedger() []pricing.Rate {
+	if b.ref.TaxRates == nil {
+		return nil
+	}
+	list := []pricing.Rate{}
+	for _, rate := range b.ref.TaxRates {
+		if rate.Status == "ACTIVE" && rate.CanApplyToRevenue {
+			list = append(list, pricing.Rate{Percent: decimal.NewNullDecimal(rate.EffectiveRate), Type: rate.TaxType})
+		}
+	}
+	return list
+}
+
+// remarkCountry says where a delivery abroad bears a type that the settings do
+// not give for that country: the rate may be alike, the return is not.
+func (b *builder) remarkCountry(lines []pricing.Line) {
+	country, home := policy.DeliveryCountry(b.inv), b.ref.Organisation.CountryCode
+	if country == "" || home == "" || strings.EqualFold(country, home) {
+		return
+	}
+	seen := map[string]bool{}
+	for _, l := range lines {
+		if l.Rate.Type == "" || seen[l.Rate.Type] || !l.Rate.Percent.Valid {
 			continue
 		}
-		if !found || off.LessThan(best.off) {
-			best, found = candidate{rate: rate, off: off, tight: off.LessThanOrEqual(units.Mul(halfPenny)), onNet: i == 0}, true
+		seen[l.Rate.Type] = true
+		key := country + ":" + policy.PercentText(l.Rate.Percent.Decimal)
+		if _, ofCountry := b.pol.TaxRateMap[key]; !ofCountry {
+			b.remarks = append(b.remarks, "delivered to "+country+" and taxed as "+l.Rate.String()+
+				", which the settings give for any country: where the tax is due there, give its tax type as \""+key+"\" in tax_rate_map")
 		}
 	}
-	return best, found
 }
 
-// roundedByUnit reports whether the tax is a whole number of pence times the
-// quantity, as it is where a shop rounds the tax of each unit.
-func (s sale) roundedByUnit() bool {
-	if s.quantity.LessThanOrEqual(one) {
-		return false
-	}
-	perUnit := money(s.tax.Div(s.quantity))
-	return money(perUnit.Mul(s.quantity)).Equal(s.tax)
+func sortRates(list []pricing.Rate) {
+	slices.SortStableFunc(list, func(a, b pricing.Rate) int {
+		return cmp.Or(a.Percent.Decimal.Cmp(b.Percent.Decimal), cmp.Compare(a.Type, b.Type))
+	})
 }
 
-// impliedRate is the rate that the sale seems to bear, for the merchant's eyes:
-// of the net amount, else of the gross.
-func (s sale) impliedRate() string {
-	for _, base := range []decimal.Decimal{s.net(), s.gross} {
-		if !base.IsZero() {
-			return s.tax.Shift(2).DivRound(base, 2).StringFixed(2)
-		}
-	}
-	return ""
+func hasPercent(list []pricing.Rate, percent decimal.Decimal) bool {
+	return slices.ContainsFunc(list, func(r pricing.Rate) bool { return r.Percent.Decimal.Equal(percent) })
 }
