@@ -5,8 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/shopspring/decimal"
-
 	"towpath/pkg/canon"
 )
 
@@ -54,7 +52,7 @@ func BuyerOf(inv canon.Invoice, pol Policy) Buyer {
 // Consolidated reports whether inv goes to the shared contact: consolidation is
 // on, the buyer is no company that must stay individual, and the grand total, in
 // the invoice's own currency, is below min_total_for_individual. Without that
-// minimum every such invoice is shared. What a gift card paid is part of the sale.
+// minimum every such invoice is shared.
 func Consolidated(inv canon.Invoice, pol Policy) bool {
 	b := pol.B2CConsolidation
 	if !b.Enabled {
@@ -63,13 +61,7 @@ func Consolidated(inv canon.Invoice, pol Policy) bool {
 	if b.AlwaysIndividualForB2B && CleanName(inv.Customer.CompanyName()) != "" {
 		return false
 	}
-	return b.MinTotalForIndividual == nil || saleTotal(inv).LessThan(*b.MinTotalForIndividual)
-}
-
-// saleTotal is what inv comes to before a gift card and the like paid a part.
-func saleTotal(inv canon.Invoice) decimal.Decimal {
-	sum := inv.Subtotal.Add(inv.TaxAmount).Add(inv.ShippingAmount).Add(inv.DiscountAmount)
-	return decimal.Max(sum, inv.GrandTotal)
+	return b.MinTotalForIndividual == nil || inv.GrandTotal.LessThan(*b.MinTotalForIndividual)
 }
 
 func sharedBuyer(b B2CConsolidation) Buyer {

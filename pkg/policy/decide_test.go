@@ -87,6 +87,9 @@ func drawQuestion(t *rapid.T) question {
 	if rapid.Bool().Draw(t, "free") {
 		q.inv.GrandTotal = decimal.Zero
 	}
+	if rapid.Bool().Draw(t, "nothing sold") {
+		q.inv.Subtotal, q.inv.TaxAmount, q.inv.ShippingAmount = decimal.Zero, decimal.Zero, decimal.Zero
+	}
 	return q
 }
 
@@ -100,7 +103,7 @@ func Test_Decide_posts_nothing_that_a_filter_excludes(t *testing.T) {
 		inv, p := q.inv, q.p
 		excludes := []bool{
 			inv.State == "cancelled" || inv.State == "open" && !p.SyncUnpaidInvoices,
-			inv.GrandTotal.IsZero() && !p.SyncZeroValueInvoices,
+			inv.GrandTotal.IsZero() && inv.Subtotal.IsZero() && inv.TaxAmount.IsZero() && inv.ShippingAmount.IsZero() && !p.SyncZeroValueInvoices,
 			p.SyncSince != nil && inv.CreatedAt.Before(*p.SyncSince),
 			len(p.WebsiteFilter) > 0 && !slices.Contains(p.WebsiteFilter, int64(inv.WebsiteID)),
 			len(p.StoreFilter) > 0 && !slices.Contains(p.StoreFilter, int64(inv.StoreID)),
