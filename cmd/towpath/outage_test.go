@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	outageDocuments = flag.Int("outage.documents", 600, "documents that are posted while everything goes wrong")
+	outageDocuments = flag.Int("outage.documents", 250, "documents that are posted while everything goes wrong")
 	outageCustomers = flag.Int("outage.customers", 40, "customers that they belong to")
 	outageFaults    = flag.Int("outage.faults", 12, "faults of the simulated Xero, of each kind in turn")
 	outageEvery     = flag.Duration("outage.every", time.Second, "time between two of them")

@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-var soakWebhooks = flag.Int("soak.webhooks", 2000, "webhooks of the two-process soak")
+var soakWebhooks = flag.Int("soak.webhooks", 400, "webhooks of the two-process soak")
 
 // soak is real towpath processes on one database, a simulated shop and a
 // simulated Xero, all over loopback.
