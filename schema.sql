@@ -276,41 +276,17 @@ CREATE TABLE hold_looks (
     PRIMARY KEY (binding_id, stage, reason)
 );
 
--- What a binding may call at its provider, over all processes. The row is locked
--- while a call is asked for (provider_call_take), so the limits are exact.
+-- What an organisation's bindings may call at its provider, over all processes and
+-- tenants. The rules are pkg/quota's; the row is locked while they decide.
 CREATE TABLE call_budgets (
-    binding_id uuid PRIMARY KEY REFERENCES bindings (id),
-    per_minute integer NOT NULL CHECK (per_minute > 0),
-    at_once integer NOT NULL CHECK (at_once > 0),
-    -- Calls of the last minute that the provider counts and we did not make.
-    others integer NOT NULL DEFAULT 0 CHECK (others >= 0),
-    others_at timestamptz,
-    -- What the provider says of the day, less the calls made since; null where it
-    -- says nothing. day_limit is the most that was ever left.
-    day_left integer,
-    day_left_at timestamptz,
-    day_limit integer,
-    -- Nothing of backfill, and nothing at all, is admitted before; and the last slot
-    -- that was given to a job, so that the next one gets a later one.
-    backfill_from timestamptz,
-    backfill_slot timestamptz,
+    key text PRIMARY KEY, -- call_budget_key of its bindings
+    -- Nothing at all, and nothing of backfill, is admitted before.
     live_from timestamptz,
-    live_slot timestamptz,
-    CHECK (num_nulls(day_left, day_left_at, day_limit) IN (0, 3))
-);
-
--- The calls of the last minute: those that were asked for and not begun, those
--- under way, and those that have ended.
-CREATE TABLE provider_calls (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    binding_id uuid NOT NULL REFERENCES call_budgets (binding_id),
-    counted_at timestamptz NOT NULL,
-    begun boolean NOT NULL DEFAULT false,
-    ended boolean NOT NULL DEFAULT false,
-    -- The worker process that began it: with its death it is over.
-    client_id text
-);
-CREATE INDEX provider_calls_binding ON provider_calls (binding_id, counted_at);
+    backfill_from timestamptz,
+    -- The worker processes that have leases: with their death those are over.
+    clients text[] NOT NULL DEFAULT '{}',
+    state json NOT NULL DEFAULT '{}' -- a quota.Budget
+) WITH (fillfactor = 50);
 
 -- The worker processes' names; a live one holds the advisory lock of its number.
 CREATE TABLE worker_processes (
@@ -366,13 +342,8 @@ CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, 
 --   towpath_unhold_open    frees them when it is open again
 --   towpath_keep_shares    the heartbeat: every share that has jobs waiting
 --
--- The call budget.
---   provider_call_take     reserves calls, or says how long to wait
---   provider_call_begin    a reserved call begins
---   provider_call_return   reserved calls that were not made
---   provider_call_done     a call has ended
---
 -- The rest.
+--   call_budget_key        the budget that a binding's calls count in
 --   binding_forget_grant   a revoked binding keeps no secret (trigger)
 --   binding_organisation_known   what was recorded under an address moves to the organisation (trigger)
 --   towpath_process_dead   whether a worker process is dead

@@ -46,7 +46,7 @@ func rules() map[string]rule {
 		"pkg/recorder": {tests: []string{"pkg/pgdb"}},
 		"pkg/foreign":  {},
 
-		"sql":         {tests: []string{"pkg/pgdb"}, river: "tests"},
+		"sql":         {tests: []string{"pkg/pgdb", "pkg/quota"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},

@@ -50,7 +50,11 @@ func Test_No_call_free_at_once(t *testing.T) {
 	b.knowCustomer(t)
 	_, w := b.queue(t, func() []uuid.UUID { return b.raiseMany(t, 60, now) })
 	w.stop()
-	b.exec(t, `INSERT INTO provider_calls (binding_id, counted_at, begun) SELECT $1, clock_timestamp(), true FROM generate_series(1, 5)`, b.binding)
+	others := make([]*quota.Calls, 5)
+	for i := range others {
+		others[i] = quota.New(b.pool, b.binding, quota.Limits{PerMinute: 10_000, AtOnce: 5}, false, "")
+		require.NoError(t, others[i].Reserve(t.Context(), quota.Full, 1))
+	}
 	b.work(t)
 	b.pauseFor(t, 0)
 	eventually(t, func() bool { return b.attempts(t) > 0 }, "it begins")
@@ -59,7 +63,9 @@ func Test_No_call_free_at_once(t *testing.T) {
 	stirred := b.attempts(t) - before
 	t.Logf("%d attempts in four seconds", stirred)
 	require.Less(t, stirred, 60)
-	b.exec(t, "UPDATE provider_calls SET ended = true")
+	for _, other := range others {
+		other.Return(t.Context())
+	}
 	require.Equal(t, map[string]int{syncrun.Succeeded: 61}, b.allTold(t))
 	require.Equal(t, 1, b.count(t, "SELECT max(attempt) FROM river.river_job WHERE kind = 'post_invoice'"))
 }

@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/pgdb"
+	"towpath/pkg/quota"
 )
 
 // lockClass marks the advisory locks of worker processes; the function
@@ -171,6 +172,9 @@ func (p *Process) beat(ctx context.Context) error {
 		return fmt.Errorf("give back orphans: %w", err)
 	}
 	p.seen(began)
+	if err := quota.EndDead(ctx, p.conn, orphanGrace, frozenAfter); err != nil {
+		return err
+	}
 	if len(given) > 0 {
 		p.logger.WarnContext(ctx, "gave back the jobs of a process that ended", "jobs", len(given))
 	}

@@ -63,7 +63,7 @@ func (p *pipeline) limits(run work) quota.Limits {
 	if p.Limits != (quota.Limits{}) {
 		return p.Limits
 	}
-	return quota.LimitsOf(run.Binding.Provider)
+	return quota.LimitsOf(run.Binding.Provider, run.Binding.Wire)
 }
 
 // draft is a document on its way. Once err is set it goes no further.

@@ -346,12 +346,15 @@ func (b *bundle) acceptIn(t *testing.T, tx pgx.Tx, age time.Duration, event stri
 	return ids
 }
 
+// otherOrg is the organisation of a neighbour: each has a budget of its own.
+const otherOrg = "99999999-2222-4333-8444-555555555555"
+
 // neighbour is another tenant in the same database, with a shop and a ledger of
 // its own.
 func (b *bundle) neighbour(t *testing.T) *bundle {
 	t.Helper()
 	other := *b
-	other.shop, other.xero, other.v2 = magentosim.New(magentosim.Config{}), xerosim.New(xerosim.Config{OrgID: orgID}), nil
+	other.shop, other.xero, other.v2 = magentosim.New(magentosim.Config{}), xerosim.New(xerosim.Config{OrgID: otherOrg}), nil
 	other.ledger = xeroSim{other.xero}
 	tenant := uuid.New()
 	other.binding = uuid.New()
@@ -364,7 +367,7 @@ func (b *bundle) neighbour(t *testing.T) *bundle {
 	other.tenant, err = queries.TenantGet(t.Context(), b.pool, tenant)
 	require.NoError(t, err)
 	require.NoError(t, queries.BindingInsert(t.Context(), b.pool, dbsqlc.BindingInsertParams{
-		ID: other.binding, TenantID: tenant, Provider: "xero", Wire: "accounting", ApiUrl: serve(t, other.xero), OrgID: orgID,
+		ID: other.binding, TenantID: tenant, Provider: "xero", Wire: "accounting", ApiUrl: serve(t, other.xero), OrgID: otherOrg,
 	}))
 	other.setPolicy(t, 1, samplePolicy())
 	return &other

@@ -17,45 +17,79 @@ import (
 // backlogView is what waits for a live binding, what it may call, and how long the
 // wait takes at most by the provider's limits.
 type backlogView struct {
-	ID             uuid.UUID  `json:"id"`
-	Status         string     `json:"status"`
-	ToFetch        int64      `json:"runs_to_fetch"`
-	ToPost         int64      `json:"runs_to_post"`
-	Held           int64      `json:"runs_held"`
-	PausedUntil    *time.Time `json:"paused_until"` // the provider said "not before"
-	CallsUsed      int32      `json:"calls_used"`   // of the last minute
-	CallsPerMinute int        `json:"calls_per_minute"`
-	CallsUnderWay  int32      `json:"calls_under_way"`
-	CallsAtOnce    int        `json:"calls_at_once"`
-	DayLeft        *int32     `json:"calls_day_left"` // null: the provider has not said
-	// Upper bound by the provider's limits; reading the shop is not counted.
+	ID          uuid.UUID  `json:"id"`
+	Status      string     `json:"status"`
+	ToFetch     int64      `json:"runs_to_fetch"`
+	ToPost      int64      `json:"runs_to_post"`
+	Held        int64      `json:"runs_held"`
+	PausedUntil *time.Time `json:"paused_until"` // the provider said "not before"
+	// Of the organisation, over all bindings that it has.
+	CallsUsed      int  `json:"calls_used"` // of the minute, with what work that has begun may still call
+	CallsPerMinute int  `json:"calls_per_minute"`
+	HourUsed       *int `json:"calls_hour_used"` // null: the provider has no limit of the hour
+	CallsPerHour   *int `json:"calls_per_hour"`
+	CallsUnderWay  int  `json:"calls_under_way"`
+	CallsAtOnce    int  `json:"calls_at_once"`
+	DayLeft        *int `json:"calls_day_left"` // null: the provider has not said
+	// Upper bound by the provider's limits, with what waits in the organisation's
+	// other bindings; reading the shop is not counted. Zero: nothing waits here.
 	Seconds float64 `json:"backlog_seconds"`
 	// Settings that refer to what the provider does not have any more.
 	SettingsFaults []policy.FieldError `json:"settings_faults"`
+
+	limits   quota.Limits
+	dayLimit int
 }
 
-// viewBacklog puts a row of CallBudgetList in words of the commands.
+// viewBacklogs puts the rows of CallBudgetList in words of the commands.
+func viewBacklogs(rows []dbsqlc.CallBudgetListRow) []backlogView {
+	documents := map[string]int64{}
+	for _, row := range rows {
+		documents[row.BudgetKey] += row.ToFetch + row.ToPost
+	}
+	views := []backlogView{}
+	for _, row := range rows {
+		view := viewBacklog(row)
+		if row.ToFetch+row.ToPost > 0 {
+			view.Seconds = takesAtMost(row, view, documents[row.BudgetKey]).Seconds()
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
 func viewBacklog(row dbsqlc.CallBudgetListRow) backlogView {
-	limits := quota.LimitsOf(row.Provider)
-	return backlogView{
+	used := quota.Decode(row.Budget).Usage(row.Now, quota.LimitsOf(row.Provider, row.Wire))
+	view := backlogView{
 		ID: row.BindingID, Status: row.Status, PausedUntil: row.PausedUntil, SettingsFaults: []policy.FieldError{},
 		ToFetch: row.ToFetch, ToPost: row.ToPost, Held: row.Held,
-		CallsUsed: row.Used, CallsPerMinute: limits.PerMinute, CallsUnderWay: row.UnderWay, CallsAtOnce: limits.AtOnce,
-		DayLeft: row.DayLeft, Seconds: backlogOf(row).Seconds(),
+		CallsUnderWay: used.UnderWay, CallsAtOnce: used.Limits.AtOnce, limits: used.Limits,
 	}
+	for _, w := range used.Windows {
+		switch w.Name {
+		case "minute":
+			view.CallsUsed, view.CallsPerMinute = w.Used, w.Limit
+		case "hour":
+			view.HourUsed, view.CallsPerHour = &w.Used, &w.Limit
+		}
+	}
+	if used.Day != nil {
+		view.DayLeft, view.dayLimit = &used.Day.Left, used.Day.Limit
+	}
+	return view
 }
 
-// backlogOf is about how long what waits for a binding takes.
-func backlogOf(row dbsqlc.CallBudgetListRow) time.Duration {
+// takesAtMost is about how long so many documents of an organisation take.
+func takesAtMost(row dbsqlc.CallBudgetListRow, view backlogView, documents int64) time.Duration {
 	batch := 1
 	if row.Wire == wireAccounting {
 		batch = 50
 	}
-	var day *quota.Day
-	if row.DayLeft != nil && row.DayLimit != nil {
-		day = &quota.Day{Left: *row.DayLeft, Limit: *row.DayLimit}
+	var day *quota.Allowance
+	if view.DayLeft != nil {
+		day = &quota.Allowance{Left: *view.DayLeft, Limit: view.dayLimit}
 	}
-	return quota.LimitsOf(row.Provider).Estimate(row.ToFetch+row.ToPost, batch, day)
+	return quota.Estimate(view.limits, documents, batch, day)
 }
 
 type bindingStatus struct {
@@ -90,10 +124,9 @@ func readBacklogs(ctx context.Context, pool *pgxpool.Pool) ([]backlogView, error
 	if err != nil {
 		return nil, fmt.Errorf("read budgets: %w", err)
 	}
-	views := []backlogView{}
-	for _, row := range rows {
-		view := viewBacklog(row)
-		binding, err := dbsqlc.New().BindingGet(ctx, pool, row.BindingID)
+	views := viewBacklogs(rows)
+	for i := range views {
+		binding, err := dbsqlc.New().BindingGet(ctx, pool, views[i].ID)
 		if err != nil {
 			return nil, fmt.Errorf("read binding: %w", err)
 		}
@@ -101,23 +134,25 @@ func readBacklogs(ctx context.Context, pool *pgxpool.Pool) ([]backlogView, error
 		if err != nil {
 			return nil, err
 		}
-		view.SettingsFaults = append(view.SettingsFaults, faults...)
-		views = append(views, view)
+		views[i].SettingsFaults = append(views[i].SettingsFaults, faults...)
 	}
 	return views, nil
 }
 
 // row is the view for a table.
 func (v backlogView) row() []string {
-	takes, day := "-", "-"
+	takes, day, hour := "-", "-", ""
 	if v.Seconds > 0 {
 		takes = time.Duration(v.Seconds * float64(time.Second)).Round(time.Minute).String()
 	}
 	if v.DayLeft != nil {
 		day = fmt.Sprint(*v.DayLeft)
 	}
+	if v.HourUsed != nil {
+		hour = fmt.Sprintf(", %d of %d/hour", *v.HourUsed, *v.CallsPerHour)
+	}
 	return []string{v.ID.String(), v.Status, fmt.Sprint(v.ToFetch), fmt.Sprint(v.ToPost), fmt.Sprint(v.Held), takes,
-		fmt.Sprintf("%d of %d", v.CallsUsed, v.CallsPerMinute), fmt.Sprintf("%d of %d", v.CallsUnderWay, v.CallsAtOnce), day, fmt.Sprint(len(v.SettingsFaults))}
+		fmt.Sprintf("%d of %d%s", v.CallsUsed, v.CallsPerMinute, hour), fmt.Sprintf("%d of %d", v.CallsUnderWay, v.CallsAtOnce), day, fmt.Sprint(len(v.SettingsFaults))}
 }
 
 // budgetSnapshot is what the gauges show of the tightest binding.
@@ -128,13 +163,15 @@ func budgetSnapshot(rows []dbsqlc.CallBudgetListRow, into *metrics.Snapshot) {
 			into.Budget[window] = left
 		}
 	}
-	for _, row := range rows {
-		view := viewBacklog(row)
-		least("minute", float64(view.CallsPerMinute)-float64(view.CallsUsed))
-		least("concurrent", float64(view.CallsAtOnce)-float64(view.CallsUnderWay))
-		if row.DayLeft != nil {
-			least("day", float64(*row.DayLeft))
+	for _, view := range viewBacklogs(rows) {
+		least("minute", float64(view.CallsPerMinute-view.CallsUsed))
+		if view.HourUsed != nil {
+			least("hour", float64(*view.CallsPerHour-*view.HourUsed))
 		}
-		into.Backlog = max(into.Backlog, backlogOf(row))
+		least("concurrent", float64(view.CallsAtOnce-view.CallsUnderWay))
+		if view.DayLeft != nil {
+			least("day", float64(*view.DayLeft))
+		}
+		into.Backlog = max(into.Backlog, time.Duration(view.Seconds*float64(time.Second)))
 	}
 }

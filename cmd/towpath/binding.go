@@ -225,7 +225,7 @@ func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.
 func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	ledger, err := conns.ledger(binding, quota.New(pool, binding.ID, quota.LimitsOf(binding.Provider), false, "").Permit)
+	ledger, err := conns.ledger(binding, quota.New(pool, binding.ID, quota.LimitsOf(binding.Provider, binding.Wire), false, "").Permit)
 	if err != nil {
 		return err
 	}

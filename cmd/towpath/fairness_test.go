@@ -25,6 +25,9 @@ import (
 
 var fairBacklog = flag.Int("fair.backlog", 2000, "events of one tenant that another tenant's invoice does not wait for")
 
+// otherOrgID is an organisation with a budget of its own.
+const otherOrgID = "0a0b0c0d-0000-4000-8000-000000000002"
+
 // mostDelay is what one tenant's backlog may add to another's invoice.
 const mostDelay = 2 * time.Second
 
@@ -35,7 +38,7 @@ func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.
 	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, "%s", built)
 	_, base := s.process(t, binary)
-	other := s.pair(t, xerosim.Config{OrgID: demoOrgID, Limits: xeroLimits})
+	other := s.pair(t, xerosim.Config{OrgID: otherOrgID, Limits: xeroLimits})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 

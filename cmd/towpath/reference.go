@@ -93,7 +93,7 @@ func (r *refresher) refreshDue(ctx context.Context) {
 }
 
 func (r *refresher) refresh(ctx context.Context, binding dbsqlc.Binding) error {
-	calls := quota.New(r.pool, binding.ID, quota.LimitsOf(binding.Provider), true, "")
+	calls := quota.New(r.pool, binding.ID, quota.LimitsOf(binding.Provider, binding.Wire), true, "")
 	ledger, err := r.conns.ledger(binding, calls.Permit)
 	if err != nil {
 		return err

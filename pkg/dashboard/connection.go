@@ -120,21 +120,23 @@ func (c connection) batch() int {
 	return 1
 }
 
-// takes says how long what waits will take once nothing stands in its way. What
-// is held for a reason of its own is not counted.
-func (c connection) takes() string {
-	documents := c.Waiting.ToFetch + c.Waiting.ToPost + c.Waiting.HeldForAccess
-	if documents == 0 {
-		return ""
+// documents are what waits and is not held for a reason of its own.
+func documents(waiting dbsqlc.DashboardBacklogListRow) int64 {
+	return waiting.ToFetch + waiting.ToPost + waiting.HeldForAccess
+}
+
+// takes says how long what waits will take once nothing stands in its way, with the
+// documents of all connections to the organisation: they share its calls.
+func (c connection) takes(documents int64) string {
+	limits := quota.LimitsOf(c.Provider, c.Wire)
+	if c.Calls.PerMinute > 0 { // it has called; one of two is always left to backfill
+		limits = c.Calls.limits
+		limits.PerMinute = max(limits.PerMinute, 2)
 	}
-	limits := quota.LimitsOf(c.Provider)
-	if c.PerMinute > 0 { // it has called; one of two is always left to backfill
-		limits = quota.Limits{PerMinute: max(int(c.PerMinute), 2), AtOnce: int(c.AtOnce)}
-	}
-	words := roughly(limits.Estimate(documents, c.batch(), nil))
-	if c.Calls.DayLeft != nil {
-		day := quota.Day{Left: *c.Calls.DayLeft, Limit: int32(c.Calls.DayLimit)}
-		if takes := limits.Estimate(documents, c.batch(), &day); takes >= 24*time.Hour {
+	words := roughly(quota.Estimate(limits, documents, c.batch(), nil))
+	if day := c.Calls.day; day != nil {
+		takes := quota.Estimate(limits, documents, c.batch(), &quota.Allowance{Left: day.Left, Limit: day.Limit})
+		if takes >= 24*time.Hour {
 			words = roughly(takes) + ", more than one day's limit"
 		}
 	}

@@ -52,11 +52,17 @@ func (d *Dashboard) readConnections(ctx context.Context) (connectionsPage, error
 		rows, page.Cut = rows[:maxConnections], true
 	}
 	backlogs, counted := d.backlogs(ctx)
+	ofOrganisation := map[string]int64{}
+	for _, row := range rows {
+		ofOrganisation[row.BudgetKey] += documents(backlogs[row.ID])
+	}
 	for _, row := range rows {
 		c := connectionOf(now, row)
 		c.Counted = counted
 		c.Waiting = backlogs[row.ID]
-		c.Takes = c.takes()
+		if documents(c.Waiting) > 0 {
+			c.Takes = c.takes(ofOrganisation[row.BudgetKey])
+		}
 		if row.RevokedAt != nil {
 			page.Revoked = append(page.Revoked, c)
 			continue

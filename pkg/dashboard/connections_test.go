@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -105,42 +106,56 @@ func Test_Connections_say_in_words_where_each_side_stands(t *testing.T) {
 	}
 }
 
+// budget stores a quota.Budget, in which NOW is the database's time and SAID the
+// test's, some seconds ago.
+func (b *bundle) budget(state string, said time.Duration) {
+	b.t.Helper()
+	state = strings.ReplaceAll(state, "SAID", fmt.Sprint(now.Add(-said).UnixMicro()))
+	b.exec(`INSERT INTO call_budgets (key, state)
+		SELECT call_budget_key(binding), replace($2, 'NOW', (extract(epoch FROM clock_timestamp()) * 1e6)::bigint::text)::json FROM bindings AS binding WHERE id = $1
+		ON CONFLICT (key) DO UPDATE SET state = excluded.state`, b.binding, state)
+}
+
+const limits = `"limits": {"per_minute": 60, "at_once": 5}`
+
 func Test_Connections_show_what_may_be_called_and_what_is_used(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.Contains(t, b.page(), "Calls to Xero None yet.")
-	b.exec(`INSERT INTO call_budgets (binding_id, per_minute, at_once) VALUES ($1, 60, 5)`, b.binding)
+	b.budget(`{`+limits+`}`, 0)
 	require.Contains(t, b.page(), "Last minute 0 of 60 Under way 0 of 5 at once Left of the day not known")
 
-	b.exec(`INSERT INTO provider_calls (binding_id, counted_at, begun, ended) SELECT $1, clock_timestamp(), n <= 20, n <= 17 FROM generate_series(1, 23) AS n`, b.binding)
-	b.exec(`INSERT INTO provider_calls (binding_id, counted_at, begun) VALUES ($1, clock_timestamp() - interval '2 minutes', true)`, b.binding)
-	b.exec(`UPDATE call_budgets SET others = 4, others_at = clock_timestamp(), day_left = 3120, day_limit = 5000, day_left_at = $1`, now.Add(-40*time.Second))
+	used := `{` + limits + `, "calls": {"minute": [[1, 9], [NOW, 17]]}, "others": {"n": 4, "at": NOW},
+		"leases": [{"id": 1, "left": 2, "at": NOW}, {"id": 2, "left": 4, "at": NOW}, {"id": 3, "left": 0, "at": NOW}],
+		"day": {"left": 3120, "limit": 5000, "at": SAID}}`
+	b.budget(used, 40*time.Second)
 	require.Contains(t, b.page(), "Last minute 23 of 60, and 4 by others Under way 3 of 5 at once Left of the day 3,120 of 5,000 as of 40 s ago")
 	require.Contains(t, b.get("/dashboard/connections").body, `<meter min="0" max="60" value="23">`)
 
-	b.exec(`UPDATE call_budgets SET day_left_at = $1`, now.Add(-25*time.Hour))
+	b.budget(used, 25*time.Hour)
 	require.Contains(t, b.page(), "Left of the day not known", "what was said of yesterday")
 }
 
 func Test_Connections_say_why_nothing_is_called_now(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.exec(`INSERT INTO call_budgets (binding_id, per_minute, at_once, day_left, day_limit, day_left_at) VALUES ($1, 60, 5, 3000, 5000, $2)`, b.binding, now)
+	in := func(line, day string, from time.Duration) string {
+		return fmt.Sprintf(`{%s, "day": {"left": %s, "limit": 5000, "at": SAID}, %s}`, limits, day,
+			strings.ReplaceAll(line, "FROM", fmt.Sprint(now.Add(from).UnixMicro())))
+	}
+	b.budget(in(`"live": {}`, "3000", 0), 0)
 	require.NotContains(t, b.page(), "waits")
-	for _, c := range []struct{ change, want string }{
-		{`backfill_from = $1`, "What happens now goes first. Older documents wait for the next call in 40 s"},
-		{`day_left = 500`, "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again in 40 s"},
-		{`live_from = $1`, "To stay within the minute's limit, everything waits for the next call in 40 s"},
-		{`day_left = 0`, "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again in 40 s"},
+	const backfill, both = `"backfill": {"from": FROM}`, `"live": {"from": FROM}, "backfill": {"from": FROM}`
+	for _, c := range []struct{ line, day, want string }{
+		{backfill, "3000", "What happens now goes first. Older documents wait for the next call in 40 s"},
+		{backfill, "500", "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again in 40 s"},
+		{both, "500", "To stay within the minute's limit, everything waits for the next call in 40 s"},
+		{both, "0", "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again in 40 s"},
 	} {
-		if strings.Contains(c.change, "$1") {
-			b.exec(`UPDATE call_budgets SET `+c.change, now.Add(40*time.Second))
-		} else {
-			b.exec(`UPDATE call_budgets SET ` + c.change)
-		}
+		b.budget(in(c.line, c.day, 40*time.Second), 0)
 		require.Contains(t, b.page(), c.want)
 	}
-	b.exec(`UPDATE call_budgets SET live_from = $1, backfill_from = $1`, now.Add(-time.Second))
+	b.budget(in(both, "0", -time.Second), 0)
 	require.NotContains(t, b.page(), "Now ", "that is over")
 
 	b.exec(`UPDATE bindings SET paused_until = $1`, now.Add(17*time.Minute))
@@ -184,27 +199,31 @@ func Test_Connections_estimate_the_backlog(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change string
+		budget string
 		runs   int
 		status string
 		hold   any
 		want   string
 	}{
-		"fifty a call":           {``, 2400, "queued", nil, "Takes about 2 minutes"},
-		"one a call":             {`UPDATE bindings SET wire = 'v2'`, 600, "queued", nil, "Takes about 25 minutes"},
-		"hours":                  {`UPDATE call_budgets SET per_minute = 2`, 4450, "queued", nil, "Takes about 3 hours"},
-		"days":                   {`UPDATE bindings SET wire = 'v2'; UPDATE call_budgets SET per_minute = 1`, 1600, "queued", nil, "Takes about 2 days"},
-		"never called":           {`DELETE FROM call_budgets`, 2400, "queued", nil, "Takes about 2 minutes"},
-		"more than the day":      {`UPDATE call_budgets SET day_left = 95, day_limit = 5000, day_left_at = '2026-04-29 10:11Z'`, 2400, "queued", nil, "Takes about 24 hours, more than one day's limit"},
-		"the day is enough":      {`UPDATE call_budgets SET day_left = 96, day_limit = 5000, day_left_at = '2026-04-29 10:11Z'`, 2400, "queued", nil, "Takes about 2 minutes Calls"},
-		"held for the consent":   {`UPDATE bindings SET status = 'needs_consent'`, 2400, "held", "auth", "Takes about 2 minutes, once it is connected"},
-		"held for other reasons": {``, 2400, "held", "period_locked", "Held 2,400 Calls"},
+		"fifty a call":           {``, limits, 2400, "queued", nil, "Takes about 2 minutes"},
+		"one a call":             {`UPDATE bindings SET wire = 'v2'`, limits, 600, "queued", nil, "Takes about 25 minutes"},
+		"FreeAgent's hour":       {`UPDATE bindings SET wire = 'v2', provider = 'freeagent'`, ``, 5000, "queued", nil, "Takes about 3 hours"},
+		"hours":                  {``, `"limits": {"per_minute": 2, "at_once": 5}`, 4450, "queued", nil, "Takes about 3 hours"},
+		"days":                   {`UPDATE bindings SET wire = 'v2'`, `"limits": {"per_minute": 1, "at_once": 5}`, 1600, "queued", nil, "Takes about 2 days"},
+		"never called":           {``, ``, 2400, "queued", nil, "Takes about 2 minutes"},
+		"more than the day":      {``, limits + `, "day": {"left": 95, "limit": 5000, "at": SAID}`, 2400, "queued", nil, "Takes about 24 hours, more than one day's limit"},
+		"the day is enough":      {``, limits + `, "day": {"left": 96, "limit": 5000, "at": SAID}`, 2400, "queued", nil, "Takes about 2 minutes Calls"},
+		"held for the consent":   {`UPDATE bindings SET status = 'needs_consent'`, limits, 2400, "held", "auth", "Takes about 2 minutes, once it is connected"},
+		"held for other reasons": {``, limits, 2400, "held", "period_locked", "Held 2,400 Calls"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.exec(`INSERT INTO call_budgets (binding_id, per_minute, at_once) VALUES ($1, 60, 5)`, b.binding)
-			for _, change := range strings.Split(c.change, ";") {
-				b.exec(change)
+			if c.change != "" {
+				b.exec(c.change)
+			}
+			if c.budget != "" {
+				b.budget("{"+c.budget+"}", time.Minute)
 			}
 			b.waiting(c.runs, c.status, "post", c.hold)
 			require.Contains(t, b.page(), c.want)

@@ -5,31 +5,47 @@ import (
 	"time"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/quota"
 )
 
 // usage is how much of what a connection may call is used. All zero: it has not
 // called yet.
 type usage struct {
 	PerMinute, Used, Others int64
+	PerHour, HourUsed       int64 // zero: the provider has no limit of the hour
 	AtOnce, UnderWay        int64
 	DayLeft                 *int32 // nil: not known
 	DayLimit, DayUsed       int64
 	DaySaid                 moment // when the provider said so
+
+	limits                 quota.Limits
+	day                    *quota.DayUsage // as DayLeft
+	liveFrom, backfillFrom *time.Time
 }
 
 // dayWord is how long the provider's word on the day's calls is worth showing.
 const dayWord = 24 * time.Hour
 
 func usageOf(now time.Time, row dbsqlc.DashboardConnectionListRow) usage {
-	u := usage{
-		PerMinute: int64(row.PerMinute), Used: int64(row.Used), Others: int64(row.Others),
-		AtOnce: int64(row.AtOnce), UnderWay: int64(row.UnderWay),
+	if row.Budget == nil {
+		return usage{}
 	}
-	if row.DayLeft == nil || row.DayLimit == nil || row.DayLeftAt == nil || now.Sub(*row.DayLeftAt) > dayWord {
+	b := quota.Decode(row.Budget).Usage(row.DatabaseNow, quota.LimitsOf(row.Provider, row.Wire))
+	u := usage{
+		PerMinute: int64(b.Minute().Limit), Used: int64(b.Minute().Used), Others: int64(b.Others),
+		AtOnce: int64(b.Limits.AtOnce), UnderWay: int64(b.UnderWay),
+		limits: b.Limits, liveFrom: b.LiveFrom, backfillFrom: b.BackfillFrom,
+	}
+	for _, w := range b.Windows {
+		if w.Name == "hour" {
+			u.PerHour, u.HourUsed = int64(w.Limit), int64(w.Used)
+		}
+	}
+	if b.Day == nil || now.Sub(b.Day.At) > dayWord {
 		return u
 	}
-	left := max(*row.DayLeft, 0)
-	u.DayLeft, u.DayLimit, u.DaySaid = &left, int64(*row.DayLimit), momentOf(now, "as of", row.DayLeftAt)
+	left := int32(b.Day.Left)
+	u.DayLeft, u.DayLimit, u.DaySaid, u.day = &left, int64(b.Day.Limit), momentOf(now, "as of", &b.Day.At), b.Day
 	u.DayUsed = max(u.DayLimit-int64(left), 0)
 	return u
 }
@@ -46,26 +62,26 @@ func (c connection) pause(now time.Time) moment {
 }
 
 // turn says why nothing, or not everything, is called now, and until when. The
-// rules are provider_call_take's.
+// rules are pkg/quota's.
 func (c connection) turn(now time.Time) moment {
 	switch {
-	case ahead(now, c.LiveFrom) && c.dayIsUsed(0):
-		return momentOf(now, "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again", c.LiveFrom)
-	case ahead(now, c.LiveFrom):
-		return momentOf(now, "To stay within the minute's limit, everything waits for the next call", c.LiveFrom)
-	case ahead(now, c.BackfillFrom) && c.dayIsUsed(c.Calls.DayLimit/10):
-		return momentOf(now, "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again", c.BackfillFrom)
-	case ahead(now, c.BackfillFrom):
-		return momentOf(now, "What happens now goes first. Older documents wait for the next call", c.BackfillFrom)
+	case ahead(now, c.Calls.liveFrom) && c.dayIsUsed(false):
+		return momentOf(now, "The day's calls are used up. Everything waits and goes on by itself; Towpath asks again", c.Calls.liveFrom)
+	case ahead(now, c.Calls.liveFrom):
+		return momentOf(now, "To stay within the minute's limit, everything waits for the next call", c.Calls.liveFrom)
+	case ahead(now, c.Calls.backfillFrom) && c.dayIsUsed(true):
+		return momentOf(now, "The last tenth of the day is kept for what happens now. Older documents wait and go on by themselves; Towpath asks again", c.Calls.backfillFrom)
+	case ahead(now, c.Calls.backfillFrom):
+		return momentOf(now, "What happens now goes first. Older documents wait for the next call", c.Calls.backfillFrom)
 	}
 	return moment{}
 }
 
 func ahead(now time.Time, t *time.Time) bool { return t != nil && t.After(now) }
 
-// dayIsUsed reports whether no more than kept calls are left of the day.
-func (c connection) dayIsUsed(kept int64) bool {
-	return c.Calls.DayLeft != nil && c.Calls.Left() <= kept
+// dayIsUsed reports whether none of the day's calls is left, or none to backfill.
+func (c connection) dayIsUsed(backfill bool) bool {
+	return c.Calls.day != nil && c.Calls.day.Kept(backfill)
 }
 
 // roughly is a length of time as people say it.

@@ -12,47 +12,9 @@ import (
 	"github.com/google/uuid"
 )
 
-const callBudgetBegin = `-- name: CallBudgetBegin :one
-SELECT coalesce(provider_call_begin($1::bigint, $2::int, $3::text)::int, -1)::int AS begun
-`
-
-type CallBudgetBeginParams struct {
-	CallID   int64
-	AtOnce   int32
-	ClientID string
-}
-
-// 1: it begins; 0: too many are under way; -1: it must be asked for anew.
-func (q *Queries) CallBudgetBegin(ctx context.Context, db DBTX, arg CallBudgetBeginParams) (int32, error) {
-	row := db.QueryRow(ctx, callBudgetBegin, arg.CallID, arg.AtOnce, arg.ClientID)
-	var begun int32
-	err := row.Scan(&begun)
-	return begun, err
-}
-
-const callBudgetDone = `-- name: CallBudgetDone :exec
-SELECT provider_call_done($1::bigint, $2::int, $3::int)
-`
-
-type CallBudgetDoneParams struct {
-	CallID     int64
-	MinuteLeft *int32
-	DayLeft    *int32
-}
-
-func (q *Queries) CallBudgetDone(ctx context.Context, db DBTX, arg CallBudgetDoneParams) error {
-	_, err := db.Exec(ctx, callBudgetDone, arg.CallID, arg.MinuteLeft, arg.DayLeft)
-	return err
-}
-
 const callBudgetList = `-- name: CallBudgetList :many
-SELECT binding.id AS binding_id, binding.status, binding.provider, binding.wire, coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
-    (SELECT count(*) FROM provider_calls AS call
-        WHERE call.binding_id = binding.id AND call.counted_at > clock_timestamp() - interval '61 seconds')::int AS used,
-    (SELECT count(*) FROM provider_calls AS call
-        WHERE call.binding_id = binding.id AND call.begun AND NOT call.ended AND call.counted_at > clock_timestamp() - interval '61 seconds')::int AS under_way,
-    budget.day_left, budget.day_limit, budget.day_left_at,
-    binding.paused_until, budget.live_from, budget.backfill_from,
+SELECT binding.id AS binding_id, binding.status, binding.provider, binding.wire, call_budget_key(binding)::text AS budget_key, binding.paused_until,
+    budget.state AS budget, clock_timestamp()::timestamptz AS now,
     (SELECT count(*) FROM sync_runs AS run
         WHERE run.binding_id = binding.id AND run.status = 'queued' AND run.stage = 'fetch')::bigint AS to_fetch,
     (SELECT count(*) FROM sync_runs AS run
@@ -60,33 +22,27 @@ SELECT binding.id AS binding_id, binding.status, binding.provider, binding.wire,
     (SELECT count(*) FROM sync_runs AS run
         WHERE run.binding_id = binding.id AND run.finished_at IS NULL AND run.status = 'held')::bigint AS held
 FROM bindings AS binding
-LEFT JOIN call_budgets AS budget ON budget.binding_id = binding.id
+LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
 WHERE binding.status <> 'revoked'
 ORDER BY binding.created_at, binding.id
 `
 
 type CallBudgetListRow struct {
-	BindingID    uuid.UUID
-	Status       string
-	Provider     string
-	Wire         string
-	PerMinute    int32
-	AtOnce       int32
-	Used         int32
-	UnderWay     int32
-	DayLeft      *int32
-	DayLimit     *int32
-	DayLeftAt    *time.Time
-	PausedUntil  *time.Time
-	LiveFrom     *time.Time
-	BackfillFrom *time.Time
-	ToFetch      int64
-	ToPost       int64
-	Held         int64
+	BindingID   uuid.UUID
+	Status      string
+	Provider    string
+	Wire        string
+	BudgetKey   string
+	PausedUntil *time.Time
+	Budget      []byte
+	Now         time.Time
+	ToFetch     int64
+	ToPost      int64
+	Held        int64
 }
 
-// What each live binding has left and what waits for it. Bindings that have not
-// called yet have no budget of their own.
+// What each live binding may call and what waits for it. Bindings of one
+// organisation have one budget; null: it was not asked yet.
 func (q *Queries) CallBudgetList(ctx context.Context, db DBTX) ([]CallBudgetListRow, error) {
 	rows, err := db.Query(ctx, callBudgetList)
 	if err != nil {
@@ -101,16 +57,10 @@ func (q *Queries) CallBudgetList(ctx context.Context, db DBTX) ([]CallBudgetList
 			&i.Status,
 			&i.Provider,
 			&i.Wire,
-			&i.PerMinute,
-			&i.AtOnce,
-			&i.Used,
-			&i.UnderWay,
-			&i.DayLeft,
-			&i.DayLimit,
-			&i.DayLeftAt,
+			&i.BudgetKey,
 			&i.PausedUntil,
-			&i.LiveFrom,
-			&i.BackfillFrom,
+			&i.Budget,
+			&i.Now,
 			&i.ToFetch,
 			&i.ToPost,
 			&i.Held,
@@ -123,48 +73,4 @@ func (q *Queries) CallBudgetList(ctx context.Context, db DBTX) ([]CallBudgetList
 		return nil, err
 	}
 	return items, nil
-}
-
-const callBudgetReturn = `-- name: CallBudgetReturn :exec
-SELECT provider_call_return($1::bigint[])
-`
-
-func (q *Queries) CallBudgetReturn(ctx context.Context, db DBTX, callIds []int64) error {
-	_, err := db.Exec(ctx, callBudgetReturn, callIds)
-	return err
-}
-
-const callBudgetTake = `-- name: CallBudgetTake :one
-SELECT coalesce(call_ids, '{}')::bigint[] AS call_ids, coalesce(extract(epoch FROM wait), 0)::float8 AS seconds
-FROM provider_call_take($1::uuid, $2::boolean, $3::float8, $4::int, $5::int, $6::int)
-`
-
-type CallBudgetTakeParams struct {
-	BindingID  uuid.UUID
-	IsBackfill bool
-	FreePart   float64
-	Calls      int32
-	PerMinute  int32
-	AtOnce     int32
-}
-
-type CallBudgetTakeRow struct {
-	CallIds []int64
-	Seconds float64
-}
-
-// Leave for so many calls: call_ids is empty where there is none, and seconds how
-// long to wait.
-func (q *Queries) CallBudgetTake(ctx context.Context, db DBTX, arg CallBudgetTakeParams) (CallBudgetTakeRow, error) {
-	row := db.QueryRow(ctx, callBudgetTake,
-		arg.BindingID,
-		arg.IsBackfill,
-		arg.FreePart,
-		arg.Calls,
-		arg.PerMinute,
-		arg.AtOnce,
-	)
-	var i CallBudgetTakeRow
-	err := row.Scan(&i.CallIds, &i.Seconds)
-	return i, err
 }

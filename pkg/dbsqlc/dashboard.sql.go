@@ -75,20 +75,11 @@ SELECT binding.id, binding.tenant_id, tenant.name AS tenant, tenant.magento_url,
     (binding.token_sealed IS NOT NULL)::boolean AS has_fixed_token,
     coalesce(app.kind, '')::text AS app_kind, (app.tokens_sealed IS NOT NULL)::boolean AS app_has_tokens,
     app.expires_at, app.refused, app.refused_at,
-    coalesce(budget.per_minute, 0)::int AS per_minute, coalesce(budget.at_once, 0)::int AS at_once,
-    calls.used, calls.under_way,
-    (CASE WHEN budget.others_at > clock_timestamp() - interval '61 seconds' THEN budget.others ELSE 0 END)::int AS others,
-    budget.day_left, budget.day_limit, budget.day_left_at, budget.live_from, budget.backfill_from
+    call_budget_key(binding)::text AS budget_key, budget.state AS budget, clock_timestamp()::timestamptz AS database_now
 FROM bindings AS binding
 JOIN tenants AS tenant ON tenant.id = binding.tenant_id
 LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
-LEFT JOIN call_budgets AS budget ON budget.binding_id = binding.id
-CROSS JOIN LATERAL (
-    SELECT count(*)::int AS used, (count(*) FILTER (WHERE call.begun AND NOT call.ended))::int AS under_way
-    FROM provider_calls AS call
-    WHERE call.binding_id = binding.id
-        AND call.counted_at > clock_timestamp() - interval '61 seconds'
-) AS calls
+LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
 WHERE binding.status <> 'revoked'
     OR binding.revoked_at > $1::timestamptz
 ORDER BY binding.status = 'revoked', binding.status = 'active' AND tenant.connection_status = 'active',
@@ -123,16 +114,9 @@ type DashboardConnectionListRow struct {
 	ExpiresAt        *time.Time
 	Refused          *string
 	RefusedAt        *time.Time
-	PerMinute        int32
-	AtOnce           int32
-	Used             int32
-	UnderWay         int32
-	Others           int32
-	DayLeft          *int32
-	DayLimit         *int32
-	DayLeftAt        *time.Time
-	LiveFrom         *time.Time
-	BackfillFrom     *time.Time
+	BudgetKey        string
+	Budget           []byte
+	DatabaseNow      time.Time
 }
 
 // The live connections and those revoked since, what needs a person first, with
@@ -168,16 +152,9 @@ func (q *Queries) DashboardConnectionList(ctx context.Context, db DBTX, arg Dash
 			&i.ExpiresAt,
 			&i.Refused,
 			&i.RefusedAt,
-			&i.PerMinute,
-			&i.AtOnce,
-			&i.Used,
-			&i.UnderWay,
-			&i.Others,
-			&i.DayLeft,
-			&i.DayLimit,
-			&i.DayLeftAt,
-			&i.LiveFrom,
-			&i.BackfillFrom,
+			&i.BudgetKey,
+			&i.Budget,
+			&i.DatabaseNow,
 		); err != nil {
 			return nil, err
 		}

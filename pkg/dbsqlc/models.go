@@ -81,18 +81,11 @@ type Binding struct {
 }
 
 type CallBudget struct {
-	BindingID    uuid.UUID
-	PerMinute    int32
-	AtOnce       int32
-	Others       int32
-	OthersAt     *time.Time
-	DayLeft      *int32
-	DayLeftAt    *time.Time
-	DayLimit     *int32
-	BackfillFrom *time.Time
-	BackfillSlot *time.Time
+	Key          string
 	LiveFrom     *time.Time
-	LiveSlot     *time.Time
+	BackfillFrom *time.Time
+	Clients      []string
+	State        []byte
 }
 
 type EntityXref struct {
@@ -148,15 +141,6 @@ type Policy struct {
 	Version   int32
 	Policy    json.RawMessage
 	CreatedAt time.Time
-}
-
-type ProviderCall struct {
-	ID        int64
-	BindingID uuid.UUID
-	CountedAt time.Time
-	Begun     bool
-	Ended     bool
-	ClientID  *string
 }
 
 type ProviderIntent struct {

@@ -3,12 +3,14 @@ package quota
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/dbsqlc"
 	"towpath/pkg/provider"
 )
 
@@ -26,21 +28,36 @@ const (
 
 // Calls are the calls of one piece of work at a binding's provider.
 type Calls struct {
-	db       dbsqlc.DBTX
-	binding  uuid.UUID
+	store    store
 	limits   Limits
 	backfill bool
 	client   string
 
-	mu       sync.Mutex
-	reserved []int64 // calls that were asked for and not begun yet
-	made     int
+	mu     sync.Mutex
+	leases []*held
+	made   int
+}
+
+// held is a lease as its holder knows it. Calls that were begun are reported with
+// the rest of the lease, so that a batch asks the database twice, however many calls
+// it makes.
+type held struct {
+	id       int64
+	key      string // of the budget that granted it
+	left     int
+	until    time.Time   // of this process: no call begins later
+	granted  time.Time   // of the database, when it answered last,
+	asked    time.Time   // and of this process, when it was asked
+	made     []time.Time // of the database, not reported yet
+	calling  bool
+	reserved bool // kept until Return; else settled with its call
+	word     Word
 }
 
 // New counts the calls of some work for a binding. Backfill leaves a share to
 // what happens now. client is the worker process's id, if it is one.
-func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool, client string) *Calls {
-	return &Calls{db: db, binding: bindingID, limits: limits, backfill: backfill, client: client}
+func New(pool *pgxpool.Pool, bindingID uuid.UUID, limits Limits, backfill bool, client string) *Calls {
+	return &Calls{store: store{pool, bindingID}, limits: limits, backfill: backfill, client: client}
 }
 
 // Reserve asks for as many calls as the work may need, before it is known which of
@@ -49,8 +66,10 @@ func New(db dbsqlc.DBTX, bindingID uuid.UUID, limits Limits, backfill bool, clie
 func (c *Calls) Reserve(ctx context.Context, load Load, calls int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ids, err := c.take(ctx, load, calls)
-	c.reserved = append(c.reserved, ids...)
+	h, err := c.take(ctx, c.idle(), load, calls)
+	if err == nil {
+		h.reserved = true
+	}
 	return err
 }
 
@@ -59,13 +78,12 @@ func (c *Calls) Reserve(ctx context.Context, load Load, calls int) error {
 func (c *Calls) Return(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.reserved) == 0 {
-		return
+	for _, h := range c.leases {
+		if h.reserved {
+			c.settle(ctx, h)
+		}
 	}
-	ctx, cancel := brief(ctx)
-	defer cancel()
-	_ = dbsqlc.New().CallBudgetReturn(ctx, c.db, c.reserved)
-	c.reserved = nil
+	c.leases = slices.DeleteFunc(c.leases, func(h *held) bool { return !h.calling })
 }
 
 // Made is how many calls were made so far.
@@ -79,59 +97,123 @@ func (c *Calls) Made() int {
 func (c *Calls) Permit(ctx context.Context) (func(provider.Quota), error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for {
-		if len(c.reserved) == 0 {
-			ids, err := c.take(ctx, Full, 1)
-			if err != nil {
-				return nil, err
-			}
-			c.reserved = ids
+	h := c.idle()
+	switch {
+	case h == nil || h.left == 0:
+		var err error
+		if h, err = c.take(ctx, h, Full, 1); err != nil {
+			return nil, err
 		}
-		id := c.reserved[0]
-		begun, err := dbsqlc.New().CallBudgetBegin(ctx, c.db, dbsqlc.CallBudgetBeginParams{CallID: id, AtOnce: int32(c.atOnce()), ClientID: c.client})
-		if err != nil {
-			return nil, away(err)
-		}
-		if begun == tooMany {
-			return nil, wait(tooManyWait)
-		}
-		c.reserved = c.reserved[1:]
-		if begun == asked {
-			c.made++
-			return func(q provider.Quota) { c.done(ctx, id, q) }, nil
+	case time.Now().After(h.until):
+		if err := c.renew(ctx, h); err != nil {
+			return nil, err
 		}
 	}
-}
-
-// atOnce leaves one call to what happens now.
-func (c *Calls) atOnce() int {
-	if c.backfill {
-		return max(1, c.limits.AtOnce-1)
+	if err := ctx.Err(); err != nil { // it was cut off: no call is made
+		return nil, away(err)
 	}
-	return c.limits.AtOnce
+	// If the process stops from here on, the call counts: its lease ends with it.
+	h.left--
+	h.calling = true
+	h.made = append(h.made, h.now())
+	c.made++
+	return func(q provider.Quota) { c.done(ctx, h, q) }, nil
 }
 
-// What CallBudgetBegin answers; anything else: the call was asked for too long ago.
-const (
-	asked   = 1
-	tooMany = 0
-)
+// idle is a lease that has no call under way: it makes one at a time.
+func (c *Calls) idle() *held {
+	for _, h := range c.leases {
+		if !h.calling {
+			return h
+		}
+	}
+	return nil
+}
 
-const tooManyWait = 500 * time.Millisecond
+// now is the database's time, by this process's clock since it was asked last: what
+// the answer took is counted twice, so that a call is not taken for an older one.
+func (h *held) now() time.Time { return h.granted.Add(time.Since(h.asked)) }
 
-// take asks the database for calls.
-func (c *Calls) take(ctx context.Context, load Load, calls int) ([]int64, error) {
-	row, err := dbsqlc.New().CallBudgetTake(ctx, c.db, dbsqlc.CallBudgetTakeParams{
-		BindingID: c.binding, IsBackfill: c.backfill, FreePart: float64(load), Calls: int32(calls),
-		PerMinute: int32(c.limits.PerMinute), AtOnce: int32(c.limits.AtOnce),
+// take asks for calls: for a lease that there is, or a new one.
+func (c *Calls) take(ctx context.Context, h *held, load Load, calls int) (*held, error) {
+	fresh := h == nil
+	if fresh {
+		h = &held{id: rand.Int64()}
+	}
+	asked := time.Now()
+	var answer Answer
+	key, now, err := c.store.change(ctx, h, granting, func(now time.Time, b Budget) Budget {
+		b, answer = b.Reserve(now, c.limits, Ask{Calls: calls, Load: load, Backfill: c.backfill, Lease: h.id, Client: c.client})
+		return b
 	})
 	if err != nil {
 		return nil, away(err)
 	}
-	if len(row.CallIds) > 0 {
-		return row.CallIds, nil
+	if answer.Granted == 0 {
+		return nil, wait(answer.Wait)
 	}
-	return nil, wait(time.Duration(row.Seconds * float64(time.Second)))
+	if fresh {
+		c.leases = append(c.leases, h)
+	}
+	h.left += answer.Granted
+	h.hears(key, asked, now)
+	return h, nil
+}
+
+// renew makes sure of a lease that was granted a while ago. One that was over
+// meanwhile is asked for anew.
+func (c *Calls) renew(ctx context.Context, h *held) error {
+	asked, there := time.Now(), false
+	key, now, err := c.store.change(ctx, h, granting, func(now time.Time, b Budget) Budget {
+		b, there = b.Renew(now, h.id)
+		return b
+	})
+	if err != nil {
+		return away(err)
+	}
+	if there {
+		h.hears(key, asked, now)
+		return nil
+	}
+	h.left, h.made = 0, nil // they were counted when it ended
+	_, err = c.take(ctx, h, Full, 1)
+	return err
+}
+
+func (h *held) hears(key string, asked, granted time.Time) {
+	h.key, h.asked, h.granted, h.until = key, asked, granted, asked.Add(beginWithin)
+}
+
+// done ends a call, also where the work is being cut off. If the process dies before
+// that is on record, the call ends with it.
+func (c *Calls) done(ctx context.Context, h *held, q provider.Quota) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.calling = false
+	if q.Minute != nil {
+		h.word.Minute, h.word.At = q.Minute, h.now()
+	}
+	if q.Day != nil {
+		h.word.Day, h.word.At = q.Day, h.now()
+	}
+	if h.reserved {
+		return
+	}
+	c.settle(ctx, h)
+	c.leases = slices.DeleteFunc(c.leases, func(other *held) bool { return other == h })
+}
+
+// settle reports what became of a lease. If that is lost, what it might have called
+// counts until it ends by itself.
+func (c *Calls) settle(ctx context.Context, h *held) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	report := Report{Lease: h.id, Made: h.made, More: h.calling, Word: h.word}
+	_, _, err := c.store.change(ctx, h, settling, func(now time.Time, b Budget) Budget { return b.Settle(now, report) })
+	if err == nil {
+		h.made = nil
+	}
+	h.left, h.reserved = 0, false
 }
 
 // away is the failure where the database cannot be asked: nothing was sent, the
@@ -146,28 +228,4 @@ func wait(d time.Duration) error {
 		Kind: provider.RateLimited, Code: provider.CodeRateLimited, Reason: provider.ReasonBudget, RetryAfter: d,
 		Message: fmt.Sprintf("waits for its turn among the calls that the provider allows, %s", d.Round(100*time.Millisecond)),
 	}
-}
-
-// done notes the end of a call, also where the work is being cut off. If it is
-// lost, the call counts as under way for a minute.
-func (c *Calls) done(ctx context.Context, id int64, q provider.Quota) {
-	ctx, cancel := brief(ctx)
-	defer cancel()
-	_ = dbsqlc.New().CallBudgetDone(ctx, c.db, dbsqlc.CallBudgetDoneParams{CallID: id, MinuteLeft: number(q.Minute), DayLeft: number(q.Day)})
-}
-
-func brief(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-}
-
-// mostCalls is far above every limit that a provider has for a day: a larger
-// number is not one of calls.
-const mostCalls = 100_000
-
-func number(n *int) *int32 {
-	if n == nil || *n > mostCalls {
-		return nil
-	}
-	small := int32(max(*n, 0))
-	return &small
 }

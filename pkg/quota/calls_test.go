@@ -3,8 +3,6 @@ package quota_test
 import (
 	"context"
 	"net/http/httptest"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +18,8 @@ import (
 	"towpath/pkg/quota"
 )
 
+var background = context.Background()
+
 // desk is a binding whose calls are counted in a database of the test's.
 type desk struct {
 	pool    *pgxpool.Pool
@@ -30,23 +30,40 @@ type desk struct {
 func setup(t *testing.T) desk {
 	t.Helper()
 	pool := pgtest.New(t)
-	return desk{pool, newBinding(t, pool), quota.Limits{PerMinute: 3, AtOnce: 2}}
+	return desk{pool, newBinding(t, pool, "ORG"), quota.Limits{PerMinute: 3, AtOnce: 2}}
 }
 
 func (d desk) calls() *quota.Calls { return quota.New(d.pool, d.binding, d.limits, false, "") }
 
-// counted are the calls of the last minute, and those of them under way.
-func (d desk) counted(t *testing.T) (used, underWay int) {
+// of is the same desk for another binding.
+func (d desk) of(binding uuid.UUID) desk {
+	d.binding = binding
+	return d
+}
+
+// usage is what of the binding's budget is used.
+func (d desk) usage(t *testing.T) quota.Usage {
 	t.Helper()
-	require.NoError(t, d.pool.QueryRow(t.Context(),
-		"SELECT count(*), count(*) FILTER (WHERE begun AND NOT ended) FROM provider_calls WHERE binding_id = $1", d.binding).Scan(&used, &underWay))
-	return used, underWay
+	var state []byte
+	var now time.Time
+	require.NoError(t, d.pool.QueryRow(t.Context(), `
+		SELECT budget.state, clock_timestamp()
+		FROM bindings AS binding
+		LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
+		WHERE binding.id = $1`, d.binding).Scan(&state, &now))
+	return quota.Decode(state).Usage(now, d.limits)
 }
 
 func (d desk) has(t *testing.T, used, underWay int) {
 	t.Helper()
-	u, w := d.counted(t)
-	require.Equal(t, []int{used, underWay}, []int{u, w}, "used, under way")
+	u := d.usage(t)
+	require.Equal(t, []int{used, underWay}, []int{u.Minute().Used, u.UnderWay}, "used, under way")
+}
+
+func (d desk) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := d.pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
 }
 
 func Test_Calls(t *testing.T) {
@@ -69,21 +86,21 @@ func Test_Calls(t *testing.T) {
 		d := setup(t)
 		c := d.calls()
 		require.NoError(t, c.Reserve(t.Context(), quota.Partial, 2))
-		d.has(t, 2, 0)
+		d.has(t, 2, 1)
 		require.Zero(t, c.Made())
+		for range 2 {
+			done, err := c.Permit(t.Context())
+			require.NoError(t, err)
+			done(provider.Quota{})
+			d.has(t, 2, 1)
+		}
 		done, err := c.Permit(t.Context())
 		require.NoError(t, err)
-		d.has(t, 2, 1)
 		done(provider.Quota{})
-		_, err = c.Permit(t.Context())
-		require.NoError(t, err)
-		d.has(t, 2, 1)
-		c.Return(t.Context()) // they were made
-		d.has(t, 2, 1)
-		_, err = c.Permit(t.Context())
-		require.NoError(t, err)
-		d.has(t, 3, 2)
+		d.has(t, 3, 1)
 		require.Equal(t, 3, c.Made())
+		c.Return(t.Context()) // they were made
+		d.has(t, 3, 0)
 	})
 
 	t.Run("Returned_calls_were_never_counted", func(t *testing.T) {
@@ -92,51 +109,59 @@ func Test_Calls(t *testing.T) {
 		c := d.calls()
 		c.Return(t.Context()) // nothing is reserved
 		require.NoError(t, c.Reserve(t.Context(), quota.Full, 3))
-		_, err := c.Permit(t.Context())
+		done, err := c.Permit(t.Context())
 		require.NoError(t, err)
 		c.Return(t.Context())
 		c.Return(t.Context())
 		d.has(t, 1, 1)
 		require.Equal(t, 1, c.Made())
 		require.NoError(t, c.Reserve(t.Context(), quota.Full, 2))
+		d.has(t, 3, 2)
+		done(provider.Quota{})
 		d.has(t, 3, 1)
+		c.Return(t.Context())
+		d.has(t, 1, 0)
 	})
 
 	t.Run("More_than_a_minute_allows_is_not_asked_for", func(t *testing.T) {
 		t.Parallel()
 		d := setup(t)
 		require.NoError(t, d.calls().Reserve(t.Context(), quota.Full, 10))
-		d.has(t, 3, 0)
+		d.has(t, 3, 1)
 	})
 
-	t.Run("Reserved_call_waits_where_too_many_are_under_way_and_is_kept", func(t *testing.T) {
+	t.Run("Calls_of_one_work_beside_each_other_are_two_at_once", func(t *testing.T) {
 		t.Parallel()
 		d := setup(t)
 		c := d.calls()
-		require.NoError(t, c.Reserve(t.Context(), quota.Full, 3))
+		require.NoError(t, c.Reserve(t.Context(), quota.Full, 1))
 		first, err := c.Permit(t.Context())
 		require.NoError(t, err)
-		_, err = c.Permit(t.Context())
+		second, err := c.Permit(t.Context())
 		require.NoError(t, err)
+		d.has(t, 2, 2)
 		_, err = c.Permit(t.Context())
 		refused(t, err)
-		d.has(t, 3, 2)
+		second(provider.Quota{})
 		first(provider.Quota{})
-		_, err = c.Permit(t.Context())
-		require.NoError(t, err)
-		d.has(t, 3, 2)
+		c.Return(t.Context())
+		d.has(t, 2, 0)
 	})
 
-	t.Run("Call_that_was_reserved_too_long_ago_is_asked_for_anew", func(t *testing.T) {
+	t.Run("Lease_that_ended_meanwhile_is_asked_for_anew_and_what_it_had_counts", func(t *testing.T) {
 		t.Parallel()
 		d := setup(t)
-		c := d.calls()
+		c := quota.New(d.pool, d.binding, d.limits, false, "process")
 		require.NoError(t, c.Reserve(t.Context(), quota.Full, 2))
-		_, err := d.pool.Exec(t.Context(), "UPDATE provider_calls SET counted_at = counted_at - interval '61 seconds'")
+		quota.Age(c, 80*time.Second) // no call begins without a look
+		d.exec(t, `INSERT INTO worker_processes (client_id, last_seen) VALUES ('process', clock_timestamp() - interval '1 hour')`)
+		d.buries(t, 0)
+		done, err := c.Permit(t.Context())
 		require.NoError(t, err)
-		_, err = c.Permit(t.Context())
-		require.NoError(t, err)
-		d.has(t, 1, 1)
+		d.has(t, 3, 1)
+		done(provider.Quota{})
+		c.Return(t.Context())
+		d.has(t, 3, 0)
 		require.Equal(t, 1, c.Made())
 	})
 
@@ -147,6 +172,7 @@ func Test_Calls(t *testing.T) {
 			_, err := d.calls().Permit(t.Context())
 			require.NoError(t, err)
 		}
+		d.has(t, 2, 2)
 		c := d.calls()
 		for _, err := range []error{c.Reserve(t.Context(), quota.Full, 1), c.Reserve(t.Context(), quota.Partial, 1)} {
 			refused(t, err)
@@ -162,14 +188,14 @@ func Test_Calls(t *testing.T) {
 		t.Parallel()
 		d := setup(t)
 		ctx, cut := context.WithCancel(t.Context())
-		c := d.calls()
+		c, other := d.calls(), d.calls()
 		done, err := c.Permit(ctx)
 		require.NoError(t, err)
-		require.NoError(t, c.Reserve(ctx, quota.Full, 1))
-		d.has(t, 2, 1)
+		require.NoError(t, other.Reserve(ctx, quota.Full, 1))
+		d.has(t, 2, 2)
 		cut()
 		done(provider.Quota{})
-		c.Return(ctx)
+		other.Return(ctx)
 		d.has(t, 1, 0)
 	})
 
@@ -243,47 +269,21 @@ func client(t *testing.T, sim *xerosim.Sim, permit provider.Permit) *xero.Client
 	return c
 }
 
-// Test_Processes_at_once_are_granted_exactly_the_limit asks from fifty places in
-// two pools at the real clock, also where no budget was there before.
-func Test_Processes_at_once_are_granted_exactly_the_limit(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]struct {
-		limits  quota.Limits
-		granted int64
-	}{
-		"of_the_minute": {quota.Limits{PerMinute: 30, AtOnce: 100}, 30},
-		"at_once":       {quota.Limits{PerMinute: 200, AtOnce: 5}, 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			url := pgtest.URL(t)
-			pools := []*pgxpool.Pool{process(t, url), process(t, url)}
-			binding := newBinding(t, pools[0])
-			var granted atomic.Int64
-			var all sync.WaitGroup
-			for _, pool := range pools {
-				for range 25 {
-					all.Go(func() {
-						c := quota.New(pool, binding, want.limits, false, "")
-						for range 3 {
-							if _, err := c.Permit(t.Context()); err == nil {
-								granted.Add(1)
-							}
-						}
-					})
-				}
-			}
-			all.Wait()
-			require.Equal(t, want.granted, granted.Load())
-		})
-	}
+// bury lets a live process's heartbeat look for the dead.
+func (d desk) bury(t *testing.T) {
+	t.Helper()
+	conn, err := d.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	require.NoError(t, quota.EndDead(t.Context(), conn.Conn(), 4*time.Second, time.Minute))
 }
 
-// process is the pool of a process.
-func process(t *testing.T, url string) *pgxpool.Pool {
+// buries waits until only so many pieces of work are under way: nobody is taken for
+// dead while the server has just started.
+func (d desk) buries(t *testing.T, underWay int) {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
+	require.Eventually(t, func() bool {
+		d.bury(t)
+		return d.usage(t).UnderWay == underWay
+	}, time.Minute, 100*time.Millisecond)
 }

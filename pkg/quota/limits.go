@@ -1,49 +1,95 @@
 package quota
 
-import "time"
+import (
+	"time"
 
-// Limits are what a provider allows one binding.
-type Limits struct {
-	PerMinute int
-	AtOnce    int
+	"towpath/pkg/provider"
+)
+
+// Limits are what a provider allows one organisation.
+type Limits = provider.Limits
+
+// LimitsOf answers the limits of a provider's wire.
+//
+// Accounting is Xero's: 60 calls a minute and 5 at once for each organisation. When
+// its minute begins differs between organisations and is not told. The day's limit
+// depends on the app's tier and is read from its answers.
+//
+// v2 is FreeAgent's: 120 calls a minute and 3,600 an hour, by the clock. It says
+// nothing of calls at once: as many as at Xero.
+func LimitsOf(_, wire string) Limits {
+	if wire == "v2" {
+		return Limits{PerMinute: 120, PerHour: 3600, AtOnce: 5, Clock: true}
+	}
+	return Limits{PerMinute: 60, AtOnce: 5}
 }
 
-// LimitsOf answers the limits of a binding's provider. Xero: 60 calls a minute and
-// 5 at once for each organisation; the day's limit depends on the app's tier and is
-// read from its answers. FreeAgent: 120 a minute and 3,600 an hour for each user, so
-// 60 a minute keep both; how many at once it does not say. Both come to the same.
-func LimitsOf(string) Limits { return Limits{PerMinute: 60, AtOnce: 5} }
+// The numbers by which the limits are kept. Nothing else knows them.
+const (
+	// rolling is how long a call counts where the provider's minute may begin at any
+	// time: any such span holds at most a minute's calls, so each of its minutes
+	// does. The second more is for the way there, which is not always as long.
+	rolling = 61 * time.Second
+	// guard is how far the provider's clock may be from the database's, the way there
+	// included: a call this near to a full minute counts in both.
+	guard = 5 * time.Second
+	// belief is for how long the provider's word on the day is taken for true.
+	belief = time.Hour
+	// life is when a lease that was not settled is over. A call may begin in the
+	// first part of it: those under way are cut off after 45 seconds.
+	life        = 2 * time.Minute
+	beginWithin = life - 45*time.Second
+	// crowdedWait is when to come again where too many calls are under way, and
+	// shortestWait the least of all waits.
+	crowdedWait  = 500 * time.Millisecond
+	shortestWait = 100 * time.Millisecond
+)
 
-// BackfillPerMinute is what is left to backfill of the calls of a minute: a fifth
-// is kept for what happens now.
-func (l Limits) BackfillPerMinute() int { return l.PerMinute - (l.PerMinute+4)/5 }
+// Of the minute's calls backfill leaves a fifth to what happens now; of the hour's
+// and the day's a tenth; of those at once one.
+const (
+	minutePart = 5
+	hourPart   = 10
+	dayPart    = 10
+)
 
-// window is the length in which no more than PerMinute calls begin: see
-// provider_call_take.
-const window = 61 * time.Second
+// BackfillPerMinute is what is left to backfill of the calls of a minute.
+func BackfillPerMinute(l Limits) int { return l.PerMinute - roundedUp(l.PerMinute, minutePart) }
 
-// Day is what a provider says of the calls of a day.
-type Day struct{ Left, Limit int32 }
+// backfillAtOnce is how many calls may be under way for one more of backfill.
+func backfillAtOnce(l Limits) int { return max(1, l.AtOnce-1) }
+
+// Allowance is what a provider says of the calls of a day.
+type Allowance struct{ Left, Limit int }
 
 // Estimate is how long so many documents take at most, posted as backfill at batch
 // documents a call with as many calls for their contacts besides; zero for none.
 // Reading the shop is not counted. What does not fit in the day waits for the next
-// ones, of which backfill has nine tenths each; nil: no limit of the day is known.
-func (l Limits) Estimate(documents int64, batch int, day *Day) time.Duration {
+// ones; nil: no limit of the day is known.
+func Estimate(l Limits, documents int64, batch int, day *Allowance) time.Duration {
 	if documents <= 0 {
 		return 0
 	}
-	calls := 2 * divided(documents, int64(batch))
-	took := time.Duration(divided(calls, int64(max(l.BackfillPerMinute(), 1)))) * window
+	calls := 2 * roundedUp(documents, int64(batch))
+	rest, took := calls, time.Duration(0)
+	if anHour := int64(l.PerHour - roundedUp(l.PerHour, hourPart)); anHour > 0 {
+		full := (calls - 1) / anHour
+		rest, took = calls-full*anHour, time.Duration(full)*time.Hour
+	}
+	aMinute := time.Minute
+	if !l.Clock {
+		aMinute = rolling
+	}
+	took += time.Duration(roundedUp(rest, int64(max(BackfillPerMinute(l), 1)))) * aMinute
 	if day == nil {
 		return took
 	}
 	if beyond := calls - int64(day.Left); beyond > 0 {
-		days := divided(beyond, max(int64(day.Limit)*9/10, 1))
+		days := roundedUp(beyond, max(int64(day.Limit-day.Limit/dayPart), 1))
 		took = max(took, time.Duration(days)*24*time.Hour)
 	}
 	return took
 }
 
-// divided is n / by, rounded up.
-func divided(n, by int64) int64 { return (n + by - 1) / by }
+// roundedUp is n / by, rounded up.
+func roundedUp[N int | int64](n, by N) N { return (n + by - 1) / by }

@@ -1,15 +1,12 @@
 package quota_test
 
 import (
-	"context"
-	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -20,8 +17,11 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// window is the length in which no more than a minute's calls begin.
-const window = 61 * time.Second
+// Xero's window and the life of a lease, as a test of them must know them.
+const (
+	window = 61 * time.Second
+	life   = 2 * time.Minute
+)
 
 // testingT is a test or a rapid check.
 type testingT interface {
@@ -29,161 +29,126 @@ type testingT interface {
 	Helper()
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
-// book drives a binding's budget at simulated times and keeps its own account of
-// what was granted.
+// book drives a budget at simulated times and keeps its own account of what was
+// granted and called.
 type book struct {
-	pool    *pgxpool.Pool
-	binding uuid.UUID
-	limits  quota.Limits
-	now     time.Time
-	granted []grant
+	quota.Budget
+	limits quota.Limits
+	now    time.Time
+	work   []*work
+	calls  []call
 }
 
-// grant is a call for which there is leave.
-type grant struct {
-	id           int64
-	at           time.Time // since when it counts
-	backfill     bool
-	begun, ended bool
+// work is what has a lease.
+type work struct {
+	id       int64
+	client   string
+	backfill bool
+	left     int
+	granted  time.Time
+	made     []time.Time // not reported yet
+	calling  bool
+	dead     bool // nothing is heard of it any more
 }
 
-func newBook(t testingT, pool *pgxpool.Pool, limits quota.Limits) *book {
+// call is a call that was made.
+type call struct {
+	at       time.Time
+	backfill bool
+}
+
+// noon is a full hour.
+var noon = time.Date(2026, 4, 29, 12, 0, 0, 0, time.UTC)
+
+func open(limits quota.Limits) *book { return &book{limits: limits, now: noon} }
+
+// ask asks for calls without a change to the book.
+func (b *book) ask(ask quota.Ask) (quota.Budget, quota.Answer) {
+	if ask.Load == 0 {
+		ask.Load = quota.Full
+	}
+	return b.Reserve(b.now, b.limits, ask)
+}
+
+// take begins a piece of work; nil where it has to wait.
+func (b *book) take(ask quota.Ask) (*work, time.Duration) {
+	w := &work{id: rand.Int64(), client: ask.Client, backfill: ask.Backfill, granted: b.now}
+	ask.Lease = w.id
+	after, answer := b.ask(ask)
+	b.Budget = after
+	if answer.Granted == 0 {
+		return nil, answer.Wait
+	}
+	w.left = answer.Granted
+	b.work = append(b.work, w)
+	return w, 0
+}
+
+// more asks for further calls of a piece of work.
+func (b *book) more(w *work, calls int) (granted int, wait time.Duration) {
+	after, answer := b.ask(quota.Ask{Calls: calls, Backfill: w.backfill, Lease: w.id, Client: w.client})
+	b.Budget = after
+	w.left += answer.Granted
+	if answer.Granted > 0 {
+		w.granted = b.now
+	}
+	return answer.Granted, answer.Wait
+}
+
+// call makes a call now.
+func (b *book) call(w *work) {
+	w.left--
+	w.calling = true
+	w.made = append(w.made, b.now)
+	b.calls = append(b.calls, call{b.now, w.backfill})
+}
+
+// settle ends a piece of work with what the last answer said.
+func (b *book) settle(w *work, word quota.Word) {
+	b.Budget = b.Settle(b.now, quota.Report{Lease: w.id, Made: w.made, Word: word})
+	b.forget(w)
+}
+
+func (b *book) forget(w *work) {
+	b.work = slices.DeleteFunc(b.work, func(o *work) bool { return o == w })
+}
+
+// one makes a call of a piece of work of its own, and says whether it could. The
+// answer says what is left of minute and day, nil for nothing.
+func (b *book) one(backfill bool, minute, day *int) bool {
+	w, _ := b.take(quota.Ask{Calls: 1, Backfill: backfill})
+	if w == nil {
+		return false
+	}
+	b.call(w)
+	b.settle(w, quota.Word{At: b.now, Minute: minute, Day: day})
+	return true
+}
+
+func (b *book) live() bool     { return b.one(false, nil, nil) }
+func (b *book) backfill() bool { return b.one(true, nil, nil) }
+
+// wait is how long one more call has to wait.
+func (b *book) wait(backfill bool) time.Duration {
+	_, answer := b.ask(quota.Ask{Calls: 1, Backfill: backfill, Lease: rand.Int64()})
+	return answer.Wait
+}
+
+// usage is the usage now.
+func (b *book) usage() quota.Usage { return b.Usage(b.now, b.limits) }
+
+func ptr(n int) *int { return &n }
+
+// newBinding makes a binding of a tenant of its own; without an organisation it is
+// not known yet.
+func newBinding(t testingT, pool *pgxpool.Pool, org string) uuid.UUID {
 	t.Helper()
-	return &book{pool: pool, binding: newBinding(t, pool), limits: limits, now: time.Now().Truncate(time.Microsecond)}
-}
-
-// newBinding makes a binding of a tenant of its own.
-func newBinding(t testingT, pool *pgxpool.Pool) uuid.UUID {
-	t.Helper()
-	ctx, queries, tenant, binding := context.Background(), dbsqlc.New(), uuid.New(), uuid.New()
+	ctx, queries, tenant, binding := background, dbsqlc.New(), uuid.New(), uuid.New()
 	require.NoError(t, queries.TenantInsert(ctx, pool, dbsqlc.TenantInsertParams{
 		ID: tenant, Name: "Shop", MagentoUrl: "http://shop.example", ApiKeySealed: []byte("key"), ConnectionStatus: "active",
 	}))
 	require.NoError(t, queries.BindingInsert(ctx, pool, dbsqlc.BindingInsertParams{
-		ID: binding, TenantID: tenant, Provider: "xero", Wire: "accounting", ApiUrl: "http://xero.example",
+		ID: binding, TenantID: tenant, Provider: "xero", Wire: "accounting", ApiUrl: "http://xero.example", OrgID: org,
 	}))
 	return binding
 }
-
-// open makes a book on a database of its own.
-func open(t *testing.T, limits quota.Limits) *book {
-	t.Helper()
-	return newBook(t, pgtest.New(t), limits)
-}
-
-// ask asks for calls at a time: their ids, or how long to wait.
-func (b *book) ask(t testingT, db querier, backfill bool, load quota.Load, calls int, at time.Time) (ids []int64, wait time.Duration) {
-	t.Helper()
-	var seconds float64
-	require.NoError(t, db.QueryRow(context.Background(), `
-		SELECT coalesce(call_ids, '{}'), coalesce(extract(epoch FROM wait), 0)::float8
-		FROM provider_call_take($1, $2, $3, $4, $5, $6, $7)`,
-		b.binding, backfill, float64(load), calls, b.limits.PerMinute, b.limits.AtOnce, at).Scan(&ids, &seconds))
-	return ids, time.Duration(math.Round(seconds*1e6)) * time.Microsecond
-}
-
-// take asks at the book's time and enters what is granted.
-func (b *book) take(t testingT, backfill bool, load quota.Load, calls int) (granted int, wait time.Duration) {
-	t.Helper()
-	ids, wait := b.ask(t, b.pool, backfill, load, calls, b.now)
-	for _, id := range ids {
-		b.granted = append(b.granted, grant{id: id, at: b.now, backfill: backfill})
-	}
-	return len(ids), wait
-}
-
-// begin begins the i-th call at the book's time, unless too many are under way
-// (false) or it was asked for too long ago (nil).
-func (b *book) begin(t testingT, i int) *bool {
-	t.Helper()
-	var begun *bool
-	_, atOnce := b.most(b.granted[i].backfill)
-	require.NoError(t, b.pool.QueryRow(context.Background(), "SELECT provider_call_begin($1, $2, NULL, $3)", b.granted[i].id, atOnce, b.now).Scan(&begun))
-	if begun != nil && *begun {
-		b.granted[i].begun, b.granted[i].at = true, b.now
-	}
-	return begun
-}
-
-// call asks for a call and begins it.
-func (b *book) call(t testingT, backfill bool, load quota.Load) (begun bool, wait time.Duration) {
-	t.Helper()
-	granted, wait := b.take(t, backfill, load, 1)
-	if granted == 0 {
-		return false, wait
-	}
-	if began := b.begin(t, len(b.granted)-1); began != nil && *began {
-		return true, 0
-	}
-	b.giveBack(t, len(b.granted)-1)
-	return false, 500 * time.Millisecond
-}
-
-// live makes a call of what happens now that carries as much as it can.
-func (b *book) live(t testingT) bool {
-	t.Helper()
-	begun, _ := b.call(t, false, quota.Full)
-	return begun
-}
-
-// backfill makes a call of backfill.
-func (b *book) backfill(t testingT) bool {
-	t.Helper()
-	begun, _ := b.call(t, true, quota.Full)
-	return begun
-}
-
-// done ends the i-th call at the book's time; minute and day are what the answer
-// said, nil for nothing. The database stamps its own time, which is set back.
-func (b *book) done(t testingT, i int, minute, day *int) {
-	t.Helper()
-	b.granted[i].ended = true
-	b.exec(t, "SELECT provider_call_done($1, $2, $3)", b.granted[i].id, minute, day)
-	if minute != nil {
-		b.exec(t, "UPDATE call_budgets SET others_at = $2 WHERE binding_id = $1", b.binding, b.now)
-	}
-	if day != nil {
-		b.exec(t, "UPDATE call_budgets SET day_left_at = $2 WHERE binding_id = $1", b.binding, b.now)
-	}
-}
-
-// giveBack returns the i-th call, which has not begun.
-func (b *book) giveBack(t testingT, i int) {
-	t.Helper()
-	b.exec(t, "SELECT provider_call_return($1)", []int64{b.granted[i].id})
-	b.granted = slices.Delete(b.granted, i, i+1)
-}
-
-func (b *book) exec(t testingT, sql string, args ...any) {
-	t.Helper()
-	_, err := b.pool.Exec(context.Background(), sql, args...)
-	require.NoError(t, err)
-}
-
-// used counts the calls of the last window, begun or not.
-func (b *book) used() int { return len(b.places(func(grant) bool { return true })) }
-
-// underWay are the places of the calls that have not ended, leaving out those
-// whose process must have died.
-func (b *book) underWay() []int { return b.places(func(g grant) bool { return g.begun && !g.ended }) }
-
-// waiting are the places of the calls that have not begun.
-func (b *book) waiting() []int { return b.places(func(g grant) bool { return !g.begun }) }
-
-// places finds calls of the last window.
-func (b *book) places(is func(grant) bool) (found []int) {
-	for i, g := range b.granted {
-		if is(g) && g.at.After(b.now.Add(-window)) {
-			found = append(found, i)
-		}
-	}
-	return found
-}
-
-func ptr(n int) *int { return &n }

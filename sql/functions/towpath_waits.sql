@@ -8,7 +8,7 @@ BEGIN
     RETURN EXISTS (
         SELECT 1
         FROM bindings
-        LEFT JOIN call_budgets ON call_budgets.binding_id = bindings.id
+        LEFT JOIN call_budgets ON call_budgets.key = call_budget_key(bindings)
         WHERE bindings.id = share::uuid
             AND (bindings.paused_until > clock_timestamp()
                 -- No slot lies further ahead; what does was written by another clock.

@@ -17,8 +17,7 @@ UPDATE worker_processes
 SET last_seen = clock_timestamp()
 WHERE lock_number = @lock_number;
 
--- Gives back the jobs of dead processes, the attempt counted; their calls are
--- over. The first death at a job says little (a deploy, a host that went away):
+-- Gives back the jobs of dead processes, the attempt counted. The first death at a job says little (a deploy, a host that went away):
 -- it is due at once. From the second on it waits 5 s, 10 s, 20 s, up to an hour,
 -- with jitter: a job that ends every process which takes it must leave the
 -- process alive for everybody else's. A job
@@ -47,14 +46,6 @@ WITH orphan AS (
                     AND towpath_may_duplicate(binding.provider)
             ))
     FOR UPDATE OF job SKIP LOCKED
-), over AS (
-    UPDATE provider_calls AS call
-    SET ended = true
-    FROM worker_processes AS process
-    WHERE process.client_id = call.client_id
-        AND call.begun
-        AND NOT call.ended
-        AND towpath_process_dead(process, @grace::interval, @frozen::interval)
 )
 UPDATE river.river_job AS job
 SET state = CASE WHEN job.metadata ? 'cancel_attempted_at' THEN 'cancelled'
