@@ -184,7 +184,7 @@ func config(pool *pgxpool.Pool, callTimeout time.Duration) riverjobs.Config {
 			if binding.Wire == "v2" {
 				return freeagent.New(freeagent.Config{BaseURL: binding.ApiUrl, HTTP: client, Token: token, Permit: permit})
 			}
-			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, HTTP: client, Token: token, Permit: permit})
+			return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Shop: binding.TenantID.String(), HTTP: client, Token: token, Permit: permit})
 		},
 	}
 }

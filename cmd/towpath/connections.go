@@ -78,5 +78,5 @@ func (c connections) ledger(binding dbsqlc.Binding, permit provider.Permit) (riv
 			MatchContacts: binding.Provider == "freeagent",
 		})
 	}
-	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Token: token, HTTP: client, Now: c.now, Observe: observe, Permit: permit})
+	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Shop: binding.TenantID.String(), Token: token, HTTP: client, Now: c.now, Observe: observe, Permit: permit})
 }

@@ -149,3 +149,54 @@ func Test_Number_with_a_comma_is_looked_up_whole(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, posted.Adopted)
 }
+
+// The numbers of two new shops are alike, and so may be customer, total and day.
+func Test_Document_with_our_number_is_adopted_only_if_it_is_this_invoices(t *testing.T) {
+	t.Parallel()
+	const place, mine, other = "https://towpath.example.com/dashboard/runs/", "0195d2ea-0000-7000-8000-000000000042", "0195d2ea-0000-7000-8000-000000000043"
+	for name, c := range map[string]struct {
+		theirs string // the page that the document in Xero links to
+		ours   string
+		change [2]string // in what we would send
+		says   string    // empty: adopted
+		proven bool
+		source string
+	}{
+		"our_own_page":                        {theirs: place + mine, ours: place + mine, proven: true},
+		"our_own_page_under_an_older_address": {theirs: "http://10.0.0.7:8080/dashboard/runs/" + mine, ours: place + mine, proven: true},
+		"no_page_proves_nothing":              {theirs: "", ours: place + mine},
+		"another_run's_page":                  {theirs: place + other, ours: place + mine, source: other},
+		"another_program's_page":              {theirs: "https://shop.example/orders/7", ours: place + mine, says: "it links to https://shop.example/orders/7"},
+		"another_installation's_page":         {theirs: "https://second.example/dashboard/runs/" + other, ours: place + mine, says: "it links to"},
+		"another_order":                       {theirs: place + mine, ours: place + mine, change: [2]string{`"Reference":"Order `, `"Reference":"Order 9`}, says: "its reference is"},
+		"another_day":                         {theirs: place + mine, ours: place + mine, change: [2]string{`"Date":"2026-04-29"`, `"Date":"2026-04-30"`}, says: "its date is"},
+	} {
+		for _, uncertain := range []bool{true, false} {
+			b := setup(t)
+			inv, pol := canontest.Named(t, "plain_vat").Invoice, samplePolicy()
+			contact := b.document(t, inv, pol).ContactID
+			there, err := b.client.Document(inv, pol, b.reference(t), contact, c.theirs)
+			require.NoError(t, err)
+			_, err = ensureInvoice(b.ctx, b.client, there, provider.Try{Key: "first"})
+			require.NoError(t, err)
+			doc, err := b.client.Document(inv, pol, b.reference(t), contact, c.ours)
+			require.NoError(t, err)
+			if c.change[0] != "" {
+				require.Contains(t, string(doc.Body), c.change[0])
+				doc.Body = replacedIn(doc.Body, c.change[0], c.change[1])
+			}
+			posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "second", Uncertain: uncertain})
+			require.Len(t, b.sim.Invoices(), 1)
+			if c.says != "" {
+				require.Equal(t, "number_taken", failure(t, err).Reason, name)
+				require.Contains(t, failure(t, err).Message, c.says)
+				require.Contains(t, failure(t, err).Message, "invoice_number_prefix")
+				continue
+			}
+			require.NoError(t, err, name)
+			require.True(t, posted.Adopted)
+			require.Equal(t, c.proven, posted.Proven, name)
+			require.Equal(t, c.source, posted.Source, name)
+		}
+	}
+}

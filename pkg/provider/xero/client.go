@@ -18,6 +18,7 @@ const standardPath = "/api.xro/2.0"
 type Config struct {
 	BaseURL string // https://api.xero.com; without a path the standard one is appended
 	OrgID   string // the xero-tenant-id header; omitted when empty, as a custom connection wants it
+	Shop    string // an id of the shop that never changes; it tells its contacts from another shop's
 	Token   func(ctx context.Context) (string, error)
 	HTTP    *http.Client
 	Permit  provider.Permit                                     // asked before each call is sent; default provider.Unlimited
@@ -30,6 +31,7 @@ type Config struct {
 type Client struct {
 	base    string
 	orgID   string
+	shop    string
 	token   func(ctx context.Context) (string, error)
 	http    *http.Client
 	permit  provider.Permit
@@ -49,7 +51,7 @@ func New(cfg Config) (*Client, error) {
 	case cfg.HTTP == nil:
 		return nil, errors.New("xero client: no http client")
 	}
-	c := &Client{base: base, orgID: cfg.OrgID, token: cfg.Token, http: cfg.HTTP, permit: cfg.Permit, now: cfg.Now, observe: cfg.Observe}
+	c := &Client{base: base, orgID: cfg.OrgID, shop: cfg.Shop, token: cfg.Token, http: cfg.HTTP, permit: cfg.Permit, now: cfg.Now, observe: cfg.Observe}
 	if c.permit == nil {
 		c.permit = provider.Unlimited
 	}

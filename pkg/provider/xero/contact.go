@@ -1,7 +1,6 @@
 package xero
 
 import (
-	"encoding/json"
 	"strings"
 	"unicode"
 
@@ -46,10 +45,10 @@ type phoneBody struct {
 	PhoneNumber string
 }
 
-// contactJSON is the body that creates buyer under the given name.
-func contactJSON(buyer policy.Buyer, name string) ([]byte, error) {
+// contactOf is what creates buyer under the given name and number.
+func contactOf(buyer policy.Buyer, name, number string) contactBody {
 	contact := contactBody{
-		Name: name, ContactNumber: buyer.Key,
+		Name: name, ContactNumber: number,
 		FirstName: cut(clean(buyer.FirstName), 255), LastName: cut(clean(buyer.LastName), 255),
 		EmailAddress: email(buyer.Email),
 	}
@@ -59,16 +58,20 @@ func contactJSON(buyer policy.Buyer, name string) ([]byte, error) {
 	if phone := cut(clean(buyer.Phone), 50); phone != "" {
 		contact.Phones = []phoneBody{{PhoneType: "DEFAULT", PhoneNumber: phone}}
 	}
-	return json.Marshal(contactsBody{Contacts: []contactBody{contact}})
+	return contact
 }
 
 // contactNames are the names to try, one after another: names are unique among
-// active contacts, so a namesake gets the customer's key behind his name.
-func contactNames(buyer policy.Buyer) []string {
+// active contacts, so a namesake gets the customer's key behind his name, and the
+// shop behind that where another shop's has the same.
+func contactNames(buyer policy.Buyer, shop string) []string {
 	name := cut(policy.CleanName(buyer.Name), maxName)
 	names := []string{name, suffixed(name, shortKey(buyer.Key))}
 	if shortKey(buyer.Key) != buyer.Key {
 		names = append(names, suffixed(name, buyer.Key))
+	}
+	if own := shopNumber(buyer.Key, shop); own != "" {
+		names = append(names, suffixed(name, own))
 	}
 	return names
 }
@@ -91,10 +94,18 @@ func shortKey(key string) string {
 func email(s string) string {
 	s = strings.TrimSpace(s)
 	local, domain, ok := strings.Cut(s, "@")
-	if !ok || local == "" || !strings.Contains(domain, ".") || len(s) > maxEmail || !asciiOnly(s) || strings.ContainsAny(s, " <>,;\"") || strings.Contains(domain, "@") {
+	if !ok || len(local) > maxLocalPart || !strings.Contains(domain, ".") || len(s) > maxEmail || !asciiOnly(s) ||
+		strings.ContainsAny(s, " <>,;:()[]\\\"") || strings.Contains(domain, "@") || !dotted(local) || !dotted(domain) {
 		return ""
 	}
 	return s
+}
+
+const maxLocalPart = 64
+
+// dotted reports whether no dot of s stands at an end or beside another.
+func dotted(s string) bool {
+	return s != "" && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") && !strings.Contains(s, "..")
 }
 
 // attention is the person at a company, for the address.

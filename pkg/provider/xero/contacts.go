@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 )
 
 // EnsureContacts returns the ContactIDs of the buyers of set, in its order, each
-// judged by itself: found by ContactNumber, else created. There is never a
-// second contact, since ContactNumber is unique in Xero:
+// judged by itself: found by ContactNumber and provably the buyer's own, else
+// created. There is never a second contact, since ContactNumber is unique in
+// Xero:
 //   - it failed: nothing exists;
 //   - it failed but took effect, or the process stopped here: the next call has
 //     Uncertain and finds it; without Uncertain, PUT refuses the taken number or
@@ -21,73 +21,83 @@ import (
 //   - two callers at the same moment: one of them is refused and finds the
 //     other's contact.
 //
-// A contact merged into another is followed; an archived one is Held, because
-// only a person in Xero can restore it and a silent second one would split the
-// customer's history. What the kinds of failure say is as for EnsureInvoices.
+// Nor is a stranger's contact ever taken for the buyer's; see own. A number that
+// is a stranger's leaves the buyer the number that names the shop as well.
+//
+// A contact merged into another is followed; an archived one of the buyer's is
+// Held, because only a person in Xero can restore it and a silent second one would
+// split the customer's history. What the kinds of failure say is as for
+// EnsureInvoices.
 func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
-	if len(set) == 1 {
-		id, err := c.ensureContact(ctx, set[0].Value, set[0].Try)
-		return []provider.Outcome[string]{{Value: id, Err: err}}
+	s := &contactSet{set: set, wanted: make([]*wanted, len(set)), batch: batch[string]{
+		client: c, outcomes: make([]provider.Outcome[string], len(set)),
+		create: contactCreate(), list: "Contacts", read: readContact,
+	}}
+	parts := make([]part, len(set))
+	for i, item := range set {
+		s.wanted[i] = newWanted(item.Value, c.shop)
+		parts[i] = part{at: i, number: item.Value.Key}
 	}
-	return c.ensureContactsTogether(ctx, set)
-}
-
-// ensureContact is the way of a set of one.
-func (c *Client) ensureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error) {
-	if try.Uncertain {
-		if id, err := c.findContact(ctx, buyer.Key); err != nil || id != "" {
-			return id, err
+	open := s.findKnown(ctx, s.withoutTwins(parts))
+	// Each round goes on where the last was refused: a name or a number further, or
+	// less of what is optional.
+	for round := 0; len(open) > 0 && round < maxContactRounds; round++ {
+		open = s.afterClashes(ctx, s.createOpen(ctx, open))
+	}
+	for i, w := range s.wanted {
+		if s.outcomes[i].Err == nil {
+			s.outcomes[i].Notes = w.notes
 		}
 	}
-	return c.createUnder(ctx, contactNames(buyer), buyer, try)
+	return s.outcomes
 }
 
-// createUnder creates buyer, who has been looked up if he may exist, under the
-// first of names that is free.
-func (c *Client) createUnder(ctx context.Context, names []string, buyer policy.Buyer, try provider.Try) (string, error) {
-	if len(names) == 0 {
-		return "", held(reasonNameTaken, "Xero has other contacts named "+strconv.Quote(buyer.Name)+" and "+
-			strconv.Quote(suffixed(buyer.Name, buyer.Key))+": rename one of them in Xero")
+// maxContactRounds is more than the names, numbers and optional parts of one buyer
+// can be refused, one after another.
+const maxContactRounds = 8
+
+// createOpen creates the contacts of parts as they are wanted now, and answers
+// those that Xero refused.
+func (s *contactSet) createOpen(ctx context.Context, parts []part) []refusedPart {
+	bodies := map[int][]byte{}
+	for i := range parts {
+		p := &parts[i]
+		w, item := s.wanted[p.at], s.set[p.at]
+		body, err := w.body()
+		if err != nil {
+			s.end(*p, "", &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode contact", Err: err})
+			continue
+		}
+		bodies[p.at], p.number, p.element, p.key = body, w.number, nil, contactKey(item.Try, body)
+		if p.number != "" { // else it gets Xero's own opinion alone
+			p.element = loneElement(body, s.list)
+		}
 	}
-	id, err := c.createContact(ctx, buyer, names[0], try)
-	if err != nil {
-		return c.afterClash(ctx, err, names[1:], buyer, try)
+	left := s.createAll(ctx, parts)
+	for _, p := range left.alone {
+		body := bodies[p.at]
+		if body == nil || !s.mayCall(p) {
+			continue
+		}
+		id, err := s.client.createContact(ctx, s.wanted[p.at].number, body, s.set[p.at].Try)
+		s.endCall(p, id, err)
+		if err != nil && clashOf(err).any() {
+			left.refused = append(left.refused, refusedPart{p, provider.AsFailure(err)})
+		}
 	}
-	return id, nil
+	return left.refused
 }
 
-// afterClash goes on after cause, which refused buyer's number or name: he may
-// be there already, else another of names may be free.
-func (c *Client) afterClash(ctx context.Context, cause error, names []string, buyer policy.Buyer, try provider.Try) (string, error) {
-	if !hasReason(cause, reasonContactTaken, reasonNameTaken, reasonContactArchived) {
-		return "", cause
-	}
-	found, err := c.findContact(ctx, buyer.Key)
-	if err != nil || found != "" {
-		return found, err
-	}
-	if !hasReason(cause, reasonNameTaken) {
-		return "", cause
-	}
-	return c.createUnder(ctx, names, buyer, try)
-}
-
-// createContact makes one attempt under one name; after a stored error of an
-// earlier attempt, a second with a new key.
-func (c *Client) createContact(ctx context.Context, buyer policy.Buyer, name string, try provider.Try) (string, error) {
-	body, err := contactJSON(buyer, name)
-	if err != nil {
-		return "", &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode contact", Err: err}
-	}
+// createContact makes one attempt; after a stored error of an earlier attempt, a
+// second with a new key.
+func (c *Client) createContact(ctx context.Context, number string, body []byte, try provider.Try) (string, error) {
 	key := contactKey(try, body)
-	id, answered, err := c.putContact(ctx, buyer.Key, body, key)
+	id, answered, err := c.putContact(ctx, number, body, key)
 	if !try.Uncertain || !answered || !replayed(err) {
 		return id, err
 	}
-	if found, findErr := c.findContact(ctx, buyer.Key); findErr != nil || found != "" {
-		return found, findErr
-	}
-	id, _, err = c.putContact(ctx, buyer.Key, body, c.freshKey(key))
+	// Should the earlier attempt have taken effect after all, the number is refused.
+	id, _, err = c.putContact(ctx, number, body, c.freshKey(key))
 	return id, err
 }
 

@@ -16,31 +16,30 @@ type contactAnswer struct {
 	ContactID         text
 	ContactNumber     text
 	Name              text
+	FirstName         text
+	LastName          text
+	EmailAddress      text
 	ContactStatus     text
 	MergedToContactID text
 }
 
-// findContact looks a contact up by its exact number and returns the id of the
-// one that is to be used; empty where there is none. ContactNumber is not among
-// the filters that Xero promises to index, so where the filter finds nothing or
-// is refused, the address /Contacts/{number} decides.
-func (c *Client) findContact(ctx context.Context, number string) (string, error) {
-	query := url.Values{"where": {numberIs(number)}, "includeArchived": {"true"}, "page": {"1"}}
+// findContact looks a contact up by its exact number, nil where there is none.
+// ContactNumber is not among the filters that Xero promises to index, so where the
+// filter finds nothing or is refused, the address /Contacts/{number} decides.
+func (c *Client) findContact(ctx context.Context, a ask) (sightedContact, error) {
+	query := url.Values{"where": {strings.Join(a.conditions(), " OR ")}, "includeArchived": {"true"}, "page": {"1"}}
 	list, err := c.getContacts(ctx, "/Contacts", query)
 	if err != nil && !hasKind(err, provider.Bug) {
-		return "", err
+		return sightedContact{}, err
 	}
-	found := exactly(list, number)
-	if found == nil {
-		if list, err = c.getContacts(ctx, "/Contacts/"+url.PathEscape(number), nil); err != nil {
-			return "", err
+	seen := a.among(list)
+	if seen.byNumber == nil && len(a.numbers) > 0 {
+		if list, err = c.getContacts(ctx, "/Contacts/"+url.PathEscape(a.numbers[0]), nil); err != nil {
+			return sightedContact{}, err
 		}
-		found = exactly(list, number)
+		seen.byNumber = exactly(list, a.numbers[0])
 	}
-	if found == nil {
-		return "", nil
-	}
-	return c.follow(ctx, *found)
+	return seen, nil
 }
 
 // numberIs is the condition for one contact in Xero's where language.
@@ -78,29 +77,31 @@ func (a contactAnswer) mergedInto() string {
 // maxMerges ends a circle of merged contacts.
 const maxMerges = 5
 
-// follow returns the id of the contact that stands for found now.
-func (c *Client) follow(ctx context.Context, found contactAnswer) (string, error) {
+// follow returns the id of the contact that stands for found now, and whether that
+// is another one.
+func (c *Client) follow(ctx context.Context, found contactAnswer) (id string, merged bool, err error) {
 	for range maxMerges {
 		next := found.mergedInto()
 		if next == "" {
 			if found.active() {
-				return string(found.ContactID), nil
+				return string(found.ContactID), merged, nil
 			}
-			return "", held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" with contact code "+
+			return "", merged, held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" with contact code "+
 				strconv.Quote(string(found.ContactNumber))+" is "+strings.ToLower(string(found.ContactStatus))+
 				" in Xero: restore it there (Contacts, Archived), then this goes on by itself")
 		}
+		merged = true
 		list, err := c.getContacts(ctx, "/Contacts/"+url.PathEscape(next), nil)
 		if err != nil {
-			return "", err
+			return "", merged, err
 		}
 		if len(list) == 0 {
-			return "", held(reasonContactGone, "the contact with contact code "+strconv.Quote(string(found.ContactNumber))+
+			return "", merged, held(reasonContactGone, "the contact with contact code "+strconv.Quote(string(found.ContactNumber))+
 				" was merged into one that Xero no longer shows")
 		}
 		found = list[0]
 	}
-	return "", held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" was merged in a circle in Xero: restore one of them there")
+	return "", merged, held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" was merged in a circle in Xero: restore one of them there")
 }
 
 // getContacts reads contacts; a 404 is none.

@@ -3,6 +3,7 @@ package xero
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,11 +11,9 @@ import (
 )
 
 // The size of one look-up of contacts; its address is bounded like that of
-// invoices. Numbers are unique, so even a second page is not to be expected.
-const (
-	maxContactNumbers = 30
-	maxContactPages   = 5
-)
+// invoices. Numbers are unique, and so are names among active contacts, so even a
+// second page is not to be expected.
+const maxContactPages = 5
 
 // maxRefusedLookUps is how many joint look-ups of a set Xero may refuse before
 // the rest is asked for one by one. A number at which it takes offence is cut out
@@ -22,81 +21,157 @@ const (
 // calls.
 const maxRefusedLookUps = 8
 
-// unfound is what the joint look-ups leave to be done.
-type unfound struct {
-	unseen []part // asked for beside others, and not shown
-	alone  []part // to be asked for one by one
+// ask is what is to be looked up of one buyer: the numbers that his contact may
+// have, the last one the surest, and a name that Xero says is taken.
+type ask struct {
+	part
+	numbers []string
+	name    string
+	taken   bool // Xero has refused the number: it is there
 }
 
-// lookUp looks parts up by number in as few calls as their length allows and
-// ends those that Xero shows. Parts that could not be looked up have the failure
-// as their outcome and are not returned.
-func (s *contactSet) lookUp(ctx context.Context, parts []part) unfound {
-	var left unfound
-	for _, chunk := range lookUpChunks(parts, maxContactNumbers, alternative) {
-		s.lookUpTogether(ctx, chunk, &left)
+func (a ask) conditions() []string {
+	var all []string
+	for _, n := range a.numbers {
+		all = append(all, numberIs(n))
 	}
-	return left
+	if a.name != "" {
+		all = append(all, "Name=="+quoted(a.name))
+	}
+	return all
 }
 
-// alternative is number as it stands in a where among others. An empty one must
-// not: it would fit every contact that has none.
-func alternative(number string) string {
-	if number == "" {
-		return ""
+// lone reports whether the ask cannot stand among others: an empty number would
+// fit every contact that has none.
+func (a ask) lone() bool { return slices.Contains(a.numbers, "") }
+
+// sightedContact is what a look-up shows of a buyer.
+type sightedContact struct {
+	part
+	byNumber, byName *contactAnswer
+}
+
+// among picks what a asks for.
+func (a ask) among(contacts []contactAnswer) sightedContact {
+	seen := sightedContact{part: a.part}
+	for _, n := range a.numbers {
+		if found := exactly(contacts, n); found != nil {
+			seen.byNumber = found
+		}
 	}
-	return numberIs(number) + " OR "
+	for i := range contacts {
+		if a.name != "" && contacts[i].active() && strings.EqualFold(string(contacts[i].Name), a.name) {
+			seen.byName = &contacts[i]
+		}
+	}
+	return seen
+}
+
+// lookUp asks for all in as few calls as their length allows, and answers what
+// each sees. Those that could not be looked up have the failure as their outcome
+// and are not answered.
+func (s *contactSet) lookUp(ctx context.Context, asks []ask) []sightedContact {
+	var seen []sightedContact
+	for _, chunk := range askChunks(asks) {
+		seen = append(seen, s.lookUpTogether(ctx, chunk)...)
+	}
+	return seen
+}
+
+// askChunks divides asks, in order, into what one look-up holds. What two of them
+// ask for is written once.
+func askChunks(asks []ask) [][]ask {
+	var all [][]ask
+	size := 0
+	var written map[string]bool
+	for _, a := range asks {
+		more := 0
+		for _, condition := range a.conditions() {
+			if !written[condition] {
+				more += len(url.QueryEscape(condition + " OR "))
+			}
+		}
+		if len(all) == 0 || a.lone() || all[len(all)-1][0].lone() || size+more > maxNumberBytes {
+			all, size, written = append(all, nil), 0, map[string]bool{}
+		}
+		all[len(all)-1] = append(all[len(all)-1], a)
+		for _, condition := range a.conditions() {
+			if !written[condition] {
+				size += len(url.QueryEscape(condition + " OR "))
+			}
+			written[condition] = true
+		}
+	}
+	return all
 }
 
 // lookUpTogether makes one call for chunk. Where Xero takes offence at the query,
-// each half is looked up by itself, down to single numbers.
-func (s *contactSet) lookUpTogether(ctx context.Context, chunk []part, left *unfound) {
+// each half is looked up by itself, down to single buyers; whose number the joint
+// look-up does not show though Xero refused it, is asked for by his address.
+func (s *contactSet) lookUpTogether(ctx context.Context, chunk []ask) []sightedContact {
 	if len(chunk) == 1 || s.refusedLookUps == maxRefusedLookUps {
-		left.alone = append(left.alone, chunk...)
-		return
+		return s.lookUpAlone(ctx, chunk)
 	}
-	if !s.mayCall(chunk...) {
-		return
+	if !s.mayCall(partsOf(chunk)...) {
+		return nil
 	}
 	contacts, err := s.client.findContacts(ctx, chunk)
 	switch {
 	case hasKind(err, provider.Bug):
 		s.refusedLookUps++
 		half := len(chunk) / 2
-		s.lookUpTogether(ctx, chunk[:half], left)
-		s.lookUpTogether(ctx, chunk[half:], left)
-		return
+		return append(s.lookUpTogether(ctx, chunk[:half]), s.lookUpTogether(ctx, chunk[half:])...)
 	case err != nil:
-		s.fail(chunk, err)
-		return
+		s.fail(partsOf(chunk), err)
+		return nil
 	}
-	for _, p := range chunk {
-		found := exactly(contacts, p.number)
-		if found == nil {
-			left.unseen = append(left.unseen, p)
+	var seen []sightedContact
+	for _, a := range chunk {
+		found := a.among(contacts)
+		if a.taken && found.byNumber == nil {
+			seen = append(seen, s.lookUpAlone(ctx, []ask{a})...)
 			continue
 		}
-		s.take(ctx, p, *found)
+		seen = append(seen, found)
 	}
+	return seen
 }
 
-// take ends p by the contact that bears its number. Only a merged one needs
-// another call.
-func (s *contactSet) take(ctx context.Context, p part, found contactAnswer) {
-	if found.mergedInto() != "" && !s.mayCall(p) {
-		return
+func (s *contactSet) lookUpAlone(ctx context.Context, asks []ask) []sightedContact {
+	var all []sightedContact
+	for _, a := range asks {
+		if !s.mayCall(a.part) {
+			continue
+		}
+		seen, err := s.client.findContact(ctx, a)
+		if err != nil {
+			s.endCall(a.part, "", err)
+			continue
+		}
+		seen.part = a.part
+		all = append(all, seen)
 	}
-	id, err := s.client.follow(ctx, found)
-	s.endCall(p, id, err)
+	return all
 }
 
-// findContacts reads the contacts that bear a number of parts, page by page.
-// What pages beyond the last would show counts as not shown, which costs calls
-// and no more.
-func (c *Client) findContacts(ctx context.Context, parts []part) ([]contactAnswer, error) {
+func partsOf(asks []ask) []part {
+	parts := make([]part, len(asks))
+	for i, a := range asks {
+		parts[i] = a.part
+	}
+	return parts
+}
+
+// findContacts reads the contacts that asks ask for, page by page. What pages
+// beyond the last would show counts as not shown, which costs calls and no more.
+func (c *Client) findContacts(ctx context.Context, asks []ask) ([]contactAnswer, error) {
 	var conditions []string
-	for _, p := range parts {
-		conditions = append(conditions, numberIs(p.number))
+	for _, a := range asks {
+		for _, condition := range a.conditions() {
+			if !slices.Contains(conditions, condition) {
+				conditions = append(conditions, condition)
+			}
+		}
 	}
 	query := url.Values{
 		"where": {strings.Join(conditions, " OR ")}, "includeArchived": {"true"}, "pageSize": {strconv.Itoa(findPageSize)},

@@ -2,50 +2,21 @@ package xero
 
 import (
 	"context"
+	"strconv"
 
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 )
 
 // contactSet carries a set of buyers through its calls: those who may exist are
-// looked up together, what is missing is created together, each under his first
-// name; whose number is taken is looked up together with the others of whom that
-// is said, and whose name is taken goes on by himself.
+// looked up together, what is missing is created together, and whose name or
+// number is taken are settled together again: one look-up for all, one more
+// creation for all.
 type contactSet struct {
 	batch[string]
 	set            []provider.Item[policy.Buyer]
+	wanted         []*wanted
 	refusedLookUps int // joint look-ups that Xero took offence at
-}
-
-func (c *Client) ensureContactsTogether(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
-	s := &contactSet{set: set, batch: batch[string]{
-		client: c, outcomes: make([]provider.Outcome[string], len(set)),
-		create: contactCreate(), list: "Contacts", read: readContact,
-	}}
-	missing := s.findKnown(ctx, s.withoutTwins(s.parts()))
-	left := s.createAll(ctx, missing)
-	for _, p := range left.alone {
-		if s.mayCall(p) {
-			buyer, try := set[p.at].Value, set[p.at].Try
-			id, err := c.createUnder(ctx, contactNames(buyer), buyer, try)
-			s.endCall(p, id, err)
-		}
-	}
-	s.goOnAfterClashes(ctx, left.refused)
-	return s.outcomes
-}
-
-func (s *contactSet) parts() []part {
-	parts := make([]part, len(s.set))
-	for i, item := range s.set {
-		parts[i] = part{at: i, number: item.Value.Key}
-		body, err := contactJSON(item.Value, contactNames(item.Value)[0])
-		if err != nil || item.Value.Key == "" {
-			continue // alone it gets its own error
-		}
-		parts[i].element, parts[i].key = loneElement(body, s.list), contactKey(item.Try, body)
-	}
-	return parts
 }
 
 // findKnown looks up the buyers who may exist and returns the others, in order.
@@ -54,63 +25,108 @@ func (s *contactSet) parts() []part {
 // not promised to see everybody and his address is not asked: that would be a
 // call each, a minute's budget for a set whose answer was lost. He is sent with
 // the joint PUT, which only creates. Should he exist, PUT refuses his number,
-// and the way on from there (goOnAfterClashes) does ask his address. So there is
-// never a second contact.
+// and the way on from there does ask his address. So there is never a second
+// contact.
 func (s *contactSet) findKnown(ctx context.Context, parts []part) []part {
-	var unsure []part
+	var asks []ask
 	for _, p := range parts {
 		if s.set[p.at].Try.Uncertain {
-			unsure = append(unsure, p)
+			asks = append(asks, ask{part: p, numbers: s.wanted[p.at].numbers()})
 		}
 	}
-	left := s.lookUp(ctx, unsure)
-	absent := placesOf(left.unseen)
-	for _, p := range left.alone {
-		if !s.mayCall(p) {
-			continue
-		}
-		id, err := s.client.findContact(ctx, p.number)
-		if absent[p.at] = err == nil && id == ""; !absent[p.at] {
-			s.endCall(p, id, err)
-		}
+	missing := map[int]bool{}
+	for _, seen := range s.lookUp(ctx, asks) {
+		missing[seen.at] = !s.settled(ctx, seen)
 	}
-	var missing []part
+	var open []part
 	for _, p := range parts {
-		if !s.set[p.at].Try.Uncertain || absent[p.at] {
-			missing = append(missing, p)
+		if !s.set[p.at].Try.Uncertain || missing[p.at] {
+			open = append(open, p)
 		}
 	}
-	return missing
+	return open
 }
 
-// goOnAfterClashes ends the buyers whom Xero refused. Those whose number is taken
-// are looked up together; whom that does not show, and whose name is taken, goes
-// on by the way of a set of one: looked up by himself and, if he is not there,
-// created under another name.
-func (s *contactSet) goOnAfterClashes(ctx context.Context, refused []refusedPart) {
-	var taken []part
+// afterClashes answers those of the refused that are worth another try, changed
+// by what Xero refused. Whose number is taken may be there already; whose name is
+// taken may be known by his e-mail under another number.
+func (s *contactSet) afterClashes(ctx context.Context, refused []refusedPart) []part {
+	clashes := map[int]clash{}
+	var asks []ask
 	for _, r := range refused {
-		if hasReason(r.failure, reasonContactTaken, reasonContactArchived) {
-			taken = append(taken, r.part)
+		c := clashOf(r.failure)
+		clashes[r.at] = c
+		a := ask{part: r.part}
+		if c.number {
+			a.numbers, a.taken = []string{s.wanted[r.at].number}, true
+		}
+		if c.name && s.wanted[r.at].buyer.Email != "" {
+			a.name = s.wanted[r.at].name()
+		}
+		if len(a.numbers) > 0 || a.name != "" {
+			asks = append(asks, a)
 		}
 	}
-	left := s.lookUp(ctx, taken)
-	open := placesOf(append(left.unseen, left.alone...))
-	for _, r := range refused {
-		if !open[r.at] && !hasReason(r.failure, reasonNameTaken) || !s.mayCall(r.part) {
-			continue
-		}
-		buyer, try := s.set[r.at].Value, s.set[r.at].Try
-		id, err := s.client.afterClash(ctx, r.failure, contactNames(buyer)[1:], buyer, try)
-		s.endCall(r.part, id, err)
+	over := map[int]bool{}
+	looked := map[int]bool{}
+	for _, a := range asks {
+		looked[a.at] = true
 	}
+	for _, seen := range s.lookUp(ctx, asks) {
+		delete(looked, seen.at)
+		// A number that is refused and not shown is nobody's to take.
+		over[seen.at] = s.settled(ctx, seen) || clashes[seen.at].number && seen.byNumber == nil
+	}
+	var again []part
+	for _, r := range refused {
+		if over[r.at] || looked[r.at] || !s.mayCall(r.part) {
+			continue // it has its outcome
+		}
+		if s.wanted[r.at].without(clashes[r.at]) {
+			again = append(again, r.part)
+		} else if clashes[r.at].name {
+			s.end(r.part, "", namesTaken(s.wanted[r.at]))
+		}
+	}
+	return again
 }
 
-// placesOf are the places of parts in their set.
-func placesOf(parts []part) map[int]bool {
-	places := map[int]bool{}
-	for _, p := range parts {
-		places[p.at] = true
+// settled ends the buyer of seen by a contact that is provably his own, or by
+// being held; false where he is still to be created.
+func (s *contactSet) settled(ctx context.Context, seen sightedContact) bool {
+	w, try := s.wanted[seen.at], s.set[seen.at].Try
+	found := seen.byNumber
+	switch {
+	case found != nil && w.own(*found, try):
+	case seen.byName != nil && w.ownName(*seen.byName):
+		found = seen.byName
+		w.note("taken for contact " + strconv.Quote(string(found.Name)) + ", which has the buyer's name and e-mail")
+	case found == nil:
+		return false
+	case w.useShopNumber(*found):
+		return false
+	default:
+		s.end(seen.part, "", numberTakenBy(*found, w))
+		return true
 	}
-	return places
+	if found.mergedInto() != "" && !s.mayCall(seen.part) {
+		return true
+	}
+	id, merged, err := s.client.follow(ctx, *found)
+	s.endCall(seen.part, id, err)
+	s.outcomes[seen.at].Merged = merged
+	return true
+}
+
+func namesTaken(w *wanted) *provider.Failure {
+	return held(reasonNameTaken, "Xero has other contacts named "+strconv.Quote(w.names[0])+" and "+
+		strconv.Quote(w.names[len(w.names)-1])+": rename one of them in Xero")
+}
+
+// numberTakenBy names both sides, and the way out that Xero offers to a person:
+// it does not let the number of a contact be changed.
+func numberTakenBy(found contactAnswer, w *wanted) *provider.Failure {
+	return held(reasonContactTaken, "contact code "+strconv.Quote(w.number)+" is in Xero that of "+strconv.Quote(string(found.Name))+
+		", which has neither the e-mail nor the name of the shop's customer "+strconv.Quote(w.buyer.Name)+
+		": if it is that customer, give the contact the customer's e-mail in Xero")
 }

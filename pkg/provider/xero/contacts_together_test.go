@@ -72,7 +72,7 @@ func Test_Body_of_fifty_contacts_is_taken_by_the_published_spec(t *testing.T) {
 	var set buyers
 	for i := range 50 {
 		buyer := policy.BuyerOf(samples[i%len(samples)].Invoice, samplePolicy())
-		buyer.Key = fmt.Sprint(i)
+		buyer.Key, buyer.Email = fmt.Sprint(i), fmt.Sprint(i, "@example.com")
 		set = append(set, provider.Item[policy.Buyer]{Value: buyer, Try: provider.Try{Key: fmt.Sprint(i)}})
 	}
 	b.areOnce(t, set, b.client.EnsureContacts(b.ctx, set)) // namesakes get another name
@@ -86,13 +86,13 @@ func Test_Each_buyer_of_a_set_has_his_own_fate(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *xerosim.Config) { c.ShuffleBatches = 9 })
 	set := people(9)
-	there := b.sim.AddContact("1001", "Somebody") // his number, another name
-	b.sim.AddContact("", "Customer 2")            // a namesake
-	b.sim.ArchiveContact(b.sim.AddContact("1003", "Old"))
+	there := b.sim.AddContact("1001", "customer 1") // his number and name
+	b.sim.AddContact("", "Customer 2")              // a namesake
+	b.sim.ArchiveContact(b.sim.AddContact("1003", "Customer 3"))
 	b.sim.AddContact("", "Customer 4") // both his names are taken
 	b.sim.AddContact("", "Customer 4 (M-1004)")
-	known := b.sim.AddContact("1005", "Customer five")
-	merged := b.sim.AddContact("1006", "Six")
+	known := b.sim.AddContact("1005", "Customer 5")
+	merged := b.sim.AddContact("1006", "Customer 6")
 	into := b.sim.AddContact("", "Six and more")
 	b.sim.MergeContact(merged, into)
 	set[7].Value.Name = "Customer 0" // a namesake within the set
@@ -217,7 +217,7 @@ func Test_Buyer_left_alone_has_his_own_key(t *testing.T) {
 		b := setup(t)
 		set := people(1 + others)
 		for i := range others {
-			b.sim.AddContact(set[1+i].Value.Key, "There")
+			b.sim.AddContact(set[1+i].Value.Key, set[1+i].Value.Name)
 			set[1+i].Try.Uncertain = true
 		}
 		b.areOnce(t, set, b.client.EnsureContacts(b.ctx, set))

@@ -28,7 +28,7 @@ func Priced(inv canon.Invoice, pol policy.Policy, ref provider.Reference) (prici
 
 // ContactJSON is the body that creates buyer under his first name.
 func ContactJSON(buyer policy.Buyer) ([]byte, error) {
-	return contactJSON(buyer, contactNames(buyer)[0])
+	return newWanted(buyer, "").body()
 }
 
 // Zones are the locations of all of Xero's time zones; nil where one is missing.

@@ -11,7 +11,8 @@ import (
 )
 
 // EnsureInvoices creates the documents of set, or adopts those that exist
-// already: the same number, contact, total and type. The outcomes are in the
+// already and are provably the same: number, contact, total, currency, date,
+// Reference and type agree, and a Url is no stranger's. The outcomes are in the
 // order of set, each judged by itself. There is never a second document:
 //   - it failed: nothing exists, the next call sends the same key again;
 //   - it failed but took effect, or the process stopped here: the next call has

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"towpath/pkg/provider"
@@ -18,6 +17,10 @@ type invoiceAnswer struct {
 	Type          text
 	Status        text
 	CurrencyCode  text
+	Reference     text
+	Url           text
+	Date          day
+	DateString    day
 	Contact       object[struct{ ContactID text }]
 	SubTotal      amount
 	TotalTax      amount
@@ -74,37 +77,6 @@ func withNumber(invoices []invoiceAnswer, number string) *invoiceAnswer {
 }
 
 func (a invoiceAnswer) dead() bool { return a.Status == "VOIDED" || a.Status == "DELETED" }
-
-// adopt takes found as doc if it is the same document.
-func adopt(found *invoiceAnswer, doc provider.Document, err error) (provider.Posted, error) {
-	if err != nil {
-		return provider.Posted{}, err
-	}
-	if difference := found.differs(doc); difference != "" {
-		f := held(reasonNumberTaken, "invoice number "+strconv.Quote(doc.Number)+" is taken in Xero by another invoice ("+
-			difference+"): "+invoiceLink(string(found.InvoiceID))+"; set a number prefix, or remove that invoice and retry")
-		return provider.Posted{}, f
-	}
-	return found.posted(true), nil
-}
-
-// differs names what makes found another document than doc; empty if it is the
-// same.
-func (a invoiceAnswer) differs(doc provider.Document) string {
-	switch {
-	case a.dead():
-		return "its status is " + string(a.Status)
-	case string(a.InvoiceNumber) != doc.Number:
-		return "its number is " + strconv.Quote(string(a.InvoiceNumber))
-	case !strings.EqualFold(string(a.Contact.Value.ContactID), doc.ContactID):
-		return "it belongs to another contact"
-	case a.CurrencyCode != "" && !strings.EqualFold(string(a.CurrencyCode), doc.Currency):
-		return "its currency is " + string(a.CurrencyCode)
-	case !a.Total.Valid || !a.Total.Decimal.Equal(doc.Total):
-		return "its total is " + a.Total.Decimal.StringFixed(2) + ", not " + doc.Total.StringFixed(2)
-	}
-	return ""
-}
 
 func (a invoiceAnswer) posted(adopted bool) provider.Posted {
 	return provider.Posted{

@@ -131,10 +131,29 @@ func (s *Sim) checkContact(k, existing *contact) []string {
 	if other := s.activeNamed(k.name); other != nil && other != existing {
 		fault("The contact name " + k.name + " is already assigned to another contact. The contact name must be unique across all active contacts.")
 	}
-	if strings.ContainsFunc(k.email, func(r rune) bool { return r > '~' }) || k.email != "" && !strings.Contains(k.email, "@") || len(k.email) > 255 {
-		fault("Email address is not valid")
+	if k.email != "" && !validEmail(k.email) {
+		fault("Email address must be valid.")
+	}
+	if said := s.refusals[k.number]; said != "" {
+		delete(s.refusals, k.number)
+		fault(said)
 	}
 	return append(faults, checkAddresses(k.raw)...)
+}
+
+// validEmail is stricter than the standard, as Xero is: no dot at an end or beside
+// another, no comment, no umlaut, no scheme.
+func validEmail(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || len(s) > 255 || len(local) > 64 || strings.ContainsAny(s, " <>()[],;:\\\"") || strings.Contains(domain, "@") || !strings.Contains(domain, ".") {
+		return false
+	}
+	for _, part := range []string{local, domain} {
+		if part == "" || part[0] == '.' || part[len(part)-1] == '.' || strings.Contains(part, "..") {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > '~' })
 }
 
 func checkAddresses(raw map[string]any) []string {

@@ -160,6 +160,17 @@ func (s *Sim) AddContact(number, name string) string {
 	return k.id
 }
 
+// RefuseContactsOnce refuses the next contact that is written with that number, in
+// these words.
+func (s *Sim) RefuseContactsOnce(number, said string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusals == nil {
+		s.refusals = map[string]string{}
+	}
+	s.refusals[number] = said
+}
+
 // ArchiveContact and RestoreContact are a person's acts in Xero.
 func (s *Sim) ArchiveContact(id string) { s.setContact(id, "ARCHIVED", "") }
 

@@ -64,7 +64,8 @@ type Sim struct {
 	limits      limiter
 	nextID      uint64
 	nextAuto    int
-	approvals   int // -1: no cap
+	approvals   int               // -1: no cap
+	refusals    map[string]string // of the next contact with a number: Xero's words
 }
 
 // New makes an organisation without documents.
