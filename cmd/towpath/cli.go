@@ -13,6 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"towpath/pkg/foreign"
 )
 
 // Exit codes of every command.
@@ -56,6 +58,8 @@ var errSilent = errors.New("failed")
 
 // run is the program: a test calls it as main does.
 func run(ctx context.Context, args []string, io console) (code int) {
+	// Rows of older versions, and whatever slipped through, hold others' words.
+	io.out, io.err = foreign.Writer(io.out), foreign.Writer(io.err)
 	var cli commands
 	exited := -1
 	parser, err := kong.New(&cli,

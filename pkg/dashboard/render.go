@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"towpath/pkg/foreign"
 )
 
 //go:embed templates static
@@ -62,7 +64,8 @@ func (d *Dashboard) show(w http.ResponseWriter, status int, page *template.Templ
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // a reader who went away is his own affair
+	// Rows of older versions hold others' words as they came.
+	_, _ = foreign.Writer(w).Write(out.Bytes()) // a reader who went away is his own affair
 }
 
 // message is a page that only says something.

@@ -3,13 +3,19 @@ package freeagent
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"towpath/pkg/foreign"
 )
 
-// maxDetail bounds the other side's words in a Failure.
-const maxDetail = 2000
+// maxDetail bounds the other side's words in a Failure, and maxSaid how many of
+// them are gathered: a long name over a long list would be written out for each.
+const (
+	maxDetail = foreign.Kept
+	maxSaid   = 50
+)
 
 // words reads the other side's own words out of an error body, in every form
 // that has been seen: errors as a string, a list of strings, a list of
@@ -23,45 +29,41 @@ func words(body []byte) string {
 	switch {
 	case len(body) == 0:
 	case json.Unmarshal(body, &any) == nil:
-		said = collect(any, "")
+		collect(any, "", &said)
 	case !looksLikeHTML(body):
 		said = []string{string(body)}
 	}
-	return cut(strings.Join(said, "; "), maxDetail)
+	return foreign.Text(strings.Join(said, "; "), maxDetail)
 }
 
 // collect walks any JSON value for its texts; field is the key that leads to
 // it, named where it is neither part of the envelope nor of a message.
-func collect(value any, field string) []string {
-	var said []string
+func collect(value any, field string, said *[]string) {
+	if len(*said) == maxSaid {
+		return
+	}
 	switch v := value.(type) {
 	case string:
-		if v = strings.TrimSpace(v); v == "" {
-			return nil
+		if v = foreign.Text(v, maxDetail); v == "" {
+			return
 		}
 		if field != "" {
 			v = field + " " + v
 		}
-		return []string{v}
+		*said = append(*said, v)
 	case []any:
 		for _, element := range v {
-			said = append(said, collect(element, field)...)
+			collect(element, field, said)
 		}
 	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for key := range v {
-			keys = append(keys, key)
-		}
-		slices.Sort(keys)
-		for _, key := range keys {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			inner := field
 			if !isEnvelope(key) {
-				inner = key
+				inner = foreign.Text(key, maxDetail)
 			}
-			said = append(said, collect(v[key], inner)...)
+			collect(v[key], inner, said)
 		}
 	}
-	return said
 }
 
 func isEnvelope(key string) bool {
@@ -74,17 +76,4 @@ func isEnvelope(key string) bool {
 
 func looksLikeHTML(body []byte) bool {
 	return body[0] == '<'
-}
-
-// cut shortens s to at most limit bytes, never in the middle of a rune.
-func cut(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "")
-	if len(s) <= limit {
-		return s
-	}
-	s = s[:limit]
-	for !utf8.ValidString(s) {
-		s = s[:len(s)-1]
-	}
-	return s
 }

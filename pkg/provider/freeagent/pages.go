@@ -1,8 +1,10 @@
 package freeagent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
 
@@ -65,7 +68,7 @@ func elementsOf[T any](a answer, kind string) ([]T, error) {
 	}
 	var elements []T
 	if err == nil {
-		err = json.Unmarshal(raw, &elements)
+		elements, err = readList[T](raw)
 	}
 	if err != nil {
 		return nil, unreadable(kind, err)
@@ -73,9 +76,32 @@ func elementsOf[T any](a answer, kind string) ([]T, error) {
 	return elements, nil
 }
 
+// maxElements is ten times what a page is asked for.
+const maxElements = 10 * perPage
+
+// readList reads an array one by one: [{},{},…] would take a hundred times its
+// length.
+func readList[T any](raw []byte) (elements []T, err error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('[') {
+		return nil, errors.New("it is not a list")
+	}
+	for dec.More() {
+		if len(elements) == maxElements {
+			return nil, fmt.Errorf("it has more than %d entries", maxElements)
+		}
+		var element T
+		if err := dec.Decode(&element); err != nil {
+			return nil, err
+		}
+		elements = append(elements, element)
+	}
+	return elements, nil
+}
+
 func unreadable(what string, err error) *provider.Failure {
 	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeProvider,
-		Message: fmt.Sprintf("the ledger's answer for %s cannot be read", what), Err: err}
+		Message: fmt.Sprintf("the ledger's answer for %s cannot be read", what), Err: foreign.Error(err, foreign.Kept)}
 }
 
 // hasMore asks Link first, then X-Total-Count, then whether the page was full.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
 
@@ -50,8 +51,8 @@ func (c *Client) readCompany(ctx context.Context, ref *provider.Reference) error
 	}
 	company := read.Company
 	ref.Organisation = provider.Organisation{
-		ID: strings.Trim(string(company.ID), `"`), Name: company.Name, ShortCode: company.Subdomain,
-		BaseCurrency: company.Currency, CountryCode: countryCode(company.Country), Timezone: "UTC",
+		ID: foreign.Text(strings.Trim(string(company.ID), `"`), maxField), Name: foreign.Text(company.Name, maxField),
+		ShortCode: foreign.Text(company.Subdomain, maxField), BaseCurrency: foreign.Text(company.Currency, maxField), CountryCode: countryCode(company.Country), Timezone: "UTC",
 	}
 	if ref.Organisation.CountryCode == "GB" {
 		ref.Organisation.Timezone = "Europe/London"

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
 
@@ -28,9 +29,12 @@ const (
 	opBankAccounts  = "bank_accounts"
 )
 
-// maxAnswer bounds what is read of an answer: a page of a hundred contacts has
-// about 100 kB.
-const maxAnswer = 8 << 20
+// What is read of an answer at most: a page of a hundred contacts has about 100 kB,
+// a refusal some hundred bytes.
+const (
+	maxAnswer  = 8 << 20
+	maxRefusal = 256 << 10
+)
 
 // call is one request. Everything but a GET writes.
 type call struct {
@@ -127,14 +131,24 @@ func (c *Client) exchange(req *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	most := maxAnswer
+	if !a.ok() {
+		most = maxRefusal
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
 	if err != nil {
 		return answer{}, fmt.Errorf("read answer: %w", err)
 	}
-	if len(body) > maxAnswer {
-		return answer{}, fmt.Errorf("read answer: more than %d bytes", maxAnswer)
+	if len(body) > most {
+		if a.ok() {
+			return answer{}, fmt.Errorf("read answer: more than %d bytes", most)
+		}
+		body = body[:most] // its status says what became of the call
 	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+	// Without what a terminal would obey or nobody would see.
+	a.body = foreign.JSON(foreign.TrimBOM(body))
+	return a, nil
 }
 
 func tokenFailure(err error) error {
@@ -150,7 +164,7 @@ func transportFailure(k call, connected bool, err error) error {
 	if errors.As(err, &asked) {
 		err = asked.Err // without the URL, whose query may hold a buyer's e-mail
 	}
-	f := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP, Message: "the ledger cannot be reached", Err: err}
+	f := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP, Message: "the ledger cannot be reached", Err: foreign.Error(err, foreign.Kept)}
 	if connected {
 		f.Message = "the ledger's answer was lost"
 		if k.writes() {

@@ -3,12 +3,15 @@ package xero
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"towpath/pkg/foreign"
 )
 
 // The types of this file read Xero's answers, which are looser than its
@@ -21,12 +24,18 @@ const zeroGUID = "00000000-0000-0000-0000-000000000000"
 // containers are empty.
 type text string
 
+// maxText is above the longest field that Xero has, a line's description.
+const maxText = 16_000
+
 func (t *text) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
 		var s string
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return err
+		}
+		if len(s) > maxText {
+			s = foreign.Text(s, maxText)
 		}
 		*t = text(s)
 	case 'n', '[', '{':
@@ -68,12 +77,30 @@ func (f *flag) UnmarshalJSON(raw []byte) error {
 type list[T any] []T
 
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
+	*l = nil
 	if raw[0] != '[' {
-		*l = nil
 		return nil
 	}
-	return json.Unmarshal(raw, (*[]T)(l))
+	// One by one: [{},{},…] would take a hundred times its length.
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if _, err := dec.Token(); err != nil {
+		return err
+	}
+	for dec.More() {
+		if len(*l) == maxEntries {
+			return fmt.Errorf("a list has more than %d entries", maxEntries)
+		}
+		var entry T
+		if err := dec.Decode(&entry); err != nil {
+			return err
+		}
+		*l = append(*l, entry)
+	}
+	return nil
 }
+
+// maxEntries is above all that one answer lists.
+const maxEntries = 10_000
 
 // object is an object; null and [] are the zero value.
 type object[T any] struct{ Value T }
@@ -127,7 +154,8 @@ func (o outcome) saved(id text) bool {
 
 // complaints gathers every ValidationErrors of a JSON text, each with the place
 // it stands at ("LineItems[3]: ..."), without repetitions. Xero writes the text
-// as Message; some answers as Description.
+// as Message; some answers as Description. There are at most maxComplaints of at
+// most maxComplaint bytes, however deep the text nests and however long its names.
 func complaints(raw []byte) []string {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -138,7 +166,7 @@ func complaints(raw []byte) []string {
 	var found []string
 	seen := map[string]bool{}
 	collect(tree, "", func(line string) {
-		if !seen[line] {
+		if line = foreign.Text(line, maxComplaint); !seen[line] && len(found) < maxComplaints {
 			seen[line] = true
 			found = append(found, line)
 		}
@@ -146,7 +174,14 @@ func complaints(raw []byte) []string {
 	return found
 }
 
+const (
+	maxComplaints = 100
+	maxComplaint  = 1000
+	maxPlace      = 200
+)
+
 func collect(node any, place string, add func(string)) {
+	place = place[:min(len(place), maxPlace)]
 	switch n := node.(type) {
 	case []any:
 		for i, child := range n {
@@ -170,8 +205,8 @@ func messagesOf(errors any) []string {
 	for _, item := range items {
 		fields, _ := item.(map[string]any)
 		for _, key := range []string{"Message", "Description"} {
-			if s, ok := fields[key].(string); ok && clean(s) != "" {
-				texts = append(texts, clean(s))
+			if s, ok := fields[key].(string); ok && clip(s, maxComplaint) != "" {
+				texts = append(texts, clip(s, maxComplaint))
 				break
 			}
 		}

@@ -19,6 +19,7 @@ func labelled(place, message string) string {
 }
 
 func join(place, key string) string {
+	key = clip(key, maxPlace)
 	if place == "" {
 		return key
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -14,11 +15,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
 
-// maxAnswer is far above a page of invoices with two hundred lines each.
-const maxAnswer = 16 << 20
+// The longest answers read: a page of invoices with two hundred lines each is far
+// below the first, and a refusal echoes one document.
+const (
+	maxAnswer  = 16 << 20
+	maxRefusal = 2 << 20
+)
 
 // request is one call. Only PUT writes.
 type request struct {
@@ -87,7 +93,11 @@ func (c *Client) exchange(r request, req *http.Request, left *atomic.Bool) (repl
 		return reply{}, transportFailure(r, left.Load(), err)
 	}
 	defer answer.Body.Close()
-	body, err := readBody(answer.Body)
+	most := maxAnswer
+	if answer.StatusCode != http.StatusOK {
+		most = maxRefusal
+	}
+	body, err := readBody(answer.Body, most)
 	if err != nil && answer.StatusCode == http.StatusOK {
 		c.observe(r.operation, transportCode(err), time.Since(start))
 		return reply{header: answer.Header}, transportFailure(r, true, err)
@@ -146,12 +156,17 @@ func (c *Client) newRequest(ctx context.Context, r request, token string) (*http
 	return req, nil
 }
 
-func readBody(r io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = errors.New("answer is larger than 16 MiB")
+// readBody reads at most most bytes, and leaves out what a terminal would obey or
+// nobody would see.
+func readBody(r io.Reader, most int) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if len(body) > most {
+		body = body[:most]
+		if err == nil {
+			err = fmt.Errorf("answer is larger than %d MiB", most>>20)
+		}
 	}
-	return body, err
+	return foreign.JSON(foreign.TrimBOM(body)), err
 }
 
 // decode reads a 200's body.
@@ -167,7 +182,7 @@ func decode(r request, body []byte, into any) error {
 func unreadable(r request, body []byte, err error) *provider.Failure {
 	f := uncertain(r.writes(), "Xero's answer could not be read; it will be looked up again")
 	f.Detail = clip(string(body), 200)
-	f.Err = err
+	f.Err = foreign.Error(err, foreign.Kept)
 	return f
 }
 
@@ -177,7 +192,7 @@ func transportFailure(r request, left bool, err error) *provider.Failure {
 		message = "Xero's answer was lost; it will be looked up before anything is written again"
 	}
 	f := uncertain(r.writes() && left, message)
-	f.Err = withoutURL(err)
+	f.Err = foreign.Error(withoutURL(err), foreign.Kept)
 	return f
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"towpath/pkg/foreign"
 )
 
 // clean is s on one line: valid UTF-8, control characters and runs of space as
@@ -45,18 +47,8 @@ func units(s string) int {
 	return n
 }
 
-// clip shortens what the other side said to n bytes, never inside a rune, for
-// an operator's eyes.
-func clip(s string, n int) string {
-	s = clean(s)
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
+// clip is what the other side said in at most n bytes, for an operator's eyes.
+func clip(s string, n int) string { return foreign.Text(s, n) }
 
 // asciiOnly reports whether s is printable ASCII.
 func asciiOnly(s string) bool {
