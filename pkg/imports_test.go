@@ -52,7 +52,7 @@ func rules() map[string]rule {
 		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
-		"pkg/oauth":   {code: []string{"pkg/dbsqlc", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
+		"pkg/oauth":   {code: []string{"pkg/dbsqlc", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
 
 		// The outside.
 		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/secret", "pkg/shopjwt"}},

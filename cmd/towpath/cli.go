@@ -171,7 +171,13 @@ func printTable(out io.Writer, headings []string, rows [][]string) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ToUpper(strings.Join(headings, "\t")))
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(w, "\t")
+			}
+			fmt.Fprint(w, foreign.Text(cell, 2*foreign.Kept)) // one line, whatever a row of an older version holds
+		}
+		fmt.Fprintln(w)
 	}
 	return w.Flush()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/foreign"
 	"towpath/pkg/metrics"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
@@ -266,12 +267,12 @@ func printRun(io console, d runDetail) error {
 		d.ReceivedAt.Format(time.RFC3339Nano), d.Status)
 	for _, more := range []*string{d.HoldReason, d.SkipReason, d.ErrorCode, d.ErrorMessage, d.ErrorDetail} {
 		if more != nil && *more != "" {
-			fmt.Fprintf(io.out, ", %s", *more)
+			fmt.Fprintf(io.out, ", %s", foreign.Lines(*more, 2*foreign.Kept))
 		}
 	}
 	fmt.Fprintln(io.out)
 	if d.ProviderReference != nil {
-		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, *d.ProviderReference, text(d.ProviderUrl))
+		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, foreign.Text(*d.ProviderReference, foreign.Kept), foreign.Text(text(d.ProviderUrl), foreign.Kept))
 	}
 	if d.NextAttemptAt != nil {
 		fmt.Fprintf(io.out, "looked at again at %s\n", d.NextAttemptAt.Format(time.RFC3339))

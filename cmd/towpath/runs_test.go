@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -83,6 +84,7 @@ func Test_Runs_are_listed_shown_retried_and_cancelled(t *testing.T) {
 	// In this order: each leaves to the next what it needs.
 	t.Run("listed_by_every_filter", func(t *testing.T) { d.filters(t, f) })
 	t.Run("shown_with_their_history", func(t *testing.T) { d.shown(t, f) })
+	t.Run("shown_without_what_a_terminal_obeys", func(t *testing.T) { d.shownHarmless(t, f) })
 	t.Run("retried_dry", func(t *testing.T) { d.retriedDry(t, f) })
 	t.Run("not_retried_when_done", func(t *testing.T) { d.notRetried(t, f) })
 	t.Run("retried_by_filter", func(t *testing.T) { d.retriedByFilter(t, f) })
@@ -160,6 +162,29 @@ func (d *desk) shown(t *testing.T, f fates) {
 	require.Contains(t, held, "looked at again at")
 	require.Contains(t, d.must(t, "runs", "show", f["skipped_by_policy"]), "zero_value_invoice")
 	require.NotContains(t, text+held, "a-token")
+}
+
+// shownHarmless prints a row as an older version may have stored it.
+func (d *desk) shownHarmless(t *testing.T, f fates) {
+	const marks = "\x1b[31mred\u202egnp\u2028\u009b\r\x07"
+	for _, statement := range []string{
+		"UPDATE sync_runs SET error_message = $2, error_detail = $2, provider_reference = $2, provider_url = $2 WHERE id = $1",
+		"UPDATE sync_run_events SET why = $2 || E'\nnext' WHERE run_id = $1",
+		"UPDATE tenants SET name = $2 WHERE id = (SELECT tenant_id FROM sync_runs WHERE id = $1)",
+	} {
+		_, err := d.pool.Exec(t.Context(), statement, f["failed"], marks)
+		require.NoError(t, err)
+	}
+	for _, args := range [][]string{{"runs", "list"}, {"runs", "list", "--json"}, {"runs", "show", f["failed"]}, {"runs", "show", f["failed"], "--json"}, {"tenant", "list"}} {
+		said := d.must(t, args...)
+		require.Contains(t, said, "red", args)
+		require.NotContains(t, said, "\nnext", args)
+		for _, r := range said {
+			require.False(t, unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028', "%U by %v", r, args)
+		}
+	}
+	_, err := d.pool.Exec(t.Context(), "UPDATE tenants SET name = 'Shop' WHERE id = (SELECT tenant_id FROM sync_runs WHERE id = $1)", f["failed"])
+	require.NoError(t, err)
 }
 
 func (d *desk) retriedDry(t *testing.T, f fates) {

@@ -135,6 +135,21 @@ func Test_Foreign_text_stays_text(t *testing.T) {
 	}
 }
 
+func Test_Rows_of_older_versions_are_shown_without_their_marks(t *testing.T) {
+	t.Parallel()
+	const marks = "\x1b[31mred\u202egnp\u2066\u2028"
+	b := setup(t)
+	b.exec(`UPDATE tenants SET name = $1`, marks)
+	id := b.add("failed", columns{"error_message": marks, "error_detail": marks, "provider_reference": marks, "canonical": `{"a":"\u202egnp"}`})
+	b.event(id, 0, "post", "running", "failed", marks)
+	for _, path := range []string{"/dashboard/sync", "/dashboard/sync/" + id.String()} {
+		body := b.get(path).body
+		require.Contains(t, body, "red", path)
+		require.NotContains(t, body, "\x1b", path)
+		require.NotRegexp(t, "[\u202a-\u202e\u2066-\u2069\u2028]", body, path)
+	}
+}
+
 func Test_Only_web_addresses_become_links(t *testing.T) {
 	t.Parallel()
 	for address, linked := range map[string]bool{

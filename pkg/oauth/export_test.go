@@ -31,3 +31,12 @@ func SealedColumns() []string {
 	}
 	return names
 }
+
+// Words is what is kept of an identity server's own words.
+func Words(text string, secrets []string) string { return words(text, secrets) }
+
+// Organisations reads an answer and prints what it names.
+func Organisations(from string, body []byte) (string, error) {
+	found, err := readOrganisations(from, body)
+	return list(found), err
+}

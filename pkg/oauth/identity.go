@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"towpath/pkg/foreign"
 	"towpath/pkg/outbound"
 	"towpath/pkg/provider"
 	"towpath/pkg/secret"
@@ -99,7 +100,7 @@ func (g grant) failed(err error, secrets []string) error {
 	var said *oauth2.RetrieveError
 	if !errors.As(err, &said) {
 		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP,
-			Message: g.endpoints.name + "'s identity server did not answer with a token; it is asked again", Err: outbound.Redact(err)}
+			Message: g.endpoints.name + "'s identity server did not answer with a token; it is asked again", Err: foreign.Error(outbound.Redact(err), foreign.Kept)}
 	}
 	status := said.Response.StatusCode
 	switch {
@@ -125,9 +126,13 @@ func saysNo(code string) bool {
 	return false
 }
 
+// maxWords is how much of the server's words is looked at; 300 bytes are kept.
+const maxWords = 4000
+
 // words are the server's own, cut, without control characters and secrets. No
 // word of theirs is that long, but tokens and codes are.
 func words(text string, secrets []string) string {
+	text = foreign.Text(text, maxWords) // before: a mark inside would hide a secret
 	for _, s := range secrets {
 		if s != "" {
 			text = strings.ReplaceAll(text, s, "[secret]")
@@ -142,18 +147,8 @@ func words(text string, secrets []string) string {
 	return printable(strings.Join(said, " "), 300)
 }
 
-func printable(text string, most int) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "")
-	}
-	return text
-}
+// printable is another's text, fit to be kept and shown, in at most most bytes.
+func printable(text string, most int) string { return foreign.Text(text, most) }
 
 func resultCode(err error) string {
 	var said *oauth2.RetrieveError

@@ -71,6 +71,9 @@ func readOrganisations(from string, body []byte) ([]organisation, error) {
 		if err := json.Unmarshal(body, &answer); err != nil || answer.Company.ID == "" {
 			return nil, fmt.Errorf("its company could not be read")
 		}
+		if !isID(answer.Company.ID.String()) {
+			return nil, fmt.Errorf("its company's id is none")
+		}
 		return []organisation{{answer.Company.ID.String(), printable(answer.Company.Name, 100)}}, nil
 	}
 	var answer []struct {
@@ -83,11 +86,16 @@ func readOrganisations(from string, body []byte) ([]organisation, error) {
 	}
 	var found []organisation
 	for _, o := range answer {
-		if o.Kind == "ORGANISATION" && o.ID != "" { // not an accountant's practice
+		if o.Kind == "ORGANISATION" && isID(o.ID) { // not an accountant's practice
 			found = append(found, organisation{o.ID, printable(o.Name, 100)})
 		}
 	}
 	return found, nil
+}
+
+// isID tells an organisation's id: Xero's are UUIDs, FreeAgent's numbers.
+func isID(text string) bool {
+	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // choose finds the binding's organisation: the pinned one and no other, or the
@@ -115,9 +123,13 @@ func choose(g grant, found []organisation) (organisation, error) {
 }
 
 func list(found []organisation) string {
-	names := make([]string, len(found))
-	for i, o := range found {
-		names[i] = o.String()
+	const most = 10
+	names := []string{}
+	for _, o := range found[:min(len(found), most)] {
+		names = append(names, o.String())
+	}
+	if more := len(found) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, ", ")
 }

@@ -76,16 +76,20 @@ func elementsOf[T any](a answer, kind string) ([]T, error) {
 	return elements, nil
 }
 
-// maxElements is ten times what a page is asked for.
-const maxElements = 10 * perPage
+// maxElements is far above a page: a server may know no pages.
+const maxElements = 100 * perPage
 
 // readList reads an array one by one: [{},{},…] would take a hundred times its
 // length.
 func readList[T any](raw []byte) (elements []T, err error) {
+	if string(raw) == "null" {
+		return nil, nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := dec.Token(); err != nil || open != json.Delim('[') {
 		return nil, errors.New("it is not a list")
 	}
+	elements = []T{} // empty is not unknown
 	for dec.More() {
 		if len(elements) == maxElements {
 			return nil, fmt.Errorf("it has more than %d entries", maxElements)

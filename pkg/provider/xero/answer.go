@@ -77,10 +77,10 @@ func (f *flag) UnmarshalJSON(raw []byte) error {
 type list[T any] []T
 
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
-	*l = nil
-	if raw[0] != '[' {
+	if *l = nil; raw[0] != '[' {
 		return nil
 	}
+	*l = list[T]{} // empty is not unknown
 	// One by one: [{},{},…] would take a hundred times its length.
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if _, err := dec.Token(); err != nil {
