@@ -39,6 +39,13 @@ func Test_Base_URL_has_a_path_that_can_be_served_or_is_refused(t *testing.T) {
 	}
 }
 
+func Test_Pairing_refuses_a_base_URL_that_serve_would_refuse(t *testing.T) {
+	t.Parallel()
+	s := newDesk(t).run(t, "tenant", "pair", "--magento-url", "http://127.0.0.1:1", "--code", "CODE", "--provider", "xero", "--base-url", "http://127.0.0.1:9/dashboard")
+	require.Equal(t, exitUsage, s.code)
+	require.Contains(t, s.err, "begins with /dashboard")
+}
+
 // A password is needed where the base URL is not this machine's, and a short one
 // is refused everywhere.
 func Test_Serve_refuses_to_start_without_a_password_that_protects(t *testing.T) {

@@ -104,6 +104,9 @@ func (c tenantPair) pairing(io console) (what account.Pairing, warnings []string
 	if warnings, err = account.CheckBaseURL(what.BaseURL, c.MagentoURL); err != nil {
 		return what, nil, wrongUse("TOWPATH_BASE_URL (--base-url): %w", err)
 	}
+	if what.BaseURL, err = checkBaseURL(what.BaseURL); err != nil { // serve would refuse its path
+		return what, nil, err
+	}
 	what.Code, err = c.code(io)
 	return what, warnings, err
 }
