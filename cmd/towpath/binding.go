@@ -183,7 +183,7 @@ type tokenFlags struct {
 func (c tokenFlags) token(io console) (string, error) {
 	token, err := io.secretFlag("token", c.Token, c.TokenFile)
 	if err == nil && token == "" {
-		err = wrongUse("no access token: give it by --token-file")
+		err = wrongUse("no access token: give it by --token-file for trying things out, or for good an app by --client-id and --client-secret-file")
 	}
 	return token, err
 }
@@ -194,7 +194,7 @@ func bindingStored(row dbsqlc.BindingInsertParams, err error) error {
 	case errors.Is(err, account.ErrNoTenant):
 		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", row.TenantID)
 	case errors.Is(err, account.ErrBindingExists):
-		return fmt.Errorf("tenant %s has a live %s binding already (see: towpath binding list); change that one (binding change, token, connect): while there is none, the shop buries its events", row.TenantID, row.Provider)
+		return fmt.Errorf("tenant %s has a live %s binding already (see: towpath binding list); change that one (binding change, token, connect): while there is none, the shop keeps its events and sends them again, for about five days", row.TenantID, row.Provider)
 	}
 	return err
 }

@@ -97,7 +97,7 @@ func demoOrders(n int) magentosim.Cart {
 func demoFree(int) magentosim.Cart {
 	cart := demoCart()
 	for i := range cart.Items {
-		cart.Items[i].DiscountPercent = decimal.NewFromInt(100)
+		cart.Items[i].Price = decimal.Zero
 	}
 	cart.Shipping, cart.PaymentMethod = decimal.Zero, "free"
 	return cart

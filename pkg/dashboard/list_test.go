@@ -37,7 +37,7 @@ func Test_List_without_runs_says_what_to_do(t *testing.T) {
 	a := b.get("/dashboard/sync")
 	require.Equal(t, http.StatusOK, a.status)
 	require.Contains(t, a.body, "No runs yet")
-	require.Contains(t, a.body, "towpath tenant create")
+	require.Contains(t, a.body, "towpath tenant pair")
 
 	narrowed := b.get("/dashboard/sync?status=failed")
 	require.Contains(t, narrowed.body, "No run fits this filter")

@@ -56,6 +56,9 @@ func Test_Residue_is_explained_by_one_thing(t *testing.T) {
 		"a charge and a coupon": {canontest.Sale().Row("A", "1", "100", "100", "18", "12").Total("111"), pricing.Charge, "3", ""},
 		"a discount before tax, and a charge of what a compensation would be": {
 			canontest.Sale().Row("A", "1", "100", "100", "17.60", "12").Total("107.60"), pricing.Charge, "2", ""},
+		"a charge beside a deep coupon on prices with tax, whose tax is another rate's of the whole": {
+			canontest.Sale().Row("A", "1", "100", "100", "5", "90").Total("33"), pricing.Charge, "3", ""},
+		"a card beside a deep coupon":       {canontest.Sale().Row("A", "1", "100", "100", "5", "90").Total("20"), pricing.PaidOtherwise, "-10", ""},
 		"a card":                            {canontest.Sale().Row("A", "1", "100", "100", "20", "0").Total("100"), pricing.PaidOtherwise, "-20", ""},
 		"a charge's tax that no rate gives": {canontest.Sale().Row("A", "1", "100", "100", "20", "0").Tax("1.30").Total("124.30"), 0, "", "a charge that no line shows"},
 		"a tax of nothing":                  {canontest.Sale().Row("A", "1", "100", "100", "20", "0").Tax("3").Total("123"), 0, "", "a difference of 3.00"},

@@ -63,8 +63,19 @@ func read(items []item, rates Rates, residue decimal.Decimal) (reading, *unexpla
 			first(a.settled(), b.settled()),
 			cmp.Compare(a.weak, b.weak),
 			a.openPennies(b),
+			a.openRates(b),
 		)
 	}), nil
+}
+
+// openRates prefers the reading by which the tax is right on the net that is
+// posted, where both leave a charge or what was paid otherwise: a deep coupon on
+// prices with tax has the tax of a lower rate on the whole.
+func (r reading) openRates(other reading) int {
+	if r.settled() || other.settled() {
+		return 0
+	}
+	return first(r.basis != beforeDiscount, other.basis != beforeDiscount)
 }
 
 // openPennies prefers the reading that leaves less of a residue that both leave
