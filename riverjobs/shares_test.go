@@ -269,7 +269,7 @@ func Test_Paused_binding_admits_none_and_goes_on_by_itself(t *testing.T) {
 	b := setup(t)
 	mismatches := b.sample(t)
 	b.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: http.StatusTooManyRequests, Header: http.Header{
-		"Retry-After": {"4"}, "X-Rate-Limit-Problem": {"minute"}}})
+		"Retry-After": {"15"}, "X-Rate-Limit-Problem": {"minute"}}})
 	b.work(t)
 	_, first := b.raise(t, "plain_vat")
 	b.until(t, first, func(r dbsqlc.SyncRun) bool { return text(r.ErrorCode) == "rate_limited" })

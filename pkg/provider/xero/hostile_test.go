@@ -61,7 +61,9 @@ func Test_What_Xero_says_is_bounded_and_harmless(t *testing.T) {
 					harmless(t, err)
 				}
 				runtime.ReadMemStats(&after)
-				require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(400<<20), "two answers of up to 16 MiB and what is read of them")
+				if !underRace { // which lets pools forget, so that far more is allocated
+					require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(400<<20), "two answers of up to 16 MiB and what is read of them")
+				}
 			})
 		}
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package xero
+
+const underRace = false
