@@ -119,6 +119,18 @@ func holdWords(reason string) string {
 		return "this version of Towpath cannot write this kind of event yet"
 	case "invoice_failed":
 		return "its invoice failed; this waits until that is written"
+	case "invoice_unknown":
+		return "its invoice is neither known here nor found in the ledger"
+	case "payment_method_not_mapped":
+		return "the settings name no account for its payment method"
+	case "document_not_approved":
+		return "its document is a draft in the ledger, which takes neither payment nor credit"
+	case "document_void":
+		return "its document is voided or deleted in the ledger"
+	case "amount_exceeds_due":
+		return "it is more than is open on its document in the ledger"
+	case "item_code_taken":
+		return "its code is another product's in the ledger"
 	case "missing_mapping":
 		return "a setting that this document needs is missing"
 	case "tax_rate_not_mapped":

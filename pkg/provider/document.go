@@ -8,10 +8,10 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Document is an invoice in a ledger's terms, ready to be sent: the exact body
-// and the totals that the ledger will compute from it.
+// Document is an invoice or a credit note in a ledger's terms, ready to be sent:
+// the exact body and the totals that the ledger will compute from it.
 type Document struct {
-	Number    string `json:"number"`     // InvoiceNumber, or reference on wire v2
+	Number    string `json:"number"`     // InvoiceNumber or CreditNoteNumber, or reference on wire v2
 	ContactID string `json:"contact_id"` // ContactID, or contact URL on wire v2
 	Currency  string `json:"currency"`
 	// Status is what the document is to reach: in the body where the wire takes it
@@ -25,14 +25,20 @@ type Document struct {
 	Notes    []string        `json:"notes"`    // how each line came to be, for explain
 }
 
+// Key is the document's number.
+func (d Document) Key() string { return d.Number }
+
 // Hash is the SHA-256 of the body in hex: what the intent records, and with the
 // run's id the source of the idempotency key.
-func (d Document) Hash() string {
-	sum := sha256.Sum256(d.Body)
+func (d Document) Hash() string { return hash(d.Body) }
+
+func hash(body []byte) string {
+	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
 }
 
-// Posted is a document that is known to exist at the provider.
+// Posted is a document, a payment, an allocation or an item that is known to
+// exist at the provider; or, where Settled, the knowledge that none is needed.
 type Posted struct {
 	ID       string // InvoiceID, or the invoice's URL on wire v2; at most 64 characters
 	Number   string
@@ -40,8 +46,12 @@ type Posted struct {
 	Status   string
 	SubTotal decimal.NullDecimal // as answered; not Valid where the answer has none
 	TotalTax decimal.NullDecimal
-	Total    decimal.NullDecimal
-	Adopted  bool // it was there already: an earlier attempt had created it
+	Total    decimal.NullDecimal // of a payment or an allocation: the amount that was written
+	// Settled: of a payment or an allocation, nothing was written, since nothing was
+	// open that it could have been written against: somebody else has paid the
+	// document, or used the credit. ID is empty, URL is the document's.
+	Settled bool
+	Adopted bool // it was there already: an earlier attempt had created it
 	// Proven: an adopted document itself names this very run. Where it does not, only
 	// whoever knows all shops of the organisation can say that it is not another's.
 	Proven  bool

@@ -17,6 +17,14 @@ const (
 	HeldTotalMismatch    = "total_mismatch"
 	HeldNumberTaken      = "number_taken"
 	HeldInvoiceFailed    = "invoice_failed" // what follows an invoice waits for it
+
+	// Of what follows an invoice.
+	HeldInvoiceUnknown      = "invoice_unknown"           // neither known here nor found in the ledger
+	HeldMethodNotMapped     = "payment_method_not_mapped" // no account for the money
+	HeldDocumentNotApproved = "document_not_approved"     // a draft takes no payment and no credit
+	HeldDocumentVoid        = "document_void"             // nor does what was voided, deleted or written off
+	HeldAmountExceedsDue    = "amount_exceeds_due"        // more was paid than is open, beyond the tolerance
+	HeldItemCodeTaken       = "item_code_taken"           // another product has the code
 )
 
 // Hold is a failure that goes on by itself once something outside changes.
@@ -29,7 +37,8 @@ func Hold(reason, message string) *Failure {
 // provider where the ledger has to change.
 func HoldCode(reason string) string {
 	switch reason {
-	case HeldTaxRateNotMapped, HeldMissingMapping, HeldTotalMismatch, HeldNumberTaken, HeldContactTaken:
+	case HeldTaxRateNotMapped, HeldMissingMapping, HeldTotalMismatch, HeldNumberTaken, HeldContactTaken,
+		HeldMethodNotMapped, HeldAmountExceedsDue, HeldItemCodeTaken:
 		return CodeValidation
 	}
 	return CodeProvider
