@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxIncrementID leaves room for any prefix within the 255 characters that a
-// ledger gives to a document's number; the shop's own column has 50.
-const maxIncrementID = 100
+// maxIncrementID is far above the 50 characters of Magento's own; what a ledger
+// would not take, policy.PlainNumber shortens.
+const maxIncrementID = 1000
 
 // DecodeInvoice reads a canonical invoice as any PHP may write it: integers,
 // money and texts as numbers or strings, null or [] for what is empty, a gap in

@@ -187,7 +187,7 @@ func Test_Refused(t *testing.T) {
 		"id with a fraction":           {`"magento_id":42.5`, "not an integer"},
 		"id beyond 64 bits":            {`"magento_id":99999999999999999999`, "not an integer"},
 		"no increment id":              {`"increment_id":" "`, "increment_id"},
-		"endless increment id":         {`"increment_id":"` + strings.Repeat("9", 101) + `"`, "increment_id"},
+		"endless increment id":         {`"increment_id":"` + strings.Repeat("9", 1001) + `"`, "increment_id"},
 		"no grand total":               {`"grand_total":null`, "grand_total"},
 		"empty grand total":            {`"grand_total":""`, "grand_total"},
 		"grand total is a word":        {`"grand_total":"free"`, "not an amount"},

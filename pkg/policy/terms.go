@@ -33,22 +33,6 @@ func termsOr(inv canon.Invoice, p Policy, otherwise int) int {
 	return otherwise
 }
 
-// Number is the document's number in the ledger: the prefix of its store, else
-// the binding's, and the shop's increment id. A shop whose increment ids begin with the prefix gets it once.
-// A prefix of digits only is always put before: with prefix 1 the ids 00042 and
-// 100042 would else become one number.
-func Number(inv canon.Invoice, p Policy) string {
-	prefix, ofStore := p.NumberPrefixByStore[strconv.FormatInt(int64(inv.StoreID), 10)]
-	if !ofStore {
-		prefix = text(p.InvoiceNumberPrefix)
-	}
-	telling := strings.Trim(prefix, "0123456789") != ""
-	if telling && strings.HasPrefix(inv.IncrementID, prefix) {
-		return inv.IncrementID
-	}
-	return prefix + inv.IncrementID
-}
-
 // Reference is what the merchant searches for in the ledger: the order's
 // number and, where the buyer gave one, the purchase order's.
 func Reference(inv canon.Invoice) string {
@@ -60,19 +44,4 @@ func Reference(inv canon.Invoice) string {
 		parts = append(parts, "PO "+po)
 	}
 	return CleanName(strings.Join(parts, ", "))
-}
-
-// WithNumber is p with the prefix that gives inv this number, so that a document
-// which may exist under it keeps it. A number that is not the invoice's id with
-// something before it leaves p as it is.
-func WithNumber(inv canon.Invoice, p Policy, number string) Policy {
-	prefix, ok := strings.CutSuffix(number, inv.IncrementID)
-	if !ok {
-		return p
-	}
-	p.InvoiceNumberPrefix, p.NumberPrefixByStore = &prefix, nil
-	if prefix == "" {
-		p.InvoiceNumberPrefix = nil
-	}
-	return p
 }

@@ -74,3 +74,30 @@ func text(s *string) string {
 	}
 	return *s
 }
+
+// without takes the optional parts out of what is to be created that refusal
+// names, and notes it; false where it names none. Names are not optional on this
+// wire.
+func (s *sought) without(refusal answer) bool {
+	said := strings.ToLower(words(refusal.body))
+	var dropped []string
+	b := &s.body
+	taken := containsAny(said, "taken", "duplicate") && !strings.Contains(said, "name")
+	if b.Email != "" && (taken || containsAny(said, "email", "e-mail")) {
+		b.Email, dropped = "", append(dropped, "e-mail")
+	}
+	said = strings.ReplaceAll(strings.ReplaceAll(said, "email address", ""), "e-mail address", "")
+	if b.Phone != "" && containsAny(said, "phone", "mobile") {
+		b.Phone, dropped = "", append(dropped, "phone")
+	}
+	bare := contactBody{Organisation: b.Organisation, FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Phone: b.Phone}
+	if *b != bare && containsAny(said, "address", "town", "region", "postcode", "country") {
+		*b, dropped = bare, append(dropped, "address")
+	}
+	for _, part := range dropped {
+		s.notes = append(s.notes, "the contact is made without its "+part+", which the ledger refused")
+	}
+	// What is left may exist: it is looked for by what is left.
+	s.looked, s.found, s.fit = false, "", 0
+	return len(dropped) > 0
+}

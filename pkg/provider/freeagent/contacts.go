@@ -4,66 +4,132 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 )
 
 // EnsureContacts returns for each buyer the URL of its contact, and creates it
-// where there is none; in the set's order, one after another. A buyer is in the
-// set once: the wire would let a second one make a twin. After a RateLimited,
-// Auth, Temporary or Unknown failure the rest is not called, and its failures
-// say so: RateLimited and Auth as they are, else Temporary.
+// where there is none; in the set's order, one after another. The wire creates
+// contacts one by one, so new buyers cost a call each; what has to be looked up of
+// several is looked up together, see lookUp. A buyer is in the set once: the wire
+// would let a second one make a twin. After a RateLimited, Auth, Temporary or
+// Unknown failure the rest is not called, and its failures say so: RateLimited and
+// Auth as they are, else Temporary.
+//
+// If a create was not permitted, or failed before it reached the ledger: nothing
+// happened. If its answer is lost: Unknown; the caller comes again with
+// try.Uncertain, and then the buyer is looked up before anything is written. If
+// the process dies after the create: the same, since the caller's intent says that
+// an attempt was made. Once uncertain, a caller stays so until this succeeds: the
+// look-up itself may fail too.
+//
+// A buyer is known by his e-mail, a guest by e-mail and name: shops give one
+// placeholder address to all who have none, and strangers must not share a
+// contact. A buyer without e-mail is recognised only by being alike in name and
+// address and without e-mail, and only when uncertain: two customers may share a
+// name.
 func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
-	return inTurn(set, func(buyer policy.Buyer, try provider.Try) (string, error) {
-		return c.ensureContact(ctx, buyer, try)
+	s := contactSet{client: c, items: make([]provider.Item[*sought], len(set))}
+	for i, item := range set {
+		s.items[i] = provider.Item[*sought]{Value: newSought(item), Try: item.Try}
+	}
+	if err := s.lookUpFirst(ctx); err != nil {
+		return provider.Failed[string](len(set), unsent(err))
+	}
+	return inTurn(s.items, func(one *sought, _ provider.Try) provider.Outcome[string] {
+		id, err := s.ensure(ctx, one)
+		if err != nil {
+			return provider.Outcome[string]{Err: err}
+		}
+		return provider.Outcome[string]{Value: id, Notes: one.notes}
 	})
 }
 
-// ensureContact is EnsureContacts for one buyer.
-//
-// If the create was not permitted, or failed before it reached the ledger:
-// nothing happened. If its answer is lost: Unknown; the caller comes again with
-// try.Uncertain, and then the e-mail is looked up before anything is written.
-// If the process dies after the create: the same, since the caller's intent
-// says that an attempt was made. Once uncertain, a caller stays so until this
-// succeeds: the look-up itself may fail too.
-//
-// A buyer without e-mail is recognised only by being alike in name and postcode
-// and without e-mail, and only when uncertain: two customers may share a name.
-func (c *Client) ensureContact(ctx context.Context, buyer policy.Buyer, try provider.Try) (string, error) {
-	body, err := encode(contactEnvelope{Contact: contactOf(buyer)})
-	if err != nil {
-		return "", err
-	}
-	if try.Uncertain || c.cfg.MatchContacts && buyer.Email != "" {
-		found, err := c.findContact(ctx, buyer)
-		if err != nil || found != "" {
-			return found, err
+// contactSet carries a set of buyers through its calls.
+type contactSet struct {
+	client *Client
+	items  []provider.Item[*sought]
+}
+
+// lookUpFirst looks for the buyers who may exist before anything is written. It
+// fails where the next call would too; what failed for one buyer is his own.
+func (s contactSet) lookUpFirst(ctx context.Context) error {
+	var first []*sought
+	for _, item := range s.items {
+		if item.Try.Uncertain || s.client.cfg.MatchContacts && item.Value.body.Email != "" {
+			first = append(first, item.Value)
 		}
+	}
+	for i, one := range first {
+		if one.looked {
+			continue
+		}
+		if one.err = s.client.lookUp(ctx, one, first[i:]); unsent(one.err) != nil {
+			return one.err
+		}
+	}
+	return nil
+}
+
+// ensure is EnsureContacts for one buyer, who has been looked up where that is
+// needed. What is refused of him is left out in the next try: if that one's answer
+// is lost, the look-up of the try after it knows him without it too.
+func (s contactSet) ensure(ctx context.Context, one *sought) (string, error) {
+	if one.err != nil || one.found != "" {
+		return one.found, one.err
+	}
+	for {
+		id, refusal, err := s.client.createContact(ctx, one.body)
+		if err == nil || refusal.status == 0 {
+			return id, err
+		}
+		// Where it is known whose the e-mail is, there is nothing to look for.
+		if saysContactTaken(refusal) && one.body.Email != "" && !one.others {
+			if lookErr := s.client.lookUp(ctx, one, s.openFrom(one)); lookErr != nil || one.found != "" {
+				return one.found, lookErr
+			}
+		}
+		if provider.AsFailure(err).Kind != provider.Refused || !one.without(refusal) {
+			return "", err
+		}
+		if one.try.Uncertain { // an earlier try may have come this far
+			if lookErr := s.client.lookUp(ctx, one, []*sought{one}); lookErr != nil || one.found != "" {
+				return one.found, lookErr
+			}
+		}
+	}
+}
+
+// openFrom are one and those after it that have not been looked up: where the
+// ledger says that one's e-mail is taken the others' may be, and a list that shows
+// everybody shows them too.
+func (s contactSet) openFrom(one *sought) []*sought {
+	open := []*sought{one}
+	for i := len(s.items) - 1; i >= 0 && s.items[i].Value != one; i-- {
+		if other := s.items[i].Value; !other.looked && other.body.Email != "" {
+			open = append(open, other)
+		}
+	}
+	return open
+}
+
+// createContact makes one attempt; refusal has a status where it is one.
+func (c *Client) createContact(ctx context.Context, contact contactBody) (id string, refusal answer, err error) {
+	body, err := encode(contactEnvelope{Contact: contact})
+	if err != nil {
+		return "", answer{}, err
 	}
 	k := call{operation: opContactCreate, method: http.MethodPost, path: "/contacts", body: body}
 	a, err := c.do(ctx, k)
 	if err != nil {
-		return "", err
+		return "", answer{}, err
 	}
-	if a.ok() {
-		return c.createdContact(a)
+	if !a.ok() {
+		return "", a, c.failureOf(k, a)
 	}
-	refusal := c.failureOf(k, a)
-	if !saysContactTaken(a) || buyer.Email == "" {
-		return "", refusal
-	}
-	found, err := c.findContact(ctx, buyer)
-	if err != nil {
-		return "", err
-	}
-	if found == "" {
-		return "", refusal
-	}
-	return found, nil
+	id, err = c.createdContact(a)
+	return id, answer{}, err
 }
 
 // createdContact reads the URL out of a create's answer. Without one the
@@ -82,51 +148,4 @@ func (c *Client) createdContact(a answer) (string, error) {
 
 func unknown(message string, err error) *provider.Failure {
 	return &provider.Failure{Kind: provider.Unknown, Code: provider.CodeProvider, Message: message, Err: err}
-}
-
-// findContact looks the buyer up, newest first, and returns an empty URL where
-// there is none. The server may ignore email=, so every candidate is compared
-// here; of several the one that also has the buyer's name and is not hidden is
-// taken, then the newest.
-func (c *Client) findContact(ctx context.Context, buyer policy.Buyer) (string, error) {
-	query := url.Values{"view": {"all"}, "sort": {"-created_at"}}
-	if buyer.Email != "" {
-		query.Set("email", buyer.Email)
-	}
-	wanted := contactOf(buyer)
-	found, best := "", 0
-	err := list(ctx, c, opContactList, "contacts", query, func(candidate contactAnswer) bool {
-		if fit := likeness(candidate, wanted); fit > best {
-			found, best = candidate.URL, fit
-		}
-		return best < exactLikeness
-	})
-	if err != nil {
-		return "", err
-	}
-	return found, nil
-}
-
-const exactLikeness = 4
-
-// likeness is 0 for another buyer's contact; else 1, and more where the name is
-// the same (2) and where it is not hidden (1).
-func likeness(candidate contactAnswer, wanted contactBody) int {
-	sameName := strings.EqualFold(candidate.Organisation, wanted.Organisation) &&
-		strings.EqualFold(candidate.FirstName, wanted.FirstName) &&
-		strings.EqualFold(candidate.LastName, wanted.LastName)
-	if idOf(candidate.URL) == "" || !strings.EqualFold(strings.TrimSpace(candidate.Email), wanted.Email) {
-		return 0
-	}
-	if wanted.Email == "" && !(sameName && strings.EqualFold(candidate.Postcode, wanted.Postcode)) {
-		return 0
-	}
-	fit := 1
-	if sameName {
-		fit += 2
-	}
-	if !strings.EqualFold(candidate.Status, "Hidden") {
-		fit++
-	}
-	return fit
 }

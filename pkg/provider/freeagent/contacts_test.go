@@ -98,19 +98,6 @@ func TestContact_found_on_the_last_page_when_the_filter_is_ignored(t *testing.T)
 	require.Equal(t, 3, b.sim.Count(freeagentsim.ContactList))
 }
 
-func TestContact_refusal_surfaced_when_nobody_has_the_email(t *testing.T) {
-	t.Parallel()
-	b := setup(t, freeagentsim.Config{})
-	b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": "other@example.com"})
-	buyer := ada()
-	buyer.Email = "no-at-sign"
-	_, err := ensureContact(t.Context(), b.client, buyer, provider.Try{})
-	f := failureIn(t, err)
-	require.Equal(t, provider.Refused, f.Kind)
-	require.Equal(t, "Email is invalid", f.Detail)
-	require.Len(t, b.sim.Contacts(), 1)
-}
-
 func TestContact_hand_made_one_matched_before_creating(t *testing.T) {
 	t.Parallel()
 	b := setup(t, freeagentsim.RealFreeAgent(freeagentsim.Config{}), func(c *Config) { c.MatchContacts = true })

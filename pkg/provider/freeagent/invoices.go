@@ -15,8 +15,8 @@ import (
 // not called, and its failures say so: RateLimited and Auth as they are, else
 // Temporary.
 func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
-	return inTurn(set, func(doc provider.Document, try provider.Try) (provider.Posted, error) {
-		return c.ensureInvoice(ctx, doc, try)
+	return inTurn(set, func(doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
+		return outcome(c.ensureInvoice(ctx, doc, try))
 	})
 }
 
@@ -173,9 +173,15 @@ func (c *Client) findInvoice(ctx context.Context, doc provider.Document) (ours, 
 	return ours, taken, nil
 }
 
-// isOurs compares what the answer has; what it lacks cannot differ.
+// isOurs compares what the answer tells of an invoice whose number is doc's; what
+// it lacks cannot differ. The wire has no field for the order's number or the
+// run's page, so this is proof only together with what is known of the
+// organisation's other shops.
 func isOurs(inv invoiceAnswer, doc provider.Document) bool {
+	var sent invoiceEnvelope
+	_ = json.Unmarshal(doc.Body, &sent) // without a body there is no day to compare
 	return sameResource(inv.Contact, doc.ContactID) &&
+		(inv.DatedOn == "" || sent.Invoice.DatedOn == "" || inv.DatedOn == sent.Invoice.DatedOn) &&
 		(inv.Currency == "" || inv.Currency == doc.Currency) &&
 		(!inv.Total.Valid || inv.Total.Decimal.Equal(doc.Total))
 }

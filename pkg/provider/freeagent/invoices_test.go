@@ -139,6 +139,7 @@ func TestInvoice_held_when_the_number_belongs_to_another_document(t *testing.T) 
 	t.Parallel()
 	for name, change := range map[string]func(*canon.Invoice){
 		"other_total":   func(inv *canon.Invoice) { *inv = zeroed(*inv) },
+		"other_day":     func(inv *canon.Invoice) { inv.CreatedAt = inv.CreatedAt.AddDate(0, 0, -3) },
 		"other_contact": func(inv *canon.Invoice) { inv.Customer.Email = "other@example.com" },
 		"other_contact_and_day": func(inv *canon.Invoice) {
 			inv.Customer.Email, inv.CreatedAt = "other@example.com", inv.CreatedAt.AddDate(0, 0, -3)

@@ -10,16 +10,20 @@ func (c *Client) BatchSize() int { return 1 }
 // itself, but for failures that the next call would meet too: then the rest is
 // not called any more. If the process stops here, the caller's intents say of
 // each item that it may exist, of the uncalled ones as well.
-func inTurn[T, V any](set []provider.Item[T], ensure func(T, provider.Try) (V, error)) []provider.Outcome[V] {
+func inTurn[T, V any](set []provider.Item[T], ensure func(T, provider.Try) provider.Outcome[V]) []provider.Outcome[V] {
 	all := make([]provider.Outcome[V], len(set))
 	for i, item := range set {
-		all[i].Value, all[i].Err = ensure(item.Value, item.Try)
+		all[i] = ensure(item.Value, item.Try)
 		if rest := unsent(all[i].Err); rest != nil {
 			copy(all[i+1:], provider.Failed[V](len(set)-i-1, rest))
 			break
 		}
 	}
 	return all
+}
+
+func outcome[V any](value V, err error) provider.Outcome[V] {
+	return provider.Outcome[V]{Value: value, Err: err}
 }
 
 // unsent is the failure of the items that come after one that failed with err,

@@ -71,7 +71,7 @@ func TestContacts_each_judged_by_itself(t *testing.T) {
 	t.Parallel()
 	b := setup(t, freeagentsim.Config{})
 	bad, grace := ada(), policy.Buyer{Key: "8", Name: "Grace Hopper", FirstName: "Grace", LastName: "Hopper"}
-	bad.Email = "no-at-sign"
+	bad.Name, bad.FirstName, bad.LastName, bad.Email = "", "", "", "bad@example.com"
 	all := b.client.EnsureContacts(t.Context(), []provider.Item[policy.Buyer]{{Value: ada()}, {Value: bad}, {Value: grace}})
 	require.Len(t, all, 3)
 	require.Equal(t, testBase+"/v2/contacts/101", all[0].Value)

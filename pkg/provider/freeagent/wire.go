@@ -74,6 +74,7 @@ type invoiceAnswer struct {
 	Contact   string `json:"contact"`
 	Reference string `json:"reference"`
 	Currency  string `json:"currency"`
+	DatedOn   string `json:"dated_on"`
 	Status    string `json:"status"`
 	Net       amount `json:"net_value"`
 	Tax       amount `json:"sales_tax_value"`
@@ -86,6 +87,9 @@ type contactAnswer struct {
 	FirstName    string `json:"first_name"`
 	LastName     string `json:"last_name"`
 	Email        string `json:"email"`
+	Phone        string `json:"phone_number"`
+	Address1     string `json:"address1"`
+	Town         string `json:"town"`
 	Postcode     string `json:"postcode"`
 	Status       string `json:"status"`
 }
