@@ -22,7 +22,7 @@ func wireOf(inv Invoice) wireInvoice {
 		MagentoID: inv.MagentoID, IncrementID: text(inv.IncrementID),
 		OrderID: inv.OrderID, OrderIncrementID: text(inv.OrderIncrementID),
 		WebsiteID: inv.WebsiteID, StoreID: inv.StoreID, Currency: text(inv.Currency), State: text(inv.State),
-		Customer: object[wireContact]{&contact}, Lines: list[wireLine]{},
+		Customer: object[wireContact]{&contact}, Lines: wireLinesOf(inv.Lines),
 		Subtotal: amountOf(inv.Subtotal), TaxAmount: amountOf(inv.TaxAmount),
 		ShippingAmount: amountOf(inv.ShippingAmount), ShippingTax: amountOf(inv.ShippingTax),
 		DiscountAmount: amountOf(inv.DiscountAmount), GrandTotal: amountOf(inv.GrandTotal),
@@ -34,13 +34,6 @@ func wireOf(inv Invoice) wireInvoice {
 	}
 	if inv.ShippingAddress != nil {
 		w.ShippingAddress = wireAddressOf(*inv.ShippingAddress)
-	}
-	for _, l := range inv.Lines {
-		w.Lines = append(w.Lines, wireLine{
-			SKU: text(l.SKU), Name: text(l.Name), Qty: amountOf(l.Qty), UnitPrice: amountOf(l.UnitPrice),
-			LineSubtotal: amountOf(l.LineSubtotal), LineTax: amountOf(l.LineTax), LineTotal: amountOf(l.LineTotal),
-			TaxRate: amountPtr(l.TaxRate), TaxClass: (*text)(l.TaxClass), ProductType: (*text)(l.ProductType),
-		})
 	}
 	return w
 }
@@ -77,4 +70,38 @@ func amountPtr(d *decimal.Decimal) *amount {
 	}
 	a := amountOf(*d)
 	return &a
+}
+
+// EncodeCreditMemo writes memo as the shop does. What it writes, DecodeCreditMemo
+// reads back unchanged.
+func EncodeCreditMemo(memo CreditMemo) []byte {
+	contact := wireContactOf(memo.Customer)
+	w := wireCreditMemo{
+		MagentoID: memo.MagentoID, IncrementID: text(memo.IncrementID),
+		InvoiceID: memo.InvoiceID, InvoiceIncrementID: (*text)(memo.InvoiceIncrementID),
+		WebsiteID: memo.WebsiteID, Currency: text(memo.Currency), Customer: object[wireContact]{&contact}, Lines: wireLinesOf(memo.Lines),
+		AdjustmentPositive: amountOf(memo.AdjustmentPositive), AdjustmentNegative: amountOf(memo.AdjustmentNegative),
+		GrandTotal: amountOf(memo.GrandTotal), ShippingAmount: amountOf(memo.ShippingAmount), ShippingTax: amountOf(memo.ShippingTax),
+		Reason: (*text)(memo.Reason), CreatedAt: timestamp{memo.CreatedAt.UTC()}, BaseToOrderRate: amountPtr(memo.BaseToOrderRate),
+	}
+	if memo.InvoiceCreatedAt != nil {
+		w.InvoiceCreatedAt = &timestamp{memo.InvoiceCreatedAt.UTC()}
+	}
+	raw, err := json.Marshal(w)
+	if err != nil {
+		panic(err) // unreachable: the wire form holds nothing that JSON cannot
+	}
+	return raw
+}
+
+func wireLinesOf(lines []Line) list[wireLine] {
+	all := list[wireLine]{}
+	for _, l := range lines {
+		all = append(all, wireLine{
+			SKU: text(l.SKU), Name: text(l.Name), Qty: amountOf(l.Qty), UnitPrice: amountOf(l.UnitPrice),
+			LineSubtotal: amountOf(l.LineSubtotal), LineTax: amountOf(l.LineTax), LineTotal: amountOf(l.LineTotal),
+			TaxRate: amountPtr(l.TaxRate), TaxClass: (*text)(l.TaxClass), ProductType: (*text)(l.ProductType),
+		})
+	}
+	return all
 }

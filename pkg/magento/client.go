@@ -28,6 +28,10 @@ const (
 const (
 	OpPing           = "ping"
 	OpInvoice        = "invoice"
+	OpPayment        = "payment"
+	OpCreditMemo     = "creditmemo"
+	OpCustomer       = "customer"
+	OpProduct        = "product"
 	OpPaymentMethods = "payment_methods"
 	OpSyncState      = "sync_state"
 	OpPair           = "pair"
@@ -35,7 +39,7 @@ const (
 
 // Operations lists all names that Observe is called with.
 func Operations() []string {
-	return []string{OpPing, OpInvoice, OpPaymentMethods, OpSyncState, OpPair}
+	return []string{OpPing, OpInvoice, OpPayment, OpCreditMemo, OpCustomer, OpProduct, OpPaymentMethods, OpSyncState, OpPair}
 }
 
 // Config says which shop and how to call it.

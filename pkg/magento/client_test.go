@@ -183,10 +183,17 @@ func Test_Operations_are_all_that_is_observed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	_, _, _ = b.client.Invoice(t.Context(), 1)
+	_, _, _ = b.client.Payment(t.Context(), 1) // it is not paid
+	_, _, _ = b.client.CreditMemo(t.Context(), 1)
+	_, _, _ = b.client.Customer(t.Context(), 1)
+	_, _, _ = b.client.Product(t.Context(), 1)
 	_, _ = b.client.PaymentMethods(t.Context())
 	_, _ = b.client.Ping(t.Context())
 	_ = b.client.PushSyncState(t.Context(), synced())
 	_ = b.client.Pair(t.Context(), magento.PairRequest{Provider: "xero", Code: secret.NewString("x"), LedgerBaseURL: "https://l.example"})
-	require.Equal(t, []string{"invoice 200", "payment_methods 200", "ping 200", "sync_state 200", "pair 401"}, b.observed)
+	require.Equal(t, []string{
+		"invoice 200", "payment 404", "creditmemo 404", "customer 404", "product 404",
+		"payment_methods 200", "ping 200", "sync_state 200", "pair 401",
+	}, b.observed)
 	require.Len(t, magento.Operations(), len(b.observed))
 }

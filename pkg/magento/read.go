@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
-	"towpath/pkg/canon"
 	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
 )
@@ -25,25 +23,6 @@ func (c *Client) get(ctx context.Context, operation, path string) (answer, error
 	}
 	a.body = foreign.JSONLines(a.body)
 	return a, nil
-}
-
-// Invoice reads the canonical invoice. raw is what the shop said without what
-// package foreign takes out, and without an echo of our own token or key; it is
-// returned too where it cannot be understood, with a Bug failure.
-// Reading changes nothing in the shop, so any failure may be tried again.
-func (c *Client) Invoice(ctx context.Context, id int64) (raw json.RawMessage, inv canon.Invoice, err error) {
-	a, err := c.get(ctx, OpInvoice, fmt.Sprintf("/invoice/%d", id))
-	if err != nil {
-		return nil, canon.Invoice{}, err
-	}
-	inv, err = canon.DecodeInvoice(a.body)
-	if err == nil && int64(inv.MagentoID) != id {
-		err = fmt.Errorf("asked for invoice %d, the shop answered with invoice %d", id, inv.MagentoID)
-	}
-	if err != nil {
-		return a.body, canon.Invoice{}, notUnderstood("invoice", a.secrets.redactError(err))
-	}
-	return a.body, inv, nil
 }
 
 // PaymentMethod is a way to pay that the shop knows.

@@ -31,6 +31,7 @@ type Cart struct {
 	BillingAddress  *canon.Address
 	ShippingAddress *canon.Address
 	PaymentMethod   string // empty: null
+	GatewayTxn      string // the order's last transaction; empty: none
 	PONumber        string // empty: null
 	State           string // empty: open
 	WebsiteID       int64  // 0: 1
@@ -82,6 +83,11 @@ type Item struct {
 
 // Invoice is the canonical invoice of the cart. Its numbers follow from id.
 func (c Cart) Invoice(id int64, createdAt time.Time) canon.Invoice {
+	return c.Sale(id, createdAt).Invoice
+}
+
+// Sale is the invoice of the cart with what a refund of it needs.
+func (c Cart) Sale(id int64, createdAt time.Time) *Sale {
 	inv := canon.Invoice{
 		MagentoID:        canon.Int(id),
 		IncrementID:      fmt.Sprintf("%09d", 100_000_000+id),
@@ -99,15 +105,15 @@ func (c Cart) Invoice(id int64, createdAt time.Time) canon.Invoice {
 		PONumber:         optional(c.PONumber),
 		BaseToOrderRate:  c.BaseToOrderRate,
 	}
-	c.compute(&inv)
-	return inv
+	return c.compute(inv)
 }
 
 // CanonicalJSON is inv as the shop answers it: money as JSON numbers.
 func CanonicalJSON(inv canon.Invoice) []byte { return canon.EncodeInvoice(inv) }
 
-func (c Cart) compute(inv *canon.Invoice) {
+func (c Cart) compute(inv canon.Invoice) *Sale {
 	inv.Lines = []canon.Line{}
+	sale := &Sale{places: max(c.Decimals, 2), paidOtherwise: c.PaidOtherwise}
 	carried := map[string]decimal.Decimal{} // by rate: what rounding left over so far
 	taxed := map[string]decimal.Decimal{}   // by rate: the sum that its tax is due on
 	rates := map[string]decimal.Decimal{}
@@ -116,8 +122,10 @@ func (c Cart) compute(inv *canon.Invoice) {
 		line, ofTax := c.line(item, carried)
 		compensation = compensation.Add(ofTax)
 		inv.Lines = append(inv.Lines, line)
+		sale.left = append(sale.left, partOf(line, ofTax))
 		if item.Configurable {
 			inv.Lines = append(inv.Lines, child(line))
+			sale.left = append(sale.left, partOf(child(line), decimal.Zero))
 		}
 		key := item.TaxPercent.String()
 		rates[key] = ratio(item.TaxPercent)
@@ -135,13 +143,16 @@ func (c Cart) compute(inv *canon.Invoice) {
 			itemTax = itemTax.Add(c.round(sum.Mul(rates[key])))
 		}
 	}
-	shippingDiscount, ofTax := c.ship(inv, taxed, rates)
+	shippingDiscount, ofTax := c.ship(&inv, taxed, rates)
 	chargeTax := c.round(c.Charge.Mul(ratio(c.ChargeTaxPercent)))
 	inv.TaxAmount = itemTax.Add(inv.ShippingTax).Add(chargeTax)
 	inv.DiscountAmount = discounts.Add(shippingDiscount).Neg()
 	inv.GrandTotal = inv.Subtotal.Add(inv.TaxAmount).Add(inv.ShippingAmount).Add(inv.DiscountAmount).
 		Add(compensation).Add(ofTax).Add(c.Charge)
 	inv.GrandTotal = inv.GrandTotal.Sub(c.round(inv.GrandTotal.Mul(ratio(c.PaidOtherwise))))
+	sale.Invoice = inv
+	sale.shipping = part{qty: one, subtotal: inv.ShippingAmount, tax: inv.ShippingTax, discount: shippingDiscount, hidden: ofTax}
+	return sale
 }
 
 // ship sets the shipping and its tax, and tells its discount and the tax within it.

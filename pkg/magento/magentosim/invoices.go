@@ -12,10 +12,12 @@ import (
 	"towpath/pkg/canon"
 )
 
-// document is a canonical form as it is answered; inv only for invoices.
+// document is a canonical form as it is answered; inv and sale only for invoices.
 type document struct {
-	raw json.RawMessage
-	inv canon.Invoice
+	raw  json.RawMessage
+	inv  canon.Invoice
+	sale *Sale
+	txn  string // the order's last transaction at the gateway
 }
 
 // RaiseInvoice is "Submit Invoice": the cart becomes an invoice with the next
@@ -24,8 +26,8 @@ type document struct {
 func (s *Shop) RaiseInvoice(cart Cart) Invoice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inv := cart.Invoice(s.lastID+1, s.now())
-	return s.addInvoice(document{CanonicalJSON(inv), inv})
+	sale := cart.Sale(s.lastID+1, s.now())
+	return s.addInvoice(document{raw: CanonicalJSON(sale.Invoice), inv: sale.Invoice, sale: sale, txn: cart.GatewayTxn})
 }
 
 // RaiseCanonical raises a given canonical invoice under the next number: its
@@ -42,7 +44,7 @@ func (s *Shop) RaiseCanonical(raw json.RawMessage) (Invoice, error) {
 	if err != nil {
 		return Invoice{}, fmt.Errorf("raise invoice: %w", err)
 	}
-	return s.addInvoice(document{raw, inv}), nil
+	return s.addInvoice(document{raw: raw, inv: inv, sale: saleOf(inv)}), nil
 }
 
 // RaiseExact raises a canonical invoice byte for byte, under its own number,
@@ -57,7 +59,7 @@ func (s *Shop) RaiseExact(raw json.RawMessage) (Invoice, error) {
 	if _, taken := s.documents[entity{"invoice", int64(inv.MagentoID)}]; taken {
 		return Invoice{}, fmt.Errorf("raise invoice: %d is taken", inv.MagentoID)
 	}
-	return s.addInvoice(document{slices.Clone(raw), inv}), nil
+	return s.addInvoice(document{raw: slices.Clone(raw), inv: inv, sale: saleOf(inv)}), nil
 }
 
 // addInvoice stores the invoice with its customer and enqueues its events, as
@@ -99,10 +101,13 @@ func (s *Shop) MarkPaid(id int64) error {
 }
 
 // Put stores or replaces a canonical document that is not raised here
-// (creditmemo, customer, product). It enqueues nothing; see Enqueue.
+// (a memo of an order, an odd customer). It enqueues nothing; see Enqueue.
 func (s *Shop) Put(kind string, id int64, raw json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if kind == "creditmemo" {
+		s.lastMemo = max(s.lastMemo, id)
+	}
 	s.documents[entity{kind, id}] = document{raw: slices.Clone(raw)}
 }
 
@@ -136,28 +141,6 @@ func (s *Shop) document(kind string) handler {
 		}
 		return answer{status: http.StatusOK, body: d.raw}
 	}
-}
-
-// payment is that of a paid invoice, by the invoice's id.
-func (s *Shop) payment(r *http.Request, _ []byte) answer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d, a, found := s.find("invoice", r)
-	if !found {
-		return a
-	}
-	if d.inv.State != canon.StatePaid {
-		return noSuchEntity(int64(d.inv.MagentoID))
-	}
-	method := "free"
-	if d.inv.PaymentMethod != nil {
-		method = *d.inv.PaymentMethod
-	}
-	return answerJSON(map[string]any{
-		"magento_id": d.inv.MagentoID, "invoice_id": d.inv.MagentoID, "invoice_increment_id": d.inv.IncrementID,
-		"method": method, "currency": d.inv.Currency, "amount": json.Number(d.inv.GrandTotal.String()),
-		"captured_at": d.inv.CreatedAt.Format(time.RFC3339), "gateway_txn_id": nil, "gateway_metadata": map[string]any{},
-	})
 }
 
 // find reads the id of the path; the lock must be held.

@@ -65,10 +65,15 @@ func (s *Shop) enqueueInvoice(event string, inv canon.Invoice) {
 	s.enqueue(event, int64(inv.MagentoID), int64(inv.WebsiteID), int64(inv.StoreID), payload)
 }
 
+// keptFor is how long after it was sent a row is kept: until then it stands in the
+// way of another event with its key, which is lost.
+const keptFor = 30 * 24 * time.Hour
+
 // enqueue needs the lock held.
 func (s *Shop) enqueue(event string, entityID, websiteID, storeID int64, payload any) bool {
 	key := fmt.Sprintf("%s:%d", event, entityID)
-	_, known := s.rowOf[key]
+	at, known := s.rowOf[key]
+	known = known && (s.outbox[at].Status != RowSucceeded || s.now().Before(s.outbox[at].DoneAt.Add(keptFor)))
 	if known || s.cfg.Events != nil && !slices.Contains(s.cfg.Events, event) {
 		return false
 	}

@@ -43,7 +43,8 @@ type Shop struct {
 	link      connection
 	spent     map[string]time.Time // jti -> until when it is remembered
 	documents map[entity]document
-	lastID    int64
+	lastID    int64 // of an invoice
+	lastMemo  int64
 	chips     map[chipKey]Chip
 	told      map[chipKey][]Told
 	outbox    []Row
