@@ -176,7 +176,13 @@ func skipWords(reason string) string {
 	case "store_filtered":
 		return "its store is not synced"
 	case "payment_method_not_mapped":
-		return "its payment method is not mapped"
+		return "its payment method is mapped to null, so the document is left open"
+	case "zero_value_payment":
+		return "no money changed hands"
+	case "invoice_not_synced":
+		return "its invoice is not synced"
+	case "customers_not_synced":
+		return "customers who have not bought yet are not synced"
 	case "products_not_synced":
 		return "products are not synced"
 	case "PRODUCT_TYPE_NOT_SUPPORTED":

@@ -35,7 +35,7 @@ func Outcomes() []string { return []string{"succeeded", "skipped_by_policy", "fa
 // SkipReasons are why policy leaves a document out.
 func SkipReasons() []string {
 	return []string{"unpaid_invoice", "zero_value_invoice", "outside_sync_since", "website_filtered", "store_filtered",
-		"payment_method_not_mapped", "products_not_synced", "PRODUCT_TYPE_NOT_SUPPORTED"}
+		"payment_method_not_mapped", "zero_value_payment", "invoice_not_synced", "customers_not_synced", "products_not_synced", "PRODUCT_TYPE_NOT_SUPPORTED"}
 }
 
 // ErrorCodes are the error codes that the shop is told, and cancelled.

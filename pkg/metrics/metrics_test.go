@@ -59,7 +59,7 @@ func TestNew_has_every_series_at_zero(t *testing.T) {
 		"webhook_clock_skew_seconds":        1,
 		"runs_total":                        2 * 5 * 4,
 		"run_duration_seconds":              5,
-		"run_skips_total":                   8,
+		"run_skips_total":                   11,
 		"run_failures_total":                8,
 		"run_stage_duration_seconds":        3,
 		"provider_requests_total":           2 * len(ProviderOperations()) * 6,

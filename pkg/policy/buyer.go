@@ -49,6 +49,12 @@ func BuyerOf(inv canon.Invoice, pol Policy) Buyer {
 	}
 }
 
+// BuyerOfCustomer is a customer's own contact, as his profile is now. What the
+// profile does not have may be known from an invoice, and stays.
+func BuyerOfCustomer(who canon.Customer, pol Policy) Buyer {
+	return BuyerOf(canon.Invoice{Customer: who.Contact}, Policy{CustomerNamePriority: pol.CustomerNamePriority})
+}
+
 // Consolidated reports whether inv goes to the shared contact: consolidation is
 // on, the buyer is no company that must stay individual, and the grand total, in
 // the invoice's own currency, is below min_total_for_individual. Without that

@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"towpath/pkg/canon"
 )
@@ -28,6 +27,8 @@ const (
 	SkipWebsite          = "website_filtered"
 	SkipStore            = "store_filtered"
 	SkipPaymentMethod    = "payment_method_not_mapped"
+	SkipZeroPayment      = "zero_value_payment"
+	SkipCustomersOff     = "customers_not_synced"
 	SkipProductsOff      = "products_not_synced"
 	SkipProductTypeOther = "PRODUCT_TYPE_NOT_SUPPORTED"
 )
@@ -53,33 +54,13 @@ type Rule struct {
 // will not be paid, there is nothing to book, and holding it would keep it
 // pending for ever.
 func Decide(inv canon.Invoice, p Policy) Decision {
-	decision := Decision{Action: Post, Rules: []Rule{}}
-	for _, f := range filters() {
-		hit, text := f.ask(inv, p)
-		decision.Rules = append(decision.Rules, Rule{Name: f.setting, Hit: hit, Text: text})
-		if hit {
-			decision.Action, decision.Reason = Skip, f.reason
-			break
-		}
-	}
-	return decision
-}
-
-type filter struct {
-	setting string
-	reason  string
-	ask     func(canon.Invoice, Policy) (hit bool, text string)
-}
-
-// filters are in the order in which they are asked.
-func filters() []filter {
-	return []filter{
-		{"sync_unpaid_invoices", SkipUnpaid, unpaid},
-		{"sync_zero_value_invoices", SkipZeroValue, zeroValue},
-		{"sync_since", SkipOutsideSince, tooOld},
-		{"website_filter", SkipWebsite, otherWebsite},
-		{"store_filter", SkipStore, otherStore},
-	}
+	return ask([]question{
+		{"sync_unpaid_invoices", SkipUnpaid, func() (bool, string) { return unpaid(inv, p) }},
+		{"sync_zero_value_invoices", SkipZeroValue, func() (bool, string) { return zeroValue(inv, p) }},
+		{"sync_since", SkipOutsideSince, func() (bool, string) { return createdBefore("created", inv.CreatedAt, p) }},
+		{"website_filter", SkipWebsite, func() (bool, string) { return outside("website", int64(inv.WebsiteID), p.WebsiteFilter) }},
+		{"store_filter", SkipStore, func() (bool, string) { return outside("store", int64(inv.StoreID), p.StoreFilter) }},
+	})
 }
 
 func unpaid(inv canon.Invoice, p Policy) (bool, string) {
@@ -107,25 +88,6 @@ func zeroValue(inv canon.Invoice, p Policy) (bool, string) {
 		return false, "nothing was sold, zero value invoices are synced"
 	}
 	return true, "nothing was sold, zero value invoices are not synced"
-}
-
-func tooOld(inv canon.Invoice, p Policy) (bool, string) {
-	if p.SyncSince == nil {
-		return false, "no start date is set"
-	}
-	created, since := inv.CreatedAt.UTC().Format(time.RFC3339), p.SyncSince.UTC().Format(time.RFC3339)
-	if inv.CreatedAt.Before(*p.SyncSince) {
-		return true, fmt.Sprintf("created %s, before %s", created, since)
-	}
-	return false, fmt.Sprintf("created %s, not before %s", created, since)
-}
-
-func otherWebsite(inv canon.Invoice, p Policy) (bool, string) {
-	return outside("website", int64(inv.WebsiteID), p.WebsiteFilter)
-}
-
-func otherStore(inv canon.Invoice, p Policy) (bool, string) {
-	return outside("store", int64(inv.StoreID), p.StoreFilter)
 }
 
 func outside(what string, id int64, allowed []int64) (bool, string) {

@@ -55,7 +55,9 @@ func Test_Refunds_of_all_pieces_come_to_the_invoices_rows(t *testing.T) {
 		second, err := sale.Refund(2, at, magentosim.Refund{})
 		require.NoError(t, err)
 		for i, line := range sale.Invoice.Lines {
-			sum := func(of func(canon.Line) decimal.Decimal) decimal.Decimal { return of(first.Lines[i]).Add(of(second.Lines[i])) }
+			sum := func(of func(canon.Line) decimal.Decimal) decimal.Decimal {
+				return of(first.Lines[i]).Add(of(second.Lines[i]))
+			}
 			require.True(t, sum(func(l canon.Line) decimal.Decimal { return l.LineSubtotal }).Equal(line.LineSubtotal))
 			require.True(t, sum(func(l canon.Line) decimal.Decimal { return l.LineTax }).Equal(line.LineTax))
 			require.True(t, sum(func(l canon.Line) decimal.Decimal { return l.LineTotal }).Equal(line.LineTotal))
