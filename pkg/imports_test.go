@@ -66,7 +66,7 @@ func rules() map[string]rule {
 		},
 		"pkg/dashboard": {code: []string{"pkg/foreign", "pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
-			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/syncrun"},
+			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
 		},
 

@@ -124,16 +124,9 @@ func (p *pipeline) giveBack(ctx context.Context, h hand, say report) error {
 // fail ends the run and inserts the job that tells the shop, in the transaction
 // that completes this job.
 func (p *pipeline) fail(ctx context.Context, h hand, why report) error {
-	err := p.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
-		next, err := insertNext(ctx, tx, h.SyncRun, tellJob(h.SyncRun))
-		if err != nil {
-			return err
-		}
-		return syncrun.Fail(ctx, tx, p.who, syncrun.Ended{
-			Step:  syncrun.Step{RunID: h.SyncRun.ID, JobID: h.job.id(), NextJobID: next},
-			Stage: h.stage, Code: why.Code, Message: why.Message, Detail: why.Detail,
-		})
-	})
+	err := p.end(ctx, h, change{next: tellNext(h.SyncRun), failed: &syncrun.Ended{
+		Step: syncrun.Step{RunID: h.SyncRun.ID}, Stage: h.stage, Code: why.Code, Message: why.Message, Detail: why.Detail,
+	}})
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (b batch) company(ctx context.Context, first *draft, most int) ([]*draft, e
 		return drafts, nil
 	}
 	taken, err := b.queries.QueueTake(ctx, b.Pool, dbsqlc.QueueTakeParams{
-		ClientID: b.who, Kind: PostInvoiceArgs{}.Kind(), Share: first.Binding.ID.String(), Most: int32(most),
+		ClientID: b.who, Kind: PostInvoiceArgs{}.Kind(), Share: first.Binding.ID.String(), Most: int32(most), Priority: 4,
 	})
 	if err != nil {
 		return drafts, fmt.Errorf("take waiting jobs: %w", err)
@@ -164,7 +164,7 @@ func (b batch) handsOf(ctx context.Context, taken []dbsqlc.QueueTakeRow) ([]hand
 			hands = append(hands, h)
 			continue
 		}
-		nothing := b.inCompletion(ctx, h, func(context.Context, pgx.Tx) error { return nil })
+		nothing := b.end(ctx, h, change{})
 		b.Logger.InfoContext(ctx, "job is of no run", "job_id", t.ID, "run_id", t.RunID, "error", nothing)
 	}
 	if err != nil {

@@ -43,14 +43,17 @@ func NewInserter(pool *pgxpool.Pool, logger *slog.Logger) (*Client, error) {
 // Join gave it. Every worker client knows every kind: one that did not would,
 // as leader, discard the others' stuck jobs.
 func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, error) {
+	var client *Client
 	p := &pipeline{Config: cfg, who: clientID, queries: dbsqlc.New()}
+	p.ends = newEnds(cfg.Pool, clientID, func() *Client { return client })
 	workers := river.NewWorkers()
 	queues := map[string]river.QueueConfig{}
 	for _, k := range kinds() {
 		k.work(workers, p)
 		queues[k.args.InsertOpts().Queue] = river.QueueConfig{MaxWorkers: cfg.Workers}
 	}
-	client, err := river.NewClient(riverpgxv5.New(riverPool), &river.Config{
+	var err error
+	client, err = river.NewClient(riverpgxv5.New(riverPool), &river.Config{
 		ID:                   clientID,
 		Schema:               Schema,
 		Logger:               quiet(cfg.Logger),

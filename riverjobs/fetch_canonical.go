@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"towpath/pkg/canon"
@@ -23,36 +22,29 @@ type fetchCanonical struct {
 	*pipeline
 }
 
-// Timeout bounds one attempt.
-func (w *fetchCanonical) Timeout(*river.Job[FetchCanonicalArgs]) time.Duration { return fetchTimeout }
+// Timeout bounds a claim.
+func (w *fetchCanonical) Timeout(*river.Job[FetchCanonicalArgs]) time.Duration { return claimTimeout }
 
-// Work is one attempt.
+// Work is one attempt of its job, and of those that it takes along.
 func (w *fetchCanonical) Work(ctx context.Context, job *river.Job[FetchCanonicalArgs]) error {
-	return attempt(ctx, w.pipeline, job, stageFetch, job.Args.RunID, func(ctx context.Context, run hand) error {
-		return w.fetch(ctx, run)
-	})
+	return claim(ctx, w.pipeline, job, stageFetch, job.Args.RunID, job.Args.Share, w.fetch)
 }
 
-func (w *fetchCanonical) fetch(ctx context.Context, run hand) error {
+// fetch reads and decides; T2 follows.
+func (w *fetchCanonical) fetch(ctx context.Context, run hand) (change, func(), error) {
 	pol, err := run.policy()
 	if err != nil {
-		return err
+		return change{}, nil, err
 	}
 	raw, decision, err := w.decide(ctx, run.work, pol)
 	if err != nil {
-		return err
+		return change{}, nil, err
 	}
-	encoded, err := json.Marshal(decision)
-	if err != nil {
-		return fmt.Errorf("encode decision: %w", err)
-	}
-	err = w.inCompletion(ctx, run, func(ctx context.Context, tx pgx.Tx) error {
-		return w.handOn(ctx, tx, run, raw, encoded, decision)
-	})
-	if err == nil {
+	end, err := handOn(run, raw, decision)
+	return end, func() {
+		w.handedOn(run.work, decision)
 		w.gotThrough(ctx, run)
-	}
-	return err
+	}, err
 }
 
 // decide reads what the event is about and asks the policy. Events whose
@@ -91,28 +83,26 @@ func (w *fetchCanonical) decide(ctx context.Context, run work, pol policy.Policy
 }
 
 // handOn is T2: the run and its next job.
-func (p *pipeline) handOn(ctx context.Context, tx pgx.Tx, run hand, raw, encoded json.RawMessage, decision policy.Decision) error {
-	decided := syncrun.Decided{
-		Step: syncrun.Step{RunID: run.SyncRun.ID, JobID: run.job.id()}, Canonical: canon.Storable(raw), Decision: encoded,
-	}
-	var next river.JobArgs = PostInvoiceArgs{RunID: run.SyncRun.ID, Share: run.Binding.ID}
-	if decision.Action == policy.Skip {
-		decided.SkipReason = decision.Reason
-		next = tellJob(run.SyncRun)
-	}
-	id, err := insertNext(ctx, tx, run.SyncRun, next)
+func handOn(run hand, raw json.RawMessage, decision policy.Decision) (change, error) {
+	encoded, err := json.Marshal(decision)
 	if err != nil {
-		return err
+		return change{}, fmt.Errorf("encode decision: %w", err)
 	}
-	decided.NextJobID = id
-	if err := syncrun.Decide(ctx, tx, p.who, []syncrun.Decided{decided}); err != nil {
-		return err
+	end := change{next: postNext(run.SyncRun), decided: &syncrun.Decided{
+		Step: syncrun.Step{RunID: run.SyncRun.ID}, Canonical: canon.Storable(raw), Decision: encoded,
+	}}
+	if decision.Action == policy.Skip {
+		end.decided.SkipReason, end.next = decision.Reason, tellNext(run.SyncRun)
 	}
+	return end, nil
+}
+
+// handedOn counts the run's end where the policy left it out.
+func (p *pipeline) handedOn(run work, decision policy.Decision) {
 	if decision.Action == policy.Skip {
 		p.Metrics.Skip(decision.Reason)
-		p.ended(run.work, syncrun.Skipped)
+		p.ended(run, syncrun.Skipped)
 	}
-	return nil
 }
 
 // policy is the version pinned to the run.

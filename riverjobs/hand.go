@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/puddle/v2"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
 	"towpath/pkg/dbsqlc"
@@ -34,10 +33,6 @@ type heldJob interface {
 	id() int64
 	attempt() int
 	metadata() []byte // as it was when the attempt began
-	// complete marks the job as completed inside tx, as its first statement: job
-	// before run is the order of locks everywhere. errTakenOver where it is not
-	// this attempt's any more; then nothing may be committed.
-	complete(ctx context.Context, tx pgx.Tx) error
 	// putBack ends the attempt without completing the job; what it returns is the
 	// worker's answer to River.
 	putBack(ctx context.Context, v verdict, cause error) error
@@ -53,19 +48,6 @@ type riverJob[A river.JobArgs] struct{ *river.Job[A] }
 func (j riverJob[A]) id() int64        { return j.ID }
 func (j riverJob[A]) attempt() int     { return j.Attempt }
 func (j riverJob[A]) metadata() []byte { return j.Metadata }
-
-// complete checks River's answer: JobCompleteTx reports no error for a job that
-// is no longer ours.
-func (j riverJob[A]) complete(ctx context.Context, tx pgx.Tx) error {
-	done, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, j.Job)
-	if err != nil {
-		return fmt.Errorf("complete job %d: %w", j.ID, err)
-	}
-	if done.State != rivertype.JobStateCompleted || done.Attempt != j.Attempt {
-		return fmt.Errorf("complete job %d: %w: it is %s, attempt %d", j.ID, errTakenOver, done.State, done.Attempt)
-	}
-	return nil
-}
 
 // putBack leaves the writing to River: it stores the report with the job's change
 // of state.
@@ -91,11 +73,6 @@ type takenJob struct {
 func (j takenJob) id() int64        { return j.ID }
 func (j takenJob) attempt() int     { return int(j.Attempt) }
 func (j takenJob) metadata() []byte { return j.Metadata }
-
-func (j takenJob) complete(ctx context.Context, tx pgx.Tx) error {
-	_, err := j.p.queries.QueueComplete(ctx, tx, dbsqlc.QueueCompleteParams{ID: j.ID, Attempt: j.Attempt})
-	return j.checked("complete", err)
-}
 
 // checked turns "no row" into errTakenOver.
 func (j takenJob) checked(verb string, err error) error {

@@ -83,6 +83,7 @@ type pipeline struct {
 	Config
 	who     string
 	queries *dbsqlc.Queries
+	ends    *ends
 }
 
 // runURL is the page of a run, for documents to link back to.

@@ -187,17 +187,9 @@ func (w *postInvoice) finish(ctx context.Context, h hand, doc provider.Document,
 		EntityType: "invoice", ShopID: strconv.FormatInt(h.SyncRun.MagentoEntityID, 10),
 		ProviderID: posted.ID, Reference: &posted.Number, URL: &posted.URL,
 	}
-	err = w.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
-		next, err := insertNext(ctx, tx, h.SyncRun, tellJob(h.SyncRun))
-		if err != nil {
-			return err
-		}
-		return syncrun.Post(ctx, tx, w.who, []syncrun.Posted{{
-			Step: syncrun.Step{RunID: h.SyncRun.ID, JobID: h.job.id(), NextJobID: next},
-			Xref: xref, Document: record, Variance: difference, Why: story(posted),
-			Found: found(posted),
-		}})
-	})
+	err = w.end(ctx, h, change{next: tellNext(h.SyncRun), posted: &syncrun.Posted{
+		Step: syncrun.Step{RunID: h.SyncRun.ID}, Xref: xref, Document: record, Variance: difference, Why: story(posted), Found: found(posted),
+	}})
 	if others := (*syncrun.OthersDocument)(nil); errors.As(err, &others) {
 		return w.othersDocument(ctx, h.work, posted, others)
 	}
@@ -213,13 +205,14 @@ func (w *postInvoice) finish(ctx context.Context, h hand, doc provider.Document,
 }
 
 func (w *postInvoice) skip(ctx context.Context, h hand, decision policy.Decision) error {
-	encoded, err := json.Marshal(decision)
-	if err != nil {
-		return fmt.Errorf("encode decision: %w", err)
+	end, err := handOn(h, h.SyncRun.Canonical, decision)
+	if err == nil {
+		err = w.end(ctx, h, end)
 	}
-	return w.inCompletion(ctx, h, func(ctx context.Context, tx pgx.Tx) error {
-		return w.handOn(ctx, tx, h, h.SyncRun.Canonical, encoded, decision)
-	})
+	if err == nil {
+		w.handedOn(h.work, decision)
+	}
+	return err
 }
 
 // paused is how long the binding has still to wait.

@@ -4,45 +4,46 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"towpath/pkg/syncrun"
 )
 
-// pushSyncState tells the shop how a run ended. If the process stops after the
+// pushSyncState tells the shop how runs ended. If the process stops after a
 // call and before T5, the shop is told the same once more, which is harmless.
 type pushSyncState struct {
 	river.WorkerDefaults[PushSyncStateArgs]
 	*pipeline
 }
 
-// Timeout bounds one attempt.
-func (w *pushSyncState) Timeout(*river.Job[PushSyncStateArgs]) time.Duration { return pushTimeout }
+// Timeout bounds a claim.
+func (w *pushSyncState) Timeout(*river.Job[PushSyncStateArgs]) time.Duration { return claimTimeout }
 
-// Work is one attempt.
+// Work is one attempt of its job, and of those that it takes along.
 func (w *pushSyncState) Work(ctx context.Context, job *river.Job[PushSyncStateArgs]) error {
-	return attempt(ctx, w.pipeline, job, stagePush, job.Args.RunID, func(ctx context.Context, run hand) error {
-		shop, err := w.Shops(run.Tenant)
-		if err != nil {
-			return err
-		}
-		state, err := w.endState(ctx, run.work)
-		if err != nil {
-			return err
-		}
-		if err := shop.PushSyncState(ctx, state); err != nil {
-			return err
-		}
-		if err := w.recovered(ctx, run.work); err != nil {
-			return err
-		}
-		err = w.inCompletion(ctx, run, func(ctx context.Context, tx pgx.Tx) error {
-			return syncrun.Tell(ctx, tx, w.who, job.Attempt, []syncrun.Step{{RunID: run.SyncRun.ID, JobID: job.ID}})
-		})
-		if err == nil && run.SyncRun.Status == syncrun.Cancelled {
+	return claim(ctx, w.pipeline, job, stagePush, job.Args.RunID, job.Args.Share, w.tell)
+}
+
+// tell makes the call; T5 follows.
+func (w *pushSyncState) tell(ctx context.Context, run hand) (change, func(), error) {
+	shop, err := w.Shops(run.Tenant)
+	if err != nil {
+		return change{}, nil, err
+	}
+	state, err := w.endState(ctx, run.work)
+	if err != nil {
+		return change{}, nil, err
+	}
+	if err := shop.PushSyncState(ctx, state); err != nil {
+		return change{}, nil, err
+	}
+	if err := w.recovered(ctx, run.work); err != nil {
+		return change{}, nil, err
+	}
+	after := func() {
+		if run.SyncRun.Status == syncrun.Cancelled {
 			w.ended(run.work, syncrun.Cancelled) // ended by an operator's hand, where nobody counts
 		}
-		return err
-	})
+	}
+	return change{told: &syncrun.Told{Step: syncrun.Step{RunID: run.SyncRun.ID}}}, after, nil
 }

@@ -94,6 +94,19 @@ func (q *Queries) ProviderIntentSettleRun(ctx context.Context, db DBTX, runID uu
 	return err
 }
 
+const providerIntentSettleRuns = `-- name: ProviderIntentSettleRuns :exec
+UPDATE provider_intents
+SET settled_at = clock_timestamp()
+WHERE run_id = ANY ($1::uuid[])
+    AND settled_at IS NULL
+`
+
+// The same for a set.
+func (q *Queries) ProviderIntentSettleRuns(ctx context.Context, db DBTX, runIds []uuid.UUID) error {
+	_, err := db.Exec(ctx, providerIntentSettleRuns, runIds)
+	return err
+}
+
 const providerIntentTake = `-- name: ProviderIntentTake :one
 WITH mine AS (
     SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key

@@ -30,26 +30,48 @@ func (q *Queries) QueueAdmit(ctx context.Context, db DBTX, arg QueueAdmitParams)
 	return towpath_admit, err
 }
 
-const queueComplete = `-- name: QueueComplete :one
-UPDATE river.river_job
+const queueCompleteMany = `-- name: QueueCompleteMany :many
+WITH mine AS MATERIALIZED (
+    SELECT job.id
+    FROM river.river_job AS job
+    JOIN (SELECT unnest($1::bigint[]) AS id, unnest($2::int[]) AS attempt) AS ended
+        ON ended.id = job.id AND ended.attempt = job.attempt
+    WHERE job.state = 'running'
+    ORDER BY job.id
+    FOR UPDATE OF job
+)
+UPDATE river.river_job AS job
 SET state = 'completed', finalized_at = clock_timestamp()
-WHERE id = $1
-    AND state = 'running'
-    AND attempt = $2
-RETURNING id
+FROM mine
+WHERE job.id = mine.id
+RETURNING job.id
 `
 
-type QueueCompleteParams struct {
-	ID      int64
-	Attempt int16
+type QueueCompleteManyParams struct {
+	Ids      []int64
+	Attempts []int32
 }
 
-// Completes a job that was taken; no row where it is not this attempt's any more.
-func (q *Queries) QueueComplete(ctx context.Context, db DBTX, arg QueueCompleteParams) (int64, error) {
-	row := db.QueryRow(ctx, queueComplete, arg.ID, arg.Attempt)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+// Completes the jobs of a set that are still these attempts', and answers their ids. Locked in order, so that
+// two sets wait for each other and do not block each other.
+func (q *Queries) QueueCompleteMany(ctx context.Context, db DBTX, arg QueueCompleteManyParams) ([]int64, error) {
+	rows, err := db.Query(ctx, queueCompleteMany, arg.Ids, arg.Attempts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const queueDepth = `-- name: QueueDepth :many
@@ -295,10 +317,11 @@ FROM (
         AND waiting.args ->> 'share' = $3::text
         AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state IN ('available', 'pending')
+        AND waiting.priority <= $4::smallint
         AND waiting.finalized_at IS NULL
         AND waiting.scheduled_at <= clock_timestamp()
     ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
-    LIMIT $4::int
+    LIMIT $5::int
     FOR UPDATE SKIP LOCKED
 ) AS taken
 WHERE job.id = taken.id
@@ -309,6 +332,7 @@ type QueueTakeParams struct {
 	ClientID string
 	Kind     string
 	Share    string
+	Priority int16
 	Most     int32
 }
 
@@ -320,13 +344,14 @@ type QueueTakeRow struct {
 }
 
 // Takes jobs of a share that are due and not begun, as River takes available ones:
-// they are this process's from here on. If it dies, they are given back like any
+// they are this process's from here on. None that is less urgent than priority. If it dies, they are given back like any
 // other of its jobs. The mark says that this attempt is one of a batch.
 func (q *Queries) QueueTake(ctx context.Context, db DBTX, arg QueueTakeParams) ([]QueueTakeRow, error) {
 	rows, err := db.Query(ctx, queueTake,
 		arg.ClientID,
 		arg.Kind,
 		arg.Share,
+		arg.Priority,
 		arg.Most,
 	)
 	if err != nil {

@@ -162,6 +162,137 @@ func (q *Queries) SyncRunByIdempotencyKey(ctx context.Context, db DBTX, arg Sync
 	return i, err
 }
 
+const syncRunClaimed = `-- name: SyncRunClaimed :many
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id,
+    run.lane, run.occurred_at, run.received_at, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.hold_reason, run.skip_reason,
+    run.error_code, run.provider_entity_id, run.provider_reference, run.finished_at,
+    CASE WHEN $1::boolean THEN run.canonical END::json AS canonical,
+    tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at,
+    binding.provider, binding.wire, binding.status AS binding_status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed,
+    binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
+    CASE WHEN $1::boolean THEN binding.reference END::jsonb AS reference,
+    policy.policy
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
+WHERE run.id = ANY ($2::uuid[])
+`
+
+type SyncRunClaimedParams struct {
+	Writes bool
+	Ids    []uuid.UUID
+}
+
+type SyncRunClaimedRow struct {
+	ID                   uuid.UUID
+	TenantID             uuid.UUID
+	BindingID            uuid.UUID
+	PolicyVersion        int32
+	Event                string
+	EntityType           string
+	MagentoEntityID      int64
+	WebsiteID            int64
+	StoreID              int64
+	Lane                 string
+	OccurredAt           time.Time
+	ReceivedAt           time.Time
+	Backfill             bool
+	Status               string
+	Stage                string
+	RiverJobID           *int64
+	Attempt              int32
+	HoldReason           *string
+	SkipReason           *string
+	ErrorCode            *string
+	ProviderEntityID     *string
+	ProviderReference    *string
+	FinishedAt           *time.Time
+	Canonical            []byte
+	Tenant               Tenant
+	Provider             string
+	Wire                 string
+	BindingStatus        string
+	ApiUrl               string
+	OrgID                string
+	OrgKey               string
+	TokenSealed          []byte
+	BindingPolicyVersion int32
+	PausedUntil          *time.Time
+	ReferenceAt          *time.Time
+	Reference            json.RawMessage
+	Policy               json.RawMessage
+}
+
+// What a worker needs to know of the runs that it works: without what they came with
+// and what was written, and where nothing is to be written without the document and
+// the provider's reference data. These are most of the bytes.
+func (q *Queries) SyncRunClaimed(ctx context.Context, db DBTX, arg SyncRunClaimedParams) ([]SyncRunClaimedRow, error) {
+	rows, err := db.Query(ctx, syncRunClaimed, arg.Writes, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunClaimedRow{}
+	for rows.Next() {
+		var i SyncRunClaimedRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.BindingID,
+			&i.PolicyVersion,
+			&i.Event,
+			&i.EntityType,
+			&i.MagentoEntityID,
+			&i.WebsiteID,
+			&i.StoreID,
+			&i.Lane,
+			&i.OccurredAt,
+			&i.ReceivedAt,
+			&i.Backfill,
+			&i.Status,
+			&i.Stage,
+			&i.RiverJobID,
+			&i.Attempt,
+			&i.HoldReason,
+			&i.SkipReason,
+			&i.ErrorCode,
+			&i.ProviderEntityID,
+			&i.ProviderReference,
+			&i.FinishedAt,
+			&i.Canonical,
+			&i.Tenant.ID,
+			&i.Tenant.Name,
+			&i.Tenant.MagentoUrl,
+			&i.Tenant.ApiKeySealed,
+			&i.Tenant.OfferedKeySealed,
+			&i.Tenant.PreviousKeySealed,
+			&i.Tenant.PreviousKeyUntil,
+			&i.Tenant.ConnectionStatus,
+			&i.Tenant.CreatedAt,
+			&i.Provider,
+			&i.Wire,
+			&i.BindingStatus,
+			&i.ApiUrl,
+			&i.OrgID,
+			&i.OrgKey,
+			&i.TokenSealed,
+			&i.BindingPolicyVersion,
+			&i.PausedUntil,
+			&i.ReferenceAt,
+			&i.Reference,
+			&i.Policy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const syncRunCountByStatus = `-- name: SyncRunCountByStatus :many
 SELECT status, count(*) AS runs
 FROM sync_runs
@@ -902,7 +1033,7 @@ func (q *Queries) SyncRunTellAgain(ctx context.Context, db DBTX, arg SyncRunTell
 
 const syncRunTellMany = `-- name: SyncRunTellMany :many
 WITH told AS (
-    SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id
+    SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id, unnest($3::int[]) AS attempt
 ), updated AS (
     UPDATE sync_runs AS run
     SET stage = 'done', shop_told = 'told', river_job_id = NULL, told_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -910,10 +1041,10 @@ WITH told AS (
     WHERE run.id = told.id
         AND run.river_job_id = told.job_id
         AND run.stage = 'push'
-    RETURNING run.id, run.status
+    RETURNING run.id, run.status, told.attempt
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'push', updated.status, updated.status, $3::int, $4::text, 'the shop was told'
+    SELECT updated.id, 'push', updated.status, updated.status, updated.attempt, $4::text, 'the shop was told'
     FROM updated
 )
 SELECT updated.id
@@ -923,7 +1054,7 @@ FROM updated
 type SyncRunTellManyParams struct {
 	ID      []uuid.UUID
 	JobID   []int64
-	Attempt int32
+	Attempt []int32
 	Who     string
 }
 

@@ -94,16 +94,18 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 	if err := all(updated, len(set), "store result", err); err != nil {
 		return err
 	}
-	for _, p := range set {
+	runs := make([]uuid.UUID, len(set))
+	for i, p := range set {
 		if err := p.ours(ctx, tx); err != nil {
 			return err
 		}
 		if err := p.Xref.insert(ctx, tx, p.RunID); err != nil {
 			return err
 		}
-		if err := queries.ProviderIntentSettleRun(ctx, tx, p.RunID); err != nil {
-			return fmt.Errorf("settle intents of run %s: %w", p.RunID, err)
-		}
+		runs[i] = p.RunID
+	}
+	if err := queries.ProviderIntentSettleRuns(ctx, tx, runs); err != nil {
+		return fmt.Errorf("settle intents of %d runs: %w", len(set), err)
 	}
 	return nil
 }
@@ -188,13 +190,20 @@ func Fail(ctx context.Context, tx pgx.Tx, who string, e Ended) error {
 	return nil
 }
 
+// Told is a run of whose end the shop knows.
+type Told struct {
+	Step
+	Attempt int // that told it
+}
+
 // Tell is T5: the shop knows how the runs ended. If the process dies before the
 // commit, the shop is told the same once more.
-func Tell(ctx context.Context, tx pgx.Tx, who string, attempt int, set []Step) error {
-	rows := dbsqlc.SyncRunTellManyParams{Who: who, Attempt: int32(attempt)}
+func Tell(ctx context.Context, tx pgx.Tx, who string, set []Told) error {
+	rows := dbsqlc.SyncRunTellManyParams{Who: who}
 	for _, s := range set {
 		rows.ID = append(rows.ID, s.RunID)
 		rows.JobID = append(rows.JobID, s.JobID)
+		rows.Attempt = append(rows.Attempt, int32(s.Attempt))
 	}
 	updated, err := queries.SyncRunTellMany(ctx, tx, rows)
 	return all(updated, len(set), "note that the shop was told", err)

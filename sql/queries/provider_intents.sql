@@ -82,6 +82,13 @@ SET settled_at = clock_timestamp()
 WHERE run_id = @run_id
     AND settled_at IS NULL;
 
+-- The same for a set.
+-- name: ProviderIntentSettleRuns :exec
+UPDATE provider_intents
+SET settled_at = clock_timestamp()
+WHERE run_id = ANY (@run_ids::uuid[])
+    AND settled_at IS NULL;
+
 -- The number under which a run's document may exist already.
 -- name: ProviderIntentNumber :one
 SELECT object_key

@@ -107,7 +107,7 @@ FROM (
 ) AS waiting;
 
 -- Takes jobs of a share that are due and not begun, as River takes available ones:
--- they are this process's from here on. If it dies, they are given back like any
+-- they are this process's from here on. None that is less urgent than priority. If it dies, they are given back like any
 -- other of its jobs. The mark says that this attempt is one of a batch.
 -- name: QueueTake :many
 UPDATE river.river_job AS job
@@ -123,6 +123,7 @@ FROM (
         AND waiting.args ->> 'share' = @share::text
         AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state IN ('available', 'pending')
+        AND waiting.priority <= @priority::smallint
         AND waiting.finalized_at IS NULL
         AND waiting.scheduled_at <= clock_timestamp()
     ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
@@ -132,14 +133,23 @@ FROM (
 WHERE job.id = taken.id
 RETURNING job.id, job.attempt, job.metadata, (job.args ->> 'run_id')::uuid AS run_id;
 
--- Completes a job that was taken; no row where it is not this attempt's any more.
--- name: QueueComplete :one
-UPDATE river.river_job
+-- Completes the jobs of a set that are still these attempts', and answers their ids. Locked in order, so that
+-- two sets wait for each other and do not block each other.
+-- name: QueueCompleteMany :many
+WITH mine AS MATERIALIZED (
+    SELECT job.id
+    FROM river.river_job AS job
+    JOIN (SELECT unnest(@ids::bigint[]) AS id, unnest(@attempts::int[]) AS attempt) AS ended
+        ON ended.id = job.id AND ended.attempt = job.attempt
+    WHERE job.state = 'running'
+    ORDER BY job.id
+    FOR UPDATE OF job
+)
+UPDATE river.river_job AS job
 SET state = 'completed', finalized_at = clock_timestamp()
-WHERE id = @id
-    AND state = 'running'
-    AND attempt = @attempt
-RETURNING id;
+FROM mine
+WHERE job.id = mine.id
+RETURNING job.id;
 
 -- Puts a taken job back, with what the worker says of its attempt. A wait gives
 -- the attempt back and is counted, as River does; a job whose cancel was asked for meanwhile is cancelled.

@@ -74,6 +74,25 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
 WHERE run.id = ANY (@ids::uuid[]);
 
+-- What a worker needs to know of the runs that it works: without what they came with
+-- and what was written, and where nothing is to be written without the document and
+-- the provider's reference data. These are most of the bytes.
+-- name: SyncRunClaimed :many
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id,
+    run.lane, run.occurred_at, run.received_at, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.hold_reason, run.skip_reason,
+    run.error_code, run.provider_entity_id, run.provider_reference, run.finished_at,
+    CASE WHEN @writes::boolean THEN run.canonical END::json AS canonical,
+    sqlc.embed(tenant),
+    binding.provider, binding.wire, binding.status AS binding_status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed,
+    binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
+    CASE WHEN @writes::boolean THEN binding.reference END::jsonb AS reference,
+    policy.policy
+FROM sync_runs AS run
+JOIN tenants AS tenant ON tenant.id = run.tenant_id
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
+WHERE run.id = ANY (@ids::uuid[]);
+
 -- T2 for a set: the run was fetched and decided; its next job is there, and may
 -- have to wait for its turn. A run that was held at stage post and now falls under
 -- another policy is decided anew.
@@ -178,7 +197,7 @@ FROM updated;
 -- T5 for a set: the shop knows.
 -- name: SyncRunTellMany :many
 WITH told AS (
-    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id
+    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id, unnest(@attempt::int[]) AS attempt
 ), updated AS (
     UPDATE sync_runs AS run
     SET stage = 'done', shop_told = 'told', river_job_id = NULL, told_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -186,10 +205,10 @@ WITH told AS (
     WHERE run.id = told.id
         AND run.river_job_id = told.job_id
         AND run.stage = 'push'
-    RETURNING run.id, run.status
+    RETURNING run.id, run.status, told.attempt
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'push', updated.status, updated.status, @attempt::int, @who::text, 'the shop was told'
+    SELECT updated.id, 'push', updated.status, updated.status, updated.attempt, @who::text, 'the shop was told'
     FROM updated
 )
 SELECT updated.id
