@@ -337,7 +337,11 @@ CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, 
 --   towpath_waits          whether a share waits for its provider's or its budget's time
 --   towpath_gate           a job becomes available (triggers)
 --   towpath_admit          lets in as many waiting jobs as there is room for
---   towpath_admit_next     a job's flight ended (triggers)
+--   towpath_let_in         makes so many waiting jobs available
+--   towpath_leave          jobs ended their flight (trigger), as many come in:
+--   towpath_refill         gives a share's free places to those that wait
+--   towpath_step_back      takes back what was let in beyond the room
+--   towpath_admit_next     a job in flight was deleted (trigger)
 --   towpath_hold_shut      holds the runs of a share that is shut
 --   towpath_unhold_open    frees them when it is open again
 --   towpath_keep_shares    the heartbeat: every share that has jobs waiting

@@ -123,7 +123,7 @@ func (b batch) company(ctx context.Context, first *draft, most int) ([]*draft, e
 		return drafts, nil
 	}
 	taken, err := b.queries.QueueTake(ctx, b.Pool, dbsqlc.QueueTakeParams{
-		ClientID: b.who, Kind: PostInvoiceArgs{}.Kind(), Share: first.Binding.ID.String(), Most: int32(most), Priority: 4,
+		ClientID: b.who, Kind: PostInvoiceArgs{}.Kind(), Share: first.Binding.ID.String(), Most: int32(most), Priority: 4, AlsoAdmitted: true,
 	})
 	if err != nil {
 		return drafts, fmt.Errorf("take waiting jobs: %w", err)

@@ -24,7 +24,7 @@ const (
 	// claimTime is when a claim begins no further call: what is left waits again.
 	claimTime = 20 * time.Second
 	// claimTimeout bounds a claim: the last call may begin at claimTime.
-	claimTimeout = claimTime + fetchTimeout + 3*commitTimeout
+	claimTimeout = claimTime + touchTimeout + 3*commitTimeout
 )
 
 // touch is the part of an attempt at the outside; what it answers is the end to be
@@ -51,6 +51,7 @@ func claim[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A],
 		c.begin(ctx, hand{work: works[t.RunID], job: takenJob{t, p}}, err)
 	}
 	own := c.own(ctx, riverJob[A]{job}, works, runID, err)
+	c.back.Wait()
 	c.all.Wait()
 	return own
 }
@@ -74,6 +75,9 @@ type claimed struct {
 	stage string
 	do    touch
 	until time.Time
+	// back are those that are being given back: the claim's own job, whose end
+	// admits the next, ends after them.
+	back sync.WaitGroup
 	// broken: the other side did not answer as it should. Whoever has not begun
 	// waits again, for a probe by fewer.
 	broken atomic.Bool
@@ -96,6 +100,7 @@ func (c *claimed) own(ctx context.Context, job heldJob, works map[uuid.UUID]work
 		return nil
 	}
 	finish := c.call(ctx, h)
+	c.back.Wait()
 	return finish()
 }
 
@@ -103,7 +108,7 @@ func (c *claimed) own(ctx context.Context, job heldJob, works map[uuid.UUID]work
 func (c *claimed) begin(ctx context.Context, h hand, err error) {
 	switch {
 	case err != nil, c.broken.Load(), time.Now().After(c.until), ctx.Err() != nil:
-		c.all.Go(func() { _ = c.giveBack(ctx, h, c.report(h)) })
+		c.back.Go(func() { _ = c.giveBack(ctx, h, c.report(h)) })
 	case !h.waitsForIt():
 		nothing := c.end(ctx, h, change{})
 		c.Logger.InfoContext(ctx, "job is of no run", "job_id", h.job.id(), "error", nothing)
@@ -120,7 +125,7 @@ func (c *claimed) report(h hand) report {
 // call makes one call, in the time of one job; finish records what came of it.
 func (c *claimed) call(ctx context.Context, h hand) (finish func() error) {
 	started := c.Now()
-	limited, cancel := context.WithTimeout(ctx, fetchTimeout)
+	limited, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	var end change
 	var after func()

@@ -20,9 +20,8 @@ const maxAttempts = 180
 // Timeouts of one attempt. They bound the calls made in it; RescueStuckJobsAfter
 // lies above the longest.
 const (
-	fetchTimeout = 45 * time.Second
+	touchTimeout = 45 * time.Second // of one call to a shop
 	postTimeout  = 150 * time.Second
-	pushTimeout  = 45 * time.Second
 	rescueAfter  = 4 * time.Minute
 )
 

@@ -373,8 +373,9 @@ func (b *bundle) neighbour(t *testing.T) *bundle {
 	return &other
 }
 
-// inHand looks all the while how many jobs of each kind are available or running,
-// until the returned function answers the most.
+// inHand looks all the while how many jobs of each kind have a place (are available
+// or running, and not taken along by another), until the returned function answers
+// the most.
 func (b *bundle) inHand(t *testing.T) (most func() map[string]int) {
 	t.Helper()
 	pool := openPool(t, b.url)
@@ -384,7 +385,8 @@ func (b *bundle) inHand(t *testing.T) (most func() map[string]int) {
 		found := map[string]int{}
 		defer func() { result <- found }()
 		for {
-			rows, err := pool.Query(t.Context(), "SELECT kind FROM river.river_job WHERE state IN ('available', 'running')")
+			rows, err := pool.Query(t.Context(), `SELECT kind FROM river.river_job WHERE state IN ('available', 'running')
+				AND NOT (state = 'running' AND metadata ->> 'batch' IS NOT DISTINCT FROM attempt::text)`)
 			if err != nil {
 				return
 			}

@@ -55,11 +55,18 @@ func (b *bench) newLimit(ctx context.Context) (*limit, error) {
 		return nil, fmt.Errorf("prepare inserts: %w", err)
 	}
 	l := &limit{pool: pool, url: b.db.URL("inserts"), statements: acceptStatements(tenant, binding)}
-	b.report.Limit.By = "pgx"
 	if path := filepath.Join(b.binDir, "pgbench"); executable(path) {
-		l.pgbench, b.report.Limit.By = path, "pgbench"
+		l.pgbench = path
 	}
 	return l, nil
+}
+
+// by names what makes the inserts.
+func (l *limit) by() string {
+	if l.pgbench != "" {
+		return "pgbench"
+	}
+	return "pgx"
 }
 
 func executable(path string) bool {
@@ -105,7 +112,7 @@ func acceptStatements(tenant, binding uuid.UUID) []string {
 // firstID keeps the ids of the rounds apart.
 func firstID(round int) int64 { return int64(round+1) << 40 }
 
-func (b *bench) roundOfLimit(ctx context.Context, l *limit, round int) error {
+func (b *bench) roundOfLimit(ctx context.Context, l *limit, clients, round int, to *limitFigure) error {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
@@ -113,11 +120,11 @@ func (b *bench) roundOfLimit(ctx context.Context, l *limit, round int) error {
 	if l.pgbench != "" {
 		insert = l.bench
 	}
-	perSecond, err := insert(ctx, b, firstID(round))
+	perSecond, err := insert(ctx, b, clients, firstID(round))
 	if err != nil {
 		return fmt.Errorf("measure the machine's limit: %w", err)
 	}
-	b.report.Limit.Rounds = append(b.report.Limit.Rounds, perSecond)
+	to.Rounds = append(to.Rounds, perSecond)
 	return nil
 }
 
@@ -141,14 +148,14 @@ var (
 )
 
 // bench lets pgbench do it.
-func (l *limit) bench(ctx context.Context, b *bench, first int64) (float64, error) {
+func (l *limit) bench(ctx context.Context, b *bench, clients int, first int64) (float64, error) {
 	script := filepath.Join(b.folder, "webhook.sql")
-	if err := os.WriteFile(script, []byte(l.script(b.cmd.Clients)), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte(l.script(clients)), 0o600); err != nil {
 		return 0, fmt.Errorf("write script: %w", err)
 	}
 	defer os.Remove(script)
-	cmd := exec.CommandContext(ctx, l.pgbench, "-n", "-M", "prepared", "-f", script, "-c", strconv.Itoa(b.cmd.Clients),
-		"-j", strconv.Itoa(min(b.cmd.Clients, runtime.NumCPU())), "-T", strconv.Itoa(b.cmd.Seconds),
+	cmd := exec.CommandContext(ctx, l.pgbench, "-n", "-M", "prepared", "-f", script, "-c", strconv.Itoa(clients),
+		"-j", strconv.Itoa(min(clients, runtime.NumCPU())), "-T", strconv.Itoa(b.cmd.Seconds),
 		"-D", fmt.Sprintf("base=%d", first), "-D", "n=0", l.url)
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/local/bin:/usr/bin:/bin"} // PGOPTIONS and its like would have a say
 	var out, errs bytes.Buffer
@@ -177,8 +184,8 @@ func (l *limit) forPgx() []string {
 
 // loop does the same where there is no pgbench: one connection a client, every
 // statement prepared once.
-func (l *limit) loop(ctx context.Context, b *bench, first int64) (float64, error) {
-	pool, err := pgdb.Open(ctx, pgdb.Config{URL: l.url, MaxConns: int32(b.cmd.Clients)})
+func (l *limit) loop(ctx context.Context, b *bench, clients int, first int64) (float64, error) {
+	pool, err := pgdb.Open(ctx, pgdb.Config{URL: l.url, MaxConns: int32(clients)})
 	if err != nil {
 		return 0, err
 	}
@@ -187,10 +194,10 @@ func (l *limit) loop(ctx context.Context, b *bench, first int64) (float64, error
 	var next, done atomic.Int64
 	next.Store(first)
 	length := time.Duration(b.cmd.Seconds) * time.Second
-	clients, ctx := errgroup.WithContext(ctx)
+	inserters, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
-	for range b.cmd.Clients {
-		clients.Go(func() error {
+	for range clients {
+		inserters.Go(func() error {
 			for time.Since(began) < length {
 				if err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return insertAccepted(ctx, tx, statements, next.Add(1)) }); err != nil {
 					return err
@@ -200,7 +207,7 @@ func (l *limit) loop(ctx context.Context, b *bench, first int64) (float64, error
 			return nil
 		})
 	}
-	err = clients.Wait()
+	err = inserters.Wait()
 	return float64(done.Load()) / time.Since(began).Seconds(), err
 }
 

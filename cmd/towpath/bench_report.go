@@ -15,42 +15,70 @@ type benchReport struct {
 	DataRoot        string        `json:"data_root"`
 	Disk            diskFigure    `json:"disk"`
 	Seconds         int           `json:"seconds"`
-	Clients         int           `json:"clients"`
-	Limit           limitFigure   `json:"limit"`
-	Webhooks        webhookFigure `json:"webhooks"`
-	Ratio           float64       `json:"ratio"` // webhooks per second / transactions per second
+	Doors           []doorFigure  `json:"webhooks"`
 	Idle            idleFigure    `json:"idle"`
-	Drain           drainFigure   `json:"drain"`
+	Drains          []drainFigure `json:"backlogs"`
+}
+
+// doorFigure is the front door under so many senders, beside the same done plainly
+// and the machine's limit.
+type doorFigure struct {
+	Clients  int           `json:"clients"`
+	Limit    limitFigure   `json:"limit"`
+	Plain    webhookFigure `json:"plain_river"`
+	Webhooks webhookFigure `json:"towpath"`
+	ToLimit  float64       `json:"ratio_to_limit"`
+	ToPlain  float64       `json:"ratio_to_plain_river"`
+}
+
+// sum fills in the means and ratios.
+func (f doorFigure) sum() doorFigure {
+	f.Limit.PerSecond, f.Plain.PerSecond, f.Webhooks.PerSecond = mean(f.Limit.Rounds), mean(f.Plain.Rounds), mean(f.Webhooks.Rounds)
+	f.ToLimit, f.ToPlain = f.Webhooks.PerSecond/f.Limit.PerSecond, f.Webhooks.PerSecond/f.Plain.PerSecond
+	return f
 }
 
 func (r benchReport) print(out io.Writer) error {
 	fmt.Fprintf(out, "machine   %d cores, load %s before and %s after; %s; Postgres %s\n", r.Cores, shownLoad(r.LoadBefore), shownLoad(r.LoadAfter), r.GoVersion, r.PostgresVersion)
 	fmt.Fprintf(out, "data in   %s; %.0f fdatasyncs of a page a second, median %.3f ms\n", r.DataRoot, r.Disk.PerSecond, r.Disk.MedianMS)
-	fmt.Fprintf(out, "rounds    %d s each, %d clients, limit and webhooks in turn\n\n", r.Seconds, r.Clients)
-	rows := [][]string{
-		{fmt.Sprintf("limit: the same inserts by %s, per second", r.Limit.By), rate(r.Limit.Rounds[0]), rate(r.Limit.Rounds[1]), rate(r.Limit.PerSecond)},
-		{"webhooks accepted, per second", rate(r.Webhooks.Rounds[0]), rate(r.Webhooks.Rounds[1]), rate(r.Webhooks.PerSecond)},
-		{"webhooks / limit", percent(r.Webhooks.Rounds[0] / r.Limit.Rounds[0]), percent(r.Webhooks.Rounds[1] / r.Limit.Rounds[1]), percent(r.Ratio)},
-	}
-	if err := printTable(out, []string{"", "round 1", "round 2", "mean"}, rows); err != nil {
+	if err := printTable(out, []string{"webhooks, per second", "round 1", "round 2", "mean", "p50 ms", "p99 ms"}, r.doorRows()); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\na webhook's answer: p50 %.1f ms, p99 %.1f ms", r.Webhooks.P50MS, r.Webhooks.P99MS)
-	if r.Webhooks.NotAccepted > 0 {
-		fmt.Fprintf(out, "; %d were not accepted", r.Webhooks.NotAccepted)
-	}
-	fmt.Fprintf(out, "\n\nidle: from 202 to the shop's Synced, %d invoices one at a time: p50 %.1f ms, p99 %.1f ms\n", r.Idle.Samples, r.Idle.P50MS, r.Idle.P99MS)
+	fmt.Fprintf(out, "\nidle: from 202 to the shop's Synced, %d invoices one at a time: p50 %.1f ms, p99 %.1f ms\n", r.Idle.Samples, r.Idle.P50MS, r.Idle.P99MS)
 	for _, step := range r.Idle.Steps {
 		fmt.Fprintf(out, "  %6.1f ms  %s\n", step.MedianMS, step.Step)
 	}
-	fmt.Fprintf(out, "\nbacklog: %d runs in %.1f s, %.0f whole runs a second; run_queue_mismatch had %d rows in %d snapshots\n",
-		r.Drain.Runs, r.Drain.Seconds, r.Drain.PerSecond, r.Drain.Mismatches, r.Drain.Snapshots)
+	for _, d := range r.Drains {
+		fmt.Fprintf(out, "\nbacklog of %d runs of %d tenants: %.1f s, %.0f whole runs a second, plain River %.0f: %.2f times; run_queue_mismatch had %d rows in %d snapshots\n",
+			d.Runs, d.Tenants, d.Seconds, d.PerSecond, d.Plain, d.Ratio, d.Mismatches, d.Snapshots)
+	}
 	return nil
 }
 
-func rate(perSecond float64) string { return fmt.Sprintf("%.0f", perSecond) }
+// doorRows are three rows and the ratios for each number of senders.
+func (r benchReport) doorRows() [][]string {
+	var rows [][]string
+	for _, f := range r.Doors {
+		with := fmt.Sprintf(", %d senders", f.Clients)
+		rows = append(rows,
+			[]string{"limit: the inserts by " + f.Limit.By + with, rate(f.Limit.Rounds[0]), rate(f.Limit.Rounds[1]), rate(f.Limit.PerSecond), "", ""},
+			f.Plain.row("plain River"+with), f.Webhooks.row("Towpath"+with),
+			[]string{"Towpath / plain River, / limit", times(f.Webhooks.Rounds[0] / f.Plain.Rounds[0]), times(f.Webhooks.Rounds[1] / f.Plain.Rounds[1]),
+				times(f.ToPlain) + ", " + times(f.ToLimit), "", ""})
+	}
+	return rows
+}
 
-func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
+func (f webhookFigure) row(name string) []string {
+	if f.NotAccepted > 0 {
+		name += fmt.Sprintf(" (%d were not accepted)", f.NotAccepted)
+	}
+	return []string{name, rate(f.Rounds[0]), rate(f.Rounds[1]), rate(f.PerSecond), fmt.Sprintf("%.1f", f.P50MS), fmt.Sprintf("%.1f", f.P99MS)}
+}
+
+func times(ratio float64) string { return fmt.Sprintf("%.2f", ratio) }
+
+func rate(perSecond float64) string { return fmt.Sprintf("%.0f", perSecond) }
 
 func shownLoad(load *float64) string {
 	if load == nil {

@@ -115,25 +115,41 @@ func (b *bench) settle(ctx context.Context) error {
 	return nil
 }
 
-// site is a shop, a Xero and a Towpath around one database.
+// parties are a tenant's shop and its Xero.
+type parties struct {
+	tenant           uuid.UUID
+	apiKey           string
+	shop             *magentosim.Shop
+	shopURL, xeroURL string
+}
+
+// newParties starts a shop and a Xero; they stop with the stack.
+func newParties(s *stack) (parties, error) {
+	p := parties{tenant: uuid.New(), apiKey: shopjwt.NewAPIKey(), shop: magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})}
+	var err error
+	if p.shopURL, err = s.host(p.shop); err != nil {
+		return p, err
+	}
+	p.xeroURL, err = s.host(xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{demoToken}}))
+	p.shop.Connect(p.tenant.String(), p.apiKey, "http://127.0.0.1:1")
+	return p, err
+}
+
+// site is a Towpath around one database, with its tenants.
 type site struct {
 	stack
-	name   string
 	url    string
 	box    *secret.Box
 	pool   *pgxpool.Pool
-	shop   *magentosim.Shop
-	tenant uuid.UUID
-	apiKey string
+	shops  []parties
 	server *server
 	base   string
 }
 
 // newSite starts everything of one measurement, with the very server that
 // towpath serve starts.
-func (b *bench) newSite(ctx context.Context, name string, play roles) (*site, error) {
-	s := &site{name: name, url: b.db.URL(name), tenant: uuid.New(), apiKey: shopjwt.NewAPIKey(),
-		shop: magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})}
+func (b *bench) newSite(ctx context.Context, name string, tenants int, play roles) (*site, error) {
+	s := &site{url: b.db.URL(name)}
 	b.onStop(s.stop)
 	var err error
 	if s.box, err = newBox(); err != nil {
@@ -143,8 +159,10 @@ func (b *bench) newSite(ctx context.Context, name string, play roles) (*site, er
 		return nil, err
 	}
 	s.onStop(s.pool.Close)
-	if err := s.connect(ctx); err != nil {
-		return nil, err
+	for range tenants {
+		if err := s.connect(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return s, s.serve(ctx, play)
 }
@@ -158,24 +176,21 @@ func newBox() (*secret.Box, error) {
 
 // connect stores a tenant and its binding to a simulated Xero.
 func (s *site) connect(ctx context.Context) error {
-	shopURL, err := s.host(s.shop)
+	p, err := newParties(&s.stack)
 	if err != nil {
 		return err
 	}
-	xeroURL, err := s.host(xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{demoToken}}))
-	if err != nil {
-		return err
-	}
+	s.shops = append(s.shops, p)
 	queries := dbsqlc.New()
 	err = queries.TenantInsert(ctx, s.pool, dbsqlc.TenantInsertParams{
-		ID: s.tenant, Name: "Bench", MagentoUrl: shopURL, ConnectionStatus: "active",
-		ApiKeySealed: s.box.Seal([]byte(s.apiKey), secret.Place(secret.TenantAPIKey, s.tenant.String())),
+		ID: p.tenant, Name: "Bench", MagentoUrl: p.shopURL, ConnectionStatus: "active",
+		ApiKeySealed: s.box.Seal([]byte(p.apiKey), secret.Place(secret.TenantAPIKey, p.tenant.String())),
 	})
 	if err != nil {
 		return fmt.Errorf("store tenant: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: s.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: xeroURL, OrgID: demoOrgID,
+		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: p.xeroURL, OrgID: demoOrgID,
 	}
 	row.TokenSealed = s.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {
@@ -209,12 +224,14 @@ func (s *site) serve(ctx context.Context, play roles) error {
 	}
 	s.onStop(s.server.stop)
 	s.base = "http://" + s.server.addr
-	s.shop.Connect(s.tenant.String(), s.apiKey, s.base)
+	for _, p := range s.shops {
+		p.shop.Connect(p.tenant.String(), p.apiKey, s.base)
+	}
 	return nil
 }
 
-// host serves a simulator until the site stops.
-func (s *site) host(handler http.Handler) (string, error) {
+// host serves a handler until the stack stops.
+func (s *stack) host(handler http.Handler) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("listen: %w", err)

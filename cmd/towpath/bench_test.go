@@ -16,7 +16,7 @@ import (
 func Test_Bench_measures_everything_and_leaves_nothing(t *testing.T) {
 	t.Parallel()
 	d := &desk{}
-	p := d.start(t, "bench", "--seconds", "1", "--clients", "2", "--samples", "2", "--backlog", "10", "--json")
+	p := d.start(t, "bench", "--seconds", "1", "--clients", "2", "--samples", "2", "--backlog", "12", "--tenants", "1,3", "--json")
 	server := serverOf(t, p)
 	require.Equal(t, exitDone, p.wait(t, 3*time.Minute), p.output())
 	require.True(t, server.gone(), "%+v", server)
@@ -26,36 +26,50 @@ func Test_Bench_measures_everything_and_leaves_nothing(t *testing.T) {
 	var fields map[string]json.RawMessage
 	decode(t, raw, &fields)
 	for _, name := range []string{"cores", "load_before", "load_after", "go_version", "postgres_version", "data_root", "disk",
-		"seconds", "clients", "limit", "webhooks", "ratio", "idle", "drain"} {
+		"seconds", "webhooks", "idle", "backlogs"} {
 		require.Contains(t, fields, name)
 	}
 	var r benchReport
 	decode(t, raw, &r)
-	require.Contains(t, []string{"pgbench", "pgx"}, r.Limit.By)
-	require.Len(t, r.Limit.Rounds, 2)
-	require.Len(t, r.Webhooks.Rounds, 2)
-	require.InDelta(t, r.Webhooks.PerSecond/r.Limit.PerSecond, r.Ratio, 0.001)
 	require.Positive(t, r.Disk.PerSecond)
-	require.Positive(t, r.Webhooks.P50MS)
-	require.GreaterOrEqual(t, r.Webhooks.P99MS, r.Webhooks.P50MS)
+	require.Len(t, r.Doors, 1)
+	door := r.Doors[0]
+	require.Contains(t, []string{"pgbench", "pgx"}, door.Limit.By)
+	require.Len(t, door.Limit.Rounds, 2)
+	require.Len(t, door.Plain.Rounds, 2)
+	require.Len(t, door.Webhooks.Rounds, 2)
+	require.InDelta(t, door.Webhooks.PerSecond/door.Limit.PerSecond, door.ToLimit, 0.001)
+	require.InDelta(t, door.Webhooks.PerSecond/door.Plain.PerSecond, door.ToPlain, 0.001)
+	require.Positive(t, door.Webhooks.P50MS)
+	require.GreaterOrEqual(t, door.Webhooks.P99MS, door.Webhooks.P50MS)
 	require.Equal(t, 2, r.Idle.Samples)
 	require.Positive(t, r.Idle.P50MS)
 	require.Len(t, r.Idle.Steps, 5, "%+v", r.Idle.Steps)
-	require.Equal(t, 10, r.Drain.Runs)
-	require.Positive(t, r.Drain.PerSecond)
-	require.Positive(t, r.Drain.Snapshots)
-	require.Zero(t, r.Drain.Mismatches)
+	require.Len(t, r.Drains, 2)
+	for i, tenants := range []int{1, 3} {
+		require.Equal(t, tenants, r.Drains[i].Tenants)
+		require.Equal(t, 12, r.Drains[i].Runs)
+		require.Positive(t, r.Drains[i].PerSecond)
+		require.InDelta(t, r.Drains[i].PerSecond/r.Drains[i].Plain, r.Drains[i].Ratio, 0.001)
+		require.Positive(t, r.Drains[i].Snapshots)
+		require.Zero(t, r.Drains[i].Mismatches)
+	}
 }
 
 func Test_A_report_is_printed_as_a_table(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	require.NoError(t, benchReport{
-		Cores: 2, DataRoot: "/data", Limit: limitFigure{By: "pgbench", PerSecond: 4000, Rounds: []float64{3900, 4100}},
-		Webhooks: webhookFigure{PerSecond: 3000, Rounds: []float64{2900, 3100}, NotAccepted: 7}, Ratio: 0.75,
-		Idle: idleFigure{Samples: 60, Steps: []stepFigure{{Step: "fetch done", MedianMS: 2.5}}}, Drain: drainFigure{Runs: 500, Snapshots: 9},
+		Cores: 2, DataRoot: "/data",
+		Doors: []doorFigure{doorFigure{
+			Clients: 16, Limit: limitFigure{By: "pgbench", Rounds: []float64{3900, 4100}}, Plain: webhookFigure{Rounds: []float64{1500, 1500}},
+			Webhooks: webhookFigure{Rounds: []float64{2900, 3100}, NotAccepted: 7},
+		}.sum()},
+		Idle:   idleFigure{Samples: 60, Steps: []stepFigure{{Step: "fetch done", MedianMS: 2.5}}},
+		Drains: []drainFigure{{Tenants: 20, Runs: 500, PerSecond: 300, Plain: 200, Ratio: 1.5, Snapshots: 9}},
 	}.print(&out))
-	for _, text := range []string{"2 cores, load unknown before", "by pgbench, per second", "75 %", "7 were not accepted", "2.5 ms  fetch done", "0 rows in 9 snapshots"} {
+	for _, text := range []string{"2 cores, load unknown before", "by pgbench, 16 senders", "2.00, 0.75", "7 were not accepted", "2.5 ms  fetch done",
+		"500 runs of 20 tenants", "1.50 times", "0 rows in 9 snapshots"} {
 		require.Contains(t, out.String(), text)
 	}
 }
@@ -101,7 +115,7 @@ func Test_Without_pgbench_a_loop_does_the_same(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	l := &limit{url: d.env["DATABASE_URL"], statements: acceptStatements(uuid.MustParse(d.tenant), uuid.MustParse(d.binding))}
-	perSecond, err := l.loop(t.Context(), &bench{cmd: benchCommand{Seconds: 1, Clients: 2}}, firstID(0))
+	perSecond, err := l.loop(t.Context(), &bench{cmd: benchCommand{Seconds: 1}}, 2, firstID(0))
 	require.NoError(t, err)
 	require.Positive(t, perSecond)
 	d.must(t, "verify")

@@ -38,25 +38,32 @@ type sent struct {
 	others int64
 }
 
+// sender sends webhooks of one tenant to a front door.
+type sender struct {
+	parties
+	base   string
+	client *http.Client
+}
+
 // roundOfWebhooks lets every client send one webhook after another, each with a
 // token and an invoice of its own.
-func (b *bench) roundOfWebhooks(ctx context.Context, s *site, round int) error {
+func (b *bench) roundOfWebhooks(ctx context.Context, from parties, base string, clients, round int, to *webhookFigure) error {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: b.cmd.Clients}}
-	defer client.CloseIdleConnections()
-	results := make([]sent, b.cmd.Clients)
+	s := sender{from, base, &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}}
+	defer s.client.CloseIdleConnections()
+	results := make([]sent, clients)
 	senders, ctx := errgroup.WithContext(ctx)
 	var warm sync.WaitGroup
-	warm.Add(b.cmd.Clients)
+	warm.Add(clients)
 	begin := make(chan struct{})
-	for n := range b.cmd.Clients {
+	for n := range clients {
 		senders.Go(func() error {
 			id := firstID(round) + int64(n)<<32
 			for range warmUps {
 				id++
-				if _, err := s.send(ctx, client, id); err != nil {
+				if _, err := s.send(ctx, id); err != nil {
 					warm.Done()
 					return err
 				}
@@ -64,7 +71,7 @@ func (b *bench) roundOfWebhooks(ctx context.Context, s *site, round int) error {
 			warm.Done()
 			<-begin
 			var err error
-			results[n], err = s.sendFor(ctx, client, id, time.Duration(b.cmd.Seconds)*time.Second)
+			results[n], err = s.sendFor(ctx, id, time.Duration(b.cmd.Seconds)*time.Second)
 			return err
 		})
 	}
@@ -74,16 +81,16 @@ func (b *bench) roundOfWebhooks(ctx context.Context, s *site, round int) error {
 	if err := senders.Wait(); err != nil {
 		return fmt.Errorf("send webhooks: %w", err)
 	}
-	return b.report.Webhooks.add(results, time.Since(began))
+	return to.add(results, time.Since(began))
 }
 
 // sendFor sends until the time is over; ids count up from the one given.
-func (s *site) sendFor(ctx context.Context, client *http.Client, id int64, length time.Duration) (sent, error) {
+func (s sender) sendFor(ctx context.Context, id int64, length time.Duration) (sent, error) {
 	var saw sent
 	for began := time.Now(); time.Since(began) < length; {
 		id++
 		start := time.Now()
-		status, err := s.send(ctx, client, id)
+		status, err := s.send(ctx, id)
 		if err != nil {
 			return saw, err
 		}
@@ -97,7 +104,7 @@ func (s *site) sendFor(ctx context.Context, client *http.Client, id int64, lengt
 }
 
 // send posts one event as the shop does.
-func (s *site) send(ctx context.Context, client *http.Client, id int64) (int, error) {
+func (s sender) send(ctx context.Context, id int64) (int, error) {
 	token, err := shopjwt.MintShop(s.apiKey, s.tenant.String(), time.Now())
 	if err != nil {
 		return 0, err
@@ -111,7 +118,7 @@ func (s *site) send(ctx context.Context, client *http.Client, id int64) (int, er
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", id))
-	resp, err := client.Do(req)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return 0, err
 	}

@@ -304,6 +304,34 @@ func (q *Queries) QueuePutBack(ctx context.Context, db DBTX, arg QueuePutBackPar
 }
 
 const queueTake = `-- name: QueueTake :many
+WITH admitted AS (
+    SELECT waiting.id, waiting.priority, waiting.scheduled_at
+    FROM river.river_job AS waiting
+    WHERE $3::boolean
+        AND waiting.kind = $4::text
+        AND waiting.args ->> 'share' = $5::text
+        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        AND waiting.state = 'available'
+        AND waiting.priority <= $6::smallint
+        AND waiting.finalized_at IS NULL
+        AND waiting.scheduled_at <= clock_timestamp()
+    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    LIMIT $2::int
+    FOR UPDATE SKIP LOCKED
+), pending AS (
+    SELECT waiting.id, waiting.priority, waiting.scheduled_at
+    FROM river.river_job AS waiting
+    WHERE waiting.kind = $4::text
+        AND waiting.args ->> 'share' = $5::text
+        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        AND waiting.state = 'pending'
+        AND waiting.priority <= $6::smallint
+        AND waiting.finalized_at IS NULL
+        AND waiting.scheduled_at <= clock_timestamp()
+    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    LIMIT $2::int
+    FOR UPDATE SKIP LOCKED
+)
 UPDATE river.river_job AS job
 SET state = 'running',
     attempt = job.attempt + 1,
@@ -311,29 +339,22 @@ SET state = 'running',
     metadata = job.metadata || jsonb_build_object('batch', job.attempt + 1),
     attempted_by = array_append(job.attempted_by[greatest(1, coalesce(array_length(job.attempted_by, 1), 0) - 98):], $1::text)
 FROM (
-    SELECT waiting.id
-    FROM river.river_job AS waiting
-    WHERE waiting.kind = $2::text
-        AND waiting.args ->> 'share' = $3::text
-        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-        AND waiting.state IN ('available', 'pending')
-        AND waiting.priority <= $4::smallint
-        AND waiting.finalized_at IS NULL
-        AND waiting.scheduled_at <= clock_timestamp()
-    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
-    LIMIT $5::int
-    FOR UPDATE SKIP LOCKED
+    SELECT either.id
+    FROM (SELECT id, priority, scheduled_at FROM admitted UNION ALL SELECT id, priority, scheduled_at FROM pending) AS either
+    ORDER BY either.priority, either.scheduled_at, either.id
+    LIMIT $2::int
 ) AS taken
 WHERE job.id = taken.id
 RETURNING job.id, job.attempt, job.metadata, (job.args ->> 'run_id')::uuid AS run_id
 `
 
 type QueueTakeParams struct {
-	ClientID string
-	Kind     string
-	Share    string
-	Priority int16
-	Most     int32
+	ClientID     string
+	Most         int32
+	AlsoAdmitted bool
+	Kind         string
+	Share        string
+	Priority     int16
 }
 
 type QueueTakeRow struct {
@@ -344,15 +365,18 @@ type QueueTakeRow struct {
 }
 
 // Takes jobs of a share that are due and not begun, as River takes available ones:
-// they are this process's from here on. None that is less urgent than priority. If it dies, they are given back like any
-// other of its jobs. The mark says that this attempt is one of a batch.
+// they are this process's from here on. None that is less urgent than priority. If
+// the process dies, they are given back like any other of its jobs. The mark says that
+// this attempt is one that was taken along. Each state by itself is in the index's
+// order: a long backlog is not sorted.
 func (q *Queries) QueueTake(ctx context.Context, db DBTX, arg QueueTakeParams) ([]QueueTakeRow, error) {
 	rows, err := db.Query(ctx, queueTake,
 		arg.ClientID,
+		arg.Most,
+		arg.AlsoAdmitted,
 		arg.Kind,
 		arg.Share,
 		arg.Priority,
-		arg.Most,
 	)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ BEGIN
         ELSE
             moved := moved + towpath_unhold_open(at.kind, at.share);
         END IF;
-        moved := moved + towpath_admit(at.kind, at.share);
+        moved := moved + towpath_step_back(at.kind, at.share) + towpath_admit(at.kind, at.share);
     END LOOP;
     RETURN moved;
 END

@@ -107,9 +107,39 @@ FROM (
 ) AS waiting;
 
 -- Takes jobs of a share that are due and not begun, as River takes available ones:
--- they are this process's from here on. None that is less urgent than priority. If it dies, they are given back like any
--- other of its jobs. The mark says that this attempt is one of a batch.
+-- they are this process's from here on. None that is less urgent than priority. If
+-- the process dies, they are given back like any other of its jobs. The mark says that
+-- this attempt is one that was taken along. Each state by itself is in the index's
+-- order: a long backlog is not sorted.
 -- name: QueueTake :many
+WITH admitted AS (
+    SELECT waiting.id, waiting.priority, waiting.scheduled_at
+    FROM river.river_job AS waiting
+    WHERE @also_admitted::boolean
+        AND waiting.kind = @kind::text
+        AND waiting.args ->> 'share' = @share::text
+        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        AND waiting.state = 'available'
+        AND waiting.priority <= @priority::smallint
+        AND waiting.finalized_at IS NULL
+        AND waiting.scheduled_at <= clock_timestamp()
+    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    LIMIT @most::int
+    FOR UPDATE SKIP LOCKED
+), pending AS (
+    SELECT waiting.id, waiting.priority, waiting.scheduled_at
+    FROM river.river_job AS waiting
+    WHERE waiting.kind = @kind::text
+        AND waiting.args ->> 'share' = @share::text
+        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        AND waiting.state = 'pending'
+        AND waiting.priority <= @priority::smallint
+        AND waiting.finalized_at IS NULL
+        AND waiting.scheduled_at <= clock_timestamp()
+    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    LIMIT @most::int
+    FOR UPDATE SKIP LOCKED
+)
 UPDATE river.river_job AS job
 SET state = 'running',
     attempt = job.attempt + 1,
@@ -117,18 +147,10 @@ SET state = 'running',
     metadata = job.metadata || jsonb_build_object('batch', job.attempt + 1),
     attempted_by = array_append(job.attempted_by[greatest(1, coalesce(array_length(job.attempted_by, 1), 0) - 98):], @client_id::text)
 FROM (
-    SELECT waiting.id
-    FROM river.river_job AS waiting
-    WHERE waiting.kind = @kind::text
-        AND waiting.args ->> 'share' = @share::text
-        AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-        AND waiting.state IN ('available', 'pending')
-        AND waiting.priority <= @priority::smallint
-        AND waiting.finalized_at IS NULL
-        AND waiting.scheduled_at <= clock_timestamp()
-    ORDER BY waiting.priority, waiting.scheduled_at, waiting.id
+    SELECT either.id
+    FROM (SELECT * FROM admitted UNION ALL SELECT * FROM pending) AS either
+    ORDER BY either.priority, either.scheduled_at, either.id
     LIMIT @most::int
-    FOR UPDATE SKIP LOCKED
 ) AS taken
 WHERE job.id = taken.id
 RETURNING job.id, job.attempt, job.metadata, (job.args ->> 'run_id')::uuid AS run_id;
