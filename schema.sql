@@ -333,6 +333,7 @@ CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, 
 -- worker processes, once a second.
 --   towpath_has_share      whether a job has a share
 --   towpath_has_room       whether one more job may be in flight
+--   towpath_full           which shares have none, and holds the others for the set that asks
 --   towpath_shut           why a share is shut until a person acts
 --   towpath_waits          whether a share waits for its provider's or its budget's time
 --   towpath_gate           a job becomes available (triggers)

@@ -28,8 +28,11 @@ const (
 )
 
 // touch is the part of an attempt at the outside; what it answers is the end to be
-// recorded, and what to do once it is.
-type touch func(ctx context.Context, h hand) (change, func(), error)
+// recorded, and what to do once it is; that has the claim's context, since the call's
+// has ended by then.
+type touch func(ctx context.Context, h hand) (change, after, error)
+
+type after func(ctx context.Context)
 
 // claim works a job and those that it takes along. River's own job goes last: while
 // it is worked, the claim holds its place in the partition, and its end admits the
@@ -128,11 +131,11 @@ func (c *claimed) call(ctx context.Context, h hand) (finish func() error) {
 	limited, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	var end change
-	var after func()
+	var then after
 	err := h.connected()
 	if err == nil {
 		err = recovering(func() (err error) {
-			end, after, err = c.do(limited, h)
+			end, then, err = c.do(limited, h)
 			return err
 		})
 	}
@@ -141,8 +144,8 @@ func (c *claimed) call(ctx context.Context, h hand) (finish func() error) {
 		if err == nil {
 			err = recovering(func() error { return c.end(ctx, h, end) })
 		}
-		if err == nil && after != nil {
-			after()
+		if err == nil && then != nil {
+			then(ctx)
 		}
 		return c.concluded(ctx, h, started, err)
 	}

@@ -139,6 +139,26 @@ func Test_Claim(t *testing.T) {
 	})
 }
 
+// Somebody else's server that accepts a call and never answers.
+func Test_Shops_that_never_answer_keep_only_their_own_waiting(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	hang := magentosim.NewGate()
+	t.Cleanup(hang.Release)
+	for range 6 {
+		other := b.neighbour(t)
+		other.shop.Outage(magentosim.Waits(hang))
+		other.raiseMany(t, 12, now)
+	}
+	b.work(t, func(cfg *riverjobs.Config) { cfg.Workers = 100 })
+	eventually(t, func() bool {
+		return b.count(t, "SELECT count(DISTINCT args ->> 'share') FROM river.river_job WHERE kind = 'fetch_canonical' AND state = 'running'") == 6
+	}, "all six hang")
+	_, id := b.raise(t, "plain_vat")
+	b.until(t, id, toldAs(syncrun.Succeeded))
+	require.Equal(t, 72, b.count(t, "SELECT count(*) FROM sync_runs WHERE stage = 'fetch'"), "they hang still")
+}
+
 // Test_Place is what the database promises whoever writes to River's table: as many
 // are in flight after a change as before.
 func Test_Place(t *testing.T) {

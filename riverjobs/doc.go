@@ -12,15 +12,17 @@
 //	PostInvoice      T2                        the ledger      looks the document up before it posts
 //	PushSyncState    T2, T4, end of a run      the shop        tells the same once more
 //
-// Whose turn it is: of one kind and share (a tenant's shop, a binding's ledger) a
-// few jobs are with the workers at a time, the rest wait as River's "pending"; the
-// shares in sql/functions let them in, shares.go helps once a second. PostInvoice asks
-// the binding's budget (pkg/quota) before it begins, and takes the documents of
-// others that wait along in its calls (batch.go; hand.go is a job in hand).
+// Whose turn it is: of one kind and partition (a tenant's shop, a binding's ledger)
+// a few jobs are in flight, the rest wait as River's "pending"; sql/functions let
+// them in, shares.go helps once a second. A job that is worked takes some of those
+// that wait along: a claim (claim.go), or the documents of one call (batch.go). Their
+// calls go one after the other or share one. PostInvoice asks the binding's budget
+// (pkg/quota) before it begins.
 //
-// Success is written by the worker in its own transaction: the checked
-// completion of its job first (complete.go), then the run (pkg/syncrun). Every
-// other change of a job is River's or an operator's, and triggers of sql/functions
-// carry it to the run in the same transaction. outcome.go is the one table that
-// turns a kind of failure into what River does.
+// Success is recorded by record.go with whatever else ends at the moment: the
+// checked completion of the jobs first, then their next jobs and their runs
+// (pkg/syncrun), in one commit; what fails together is done one by one. Every other
+// change of a job is River's or an operator's, and triggers of sql/functions carry
+// it to the run in the same transaction. outcome.go is the one table that turns a
+// kind of failure into what River does.
 package riverjobs

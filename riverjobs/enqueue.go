@@ -3,6 +3,8 @@ package riverjobs
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -34,10 +36,12 @@ type nextJob struct {
 type partition struct {
 	kind     string
 	share    uuid.UUID
-	backfill bool
+	priority int
 }
 
-func (n nextJob) partition() partition { return partition{n.args.Kind(), n.share, n.backfill} }
+func (n nextJob) partition() partition {
+	return partition{n.args.Kind(), n.share, options(n.backfill).Priority}
+}
 
 // insertJobs inserts a set of jobs in tx and returns their ids, in order. Of a share
 // without room, and beyond what could have room, they are inserted as waiting: the
@@ -70,29 +74,30 @@ func insertJobs(ctx context.Context, tx pgx.Tx, client *Client, next []nextJob) 
 // time at most; towpath_has_room in schema.sql is the judge.
 const mostInFlight = 5
 
-// fullPartitions are those of the jobs' that have no room: a query for each kind
-// and priority among them.
+// fullPartitions are those of the jobs' that have no room; the others are this
+// transaction's until it ends. One kind after the other, in order, since this locks.
 func fullPartitions(ctx context.Context, tx pgx.Tx, next []nextJob) (map[partition]bool, error) {
-	asked := map[partition][]string{} // without a share: what is asked together
+	asked := map[string]dbsqlc.QueueFullParams{}
 	known := map[partition]bool{}
 	for _, n := range next {
-		if p := n.partition(); !known[p] {
-			known[p] = true
-			group := partition{kind: p.kind, backfill: p.backfill}
-			asked[group] = append(asked[group], p.share.String())
+		p := n.partition()
+		if known[p] {
+			continue
 		}
+		known[p] = true
+		of := asked[p.kind]
+		of.Kind = p.kind
+		of.Shares, of.Priorities = append(of.Shares, p.share.String()), append(of.Priorities, int32(p.priority))
+		asked[p.kind] = of
 	}
 	full := map[partition]bool{}
-	for group, shares := range asked {
-		rows, err := dbsqlc.New().QueueFull(ctx, tx, dbsqlc.QueueFullParams{
-			Shares: shares, Kind: group.kind, Priority: int32(options(group.backfill).Priority),
-		})
+	for _, kind := range slices.Sorted(maps.Keys(asked)) {
+		rows, err := dbsqlc.New().QueueFull(ctx, tx, asked[kind])
 		if err != nil {
 			return nil, fmt.Errorf("ask for room: %w", err)
 		}
-		for _, share := range rows {
-			group.share = uuid.MustParse(share)
-			full[group] = true
+		for _, row := range rows {
+			full[partition{kind, uuid.MustParse(row.Share), int(row.Priority)}] = true
 		}
 	}
 	return full, nil

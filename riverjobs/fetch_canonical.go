@@ -31,7 +31,7 @@ func (w *fetchCanonical) Work(ctx context.Context, job *river.Job[FetchCanonical
 }
 
 // fetch reads and decides; T2 follows.
-func (w *fetchCanonical) fetch(ctx context.Context, run hand) (change, func(), error) {
+func (w *fetchCanonical) fetch(ctx context.Context, run hand) (change, after, error) {
 	pol, err := run.policy()
 	if err != nil {
 		return change{}, nil, err
@@ -41,7 +41,7 @@ func (w *fetchCanonical) fetch(ctx context.Context, run hand) (change, func(), e
 		return change{}, nil, err
 	}
 	end, err := handOn(run, raw, decision)
-	return end, func() {
+	return end, func(ctx context.Context) {
 		w.handedOn(run.work, decision)
 		w.gotThrough(ctx, run)
 	}, err

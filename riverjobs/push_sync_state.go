@@ -25,7 +25,7 @@ func (w *pushSyncState) Work(ctx context.Context, job *river.Job[PushSyncStateAr
 }
 
 // tell makes the call; T5 follows.
-func (w *pushSyncState) tell(ctx context.Context, run hand) (change, func(), error) {
+func (w *pushSyncState) tell(ctx context.Context, run hand) (change, after, error) {
 	shop, err := w.Shops(run.Tenant)
 	if err != nil {
 		return change{}, nil, err
@@ -40,10 +40,10 @@ func (w *pushSyncState) tell(ctx context.Context, run hand) (change, func(), err
 	if err := w.recovered(ctx, run.work); err != nil {
 		return change{}, nil, err
 	}
-	after := func() {
+	counted := func(context.Context) {
 		if run.SyncRun.Status == syncrun.Cancelled {
 			w.ended(run.work, syncrun.Cancelled) // ended by an operator's hand, where nobody counts
 		}
 	}
-	return change{told: &syncrun.Told{Step: syncrun.Step{RunID: run.SyncRun.ID}}}, after, nil
+	return change{told: &syncrun.Told{Step: syncrun.Step{RunID: run.SyncRun.ID}}}, counted, nil
 }

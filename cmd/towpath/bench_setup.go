@@ -216,7 +216,7 @@ func (s *site) serve(ctx context.Context, play roles) error {
 	var err error
 	s.server, err = startServer(ctx, serverConfig{
 		DatabaseURL: s.url, Listen: "127.0.0.1:0", BaseURL: "http://127.0.0.1", Box: s.box, AllowPrivate: outbound.Private{All: true},
-		Roles: play, Workers: 20, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Roles: play, Workers: 500, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Limits: noLimits,
 	})
 	if err != nil {

@@ -195,7 +195,7 @@ func (d *demo) startTowpath(ctx context.Context) error {
 	d.token = secret.NewString(strings.ToLower(rand.Text()))
 	d.towpath, err = startServer(ctx, serverConfig{
 		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: base, Box: box, AllowPrivate: outbound.Private{All: true},
-		Roles: roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 20, Gate: dashboard.NewGate(d.token, ""),
+		Roles: roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 500, Gate: dashboard.NewGate(d.token, ""),
 		Logger: textLog(d.io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ type serveCommand struct {
 	BaseURL          string   `name:"base-url" placeholder:"URL" help:"Where people and shops reach this Towpath ($$TOWPATH_BASE_URL, default the listen address)."`
 	Roles            []string `default:"ingress,worker,dashboard" placeholder:"ROLE,..." help:"The parts this process plays: ingress, worker, dashboard (default all)."`
 	Migrate          bool     `help:"Bring the schema up first."`
-	Workers          int      `default:"20" help:"Jobs of each kind at once."`
+	Workers          int      `default:"500" help:"Jobs of each kind at once, each with those it takes along; a bound of memory: fairness is by shop and ledger."`
 	MetricsPerTenant bool     `name:"metrics-per-tenant" help:"Also count by tenant: one series each."`
 }
 

@@ -116,32 +116,36 @@ func (q *Queries) QueueDepth(ctx context.Context, db DBTX) ([]QueueDepthRow, err
 }
 
 const queueFull = `-- name: QueueFull :many
-SELECT share::text
-FROM unnest($1::text[]) AS share
-WHERE NOT towpath_has_room($2::text, share, $3::int)
+SELECT lacking.share::text AS share, lacking.priority::int AS priority
+FROM towpath_full($1::text, $2::text[], $3::int[]) AS lacking
 `
 
 type QueueFullParams struct {
-	Shares   []string
-	Kind     string
+	Kind       string
+	Shares     []string
+	Priorities []int32
+}
+
+type QueueFullRow struct {
+	Share    string
 	Priority int32
 }
 
 // Which of these shares have no room for one more job: what is inserted for them
 // waits for its turn from the start.
-func (q *Queries) QueueFull(ctx context.Context, db DBTX, arg QueueFullParams) ([]string, error) {
-	rows, err := db.Query(ctx, queueFull, arg.Shares, arg.Kind, arg.Priority)
+func (q *Queries) QueueFull(ctx context.Context, db DBTX, arg QueueFullParams) ([]QueueFullRow, error) {
+	rows, err := db.Query(ctx, queueFull, arg.Kind, arg.Shares, arg.Priorities)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []QueueFullRow{}
 	for rows.Next() {
-		var share string
-		if err := rows.Scan(&share); err != nil {
+		var i QueueFullRow
+		if err := rows.Scan(&i.Share, &i.Priority); err != nil {
 			return nil, err
 		}
-		items = append(items, share)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

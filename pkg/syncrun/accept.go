@@ -178,36 +178,25 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 	if len(fresh) == 0 {
 		return nil
 	}
-	slices.SortFunc(fresh, func(a, b int) int {
-		return cmp.Or(strings.Compare(events[a].dedupeKey(), events[b].dedupeKey()), bytes.Compare(events[a].BindingID[:], events[b].BindingID[:]))
-	})
-	ids, first := make([]uuid.UUID, len(fresh)), make([]FirstJob, len(fresh))
+	first := make([]FirstJob, len(fresh))
 	for n, i := range fresh {
-		ids[n] = accepted[i].RunID
-		first[n] = FirstJob{RunID: ids[n], TenantID: events[i].TenantID, Backfill: events[i].backfill()}
+		first[n] = FirstJob{RunID: accepted[i].RunID, TenantID: events[i].TenantID, Backfill: events[i].backfill()}
 	}
-	jobs, err := enqueue(ctx, tx, first)
+	jobs, err := enqueue(ctx, tx, first) // in the order of arrival
 	if err != nil {
 		return fmt.Errorf("insert jobs: %w", err)
 	}
-	rows := dbsqlc.SyncRunInsertManyParams{ID: ids, RiverJobID: jobs, Who: "shop"}
+	job := make(map[int]int64, len(jobs))
+	for n, i := range fresh {
+		job[i] = jobs[n]
+	}
+	slices.SortFunc(fresh, func(a, b int) int {
+		return cmp.Or(strings.Compare(events[a].dedupeKey(), events[b].dedupeKey()), bytes.Compare(events[a].BindingID[:], events[b].BindingID[:]))
+	})
+	rows := dbsqlc.SyncRunInsertManyParams{Who: "shop"}
 	for _, i := range fresh {
-		e := events[i]
-		entity := EntityType(e.Name)
-		rows.TenantID = append(rows.TenantID, e.TenantID)
-		rows.BindingID = append(rows.BindingID, e.BindingID)
-		rows.PolicyVersion = append(rows.PolicyVersion, e.PolicyVersion)
-		rows.Event = append(rows.Event, e.Name)
-		rows.EntityType = append(rows.EntityType, entity)
-		rows.MagentoEntityID = append(rows.MagentoEntityID, e.EntityID)
-		rows.WebsiteID = append(rows.WebsiteID, e.WebsiteID)
-		rows.StoreID = append(rows.StoreID, e.StoreID)
-		rows.IdempotencyKey = append(rows.IdempotencyKey, e.IdempotencyKey)
-		rows.DedupeKey = append(rows.DedupeKey, e.dedupeKey())
-		rows.Lane = append(rows.Lane, lane(entity, e.EntityID))
-		rows.OccurredAt = append(rows.OccurredAt, e.OccurredAt)
-		rows.Body = append(rows.Body, e.Body)
-		rows.Backfill = append(rows.Backfill, e.backfill())
+		rows.ID, rows.RiverJobID = append(rows.ID, accepted[i].RunID), append(rows.RiverJobID, job[i])
+		addEvent(&rows, events[i])
 	}
 	inserted, err := queries.SyncRunInsertMany(ctx, tx, rows)
 	if err != nil {
@@ -217,4 +206,22 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 		return ErrRaced
 	}
 	return nil
+}
+
+func addEvent(rows *dbsqlc.SyncRunInsertManyParams, e Event) {
+	entity := EntityType(e.Name)
+	rows.TenantID = append(rows.TenantID, e.TenantID)
+	rows.BindingID = append(rows.BindingID, e.BindingID)
+	rows.PolicyVersion = append(rows.PolicyVersion, e.PolicyVersion)
+	rows.Event = append(rows.Event, e.Name)
+	rows.EntityType = append(rows.EntityType, entity)
+	rows.MagentoEntityID = append(rows.MagentoEntityID, e.EntityID)
+	rows.WebsiteID = append(rows.WebsiteID, e.WebsiteID)
+	rows.StoreID = append(rows.StoreID, e.StoreID)
+	rows.IdempotencyKey = append(rows.IdempotencyKey, e.IdempotencyKey)
+	rows.DedupeKey = append(rows.DedupeKey, e.dedupeKey())
+	rows.Lane = append(rows.Lane, lane(entity, e.EntityID))
+	rows.OccurredAt = append(rows.OccurredAt, e.OccurredAt)
+	rows.Body = append(rows.Body, e.Body)
+	rows.Backfill = append(rows.Backfill, e.backfill())
 }

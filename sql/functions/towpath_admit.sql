@@ -1,10 +1,14 @@
 -- Lets as many of a share's waiting jobs in as there is room for, and wakes the
--- workers as River does.
+-- workers as River does; none where somebody else lets in at this moment: the
+-- heartbeat comes again.
 CREATE OR REPLACE FUNCTION towpath_admit(kind text, share text) RETURNS integer LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     next river.river_job;
     admitted integer := 0;
 BEGIN
+    IF NOT pg_try_advisory_xact_lock(844323, hashtext(kind || share)) THEN
+        RETURN 0;
+    END IF;
     LOOP
         SELECT * INTO next
         FROM river.river_job AS job

@@ -17,7 +17,9 @@ BEGIN
         END IF;
     ELSIF TG_OP = 'UPDATE' AND OLD.state IN ('scheduled', 'retryable') AND towpath_shut(NEW.kind, share) IS NOT NULL THEN
         RETURN NEW;
-    ELSIF NOT towpath_has_room(NEW.kind, share, NEW.priority) THEN
+    -- Counted alone, or not at all: where somebody else lets in at this moment, the
+    -- job waits for the heartbeat. Waiting for the lock could block rows of a set each other.
+    ELSIF NOT pg_try_advisory_xact_lock(844323, hashtext(NEW.kind || share)) OR NOT towpath_has_room(NEW.kind, share, NEW.priority) THEN
         NEW.state := 'pending';
     END IF;
     RETURN NEW;

@@ -1,5 +1,5 @@
--- Transactions that did not see each other may have let in more than there is room
--- for, and completions keep the number as it is: what nobody has begun steps back.
+-- Where more are in flight than there is room for (let in by hand, or with the
+-- triggers off), completions keep the number as it is: what nobody has begun steps back.
 CREATE OR REPLACE FUNCTION towpath_step_back(kind text, share text) RETURNS integer LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     excess integer;

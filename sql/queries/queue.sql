@@ -85,9 +85,8 @@ SELECT towpath_keep_shares();
 -- Which of these shares have no room for one more job: what is inserted for them
 -- waits for its turn from the start.
 -- name: QueueFull :many
-SELECT share::text
-FROM unnest(@shares::text[]) AS share
-WHERE NOT towpath_has_room(@kind::text, share, @priority::int);
+SELECT lacking.share::text AS share, lacking.priority::int AS priority
+FROM towpath_full(@kind::text, @shares::text[], @priorities::int[]) AS lacking;
 
 -- name: QueueAdmit :one
 SELECT towpath_admit(@kind::text, @share::text);
