@@ -37,7 +37,8 @@ type after func(ctx context.Context)
 // claim works a job and those that it takes along. River's own job goes last: while
 // it is worked, the claim holds its place in the partition, and its end admits the
 // next. If the process stops anywhere, all of them are a dead process's jobs.
-func claim[A river.JobArgs](ctx context.Context, p *pipeline, job *river.Job[A], stage string, runID, share uuid.UUID, do touch) error {
+func claim[A kindArgs](ctx context.Context, p *pipeline, job *river.Job[A], stage string, do touch) error {
+	runID, share := job.Args.of().RunID, job.Args.of().Share
 	taken, err := p.queries.QueueTake(ctx, p.Pool, dbsqlc.QueueTakeParams{
 		ClientID: p.who, Kind: job.Kind, Share: share.String(), Most: claimSize - 1, Priority: int16(job.Priority),
 	})

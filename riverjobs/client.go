@@ -45,12 +45,12 @@ func NewInserter(pool *pgxpool.Pool, logger *slog.Logger) (*Client, error) {
 func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, error) {
 	var client *Client
 	p := &pipeline{Config: cfg, who: clientID, queries: dbsqlc.New()}
-	p.ends = newEnds(cfg.Pool, clientID, func() *Client { return client })
+	p.ends, p.intents = newEnds(cfg.Pool, clientID, func() *Client { return client }), newIntents(cfg.Pool)
 	workers := river.NewWorkers()
 	queues := map[string]river.QueueConfig{}
 	for _, k := range kinds() {
 		k.work(workers, p)
-		queues[k.args.InsertOpts().Queue] = river.QueueConfig{MaxWorkers: cfg.Workers}
+		queues[k.name] = river.QueueConfig{MaxWorkers: cfg.Workers}
 	}
 	var err error
 	client, err = river.NewClient(riverpgxv5.New(riverPool), &river.Config{

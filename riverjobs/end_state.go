@@ -16,7 +16,7 @@ func (p *pipeline) endState(ctx context.Context, run work) (magento.SyncState, e
 	if run.SyncRun.Status != syncrun.Cancelled || run.SyncRun.EntityType != "invoice" {
 		return state, nil
 	}
-	known, err := p.knownInvoice(ctx, run)
+	known, err := p.known(ctx, run, "invoice")
 	if err != nil || known == nil {
 		return state, err
 	}

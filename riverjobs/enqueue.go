@@ -19,7 +19,7 @@ func Enqueue(client *Client) syncrun.Enqueue {
 	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 		next := make([]nextJob, len(runs))
 		for i, run := range runs {
-			next[i] = nextJob{args: FetchCanonicalArgs{RunID: run.RunID, Share: run.TenantID}, share: run.TenantID, backfill: run.Backfill}
+			next[i] = nextJob{args: FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, share: run.TenantID, backfill: run.Backfill}
 		}
 		return insertJobs(ctx, tx, client, next)
 	}

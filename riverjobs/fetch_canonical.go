@@ -6,93 +6,70 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
 
-// fetchCanonical reads the canonical document, asks the policy and hands the
-// run on (T2). If the process stops anywhere before T2's commit, the next
-// attempt reads the shop again, which is harmless.
-type fetchCanonical struct {
-	river.WorkerDefaults[FetchCanonicalArgs]
-	*pipeline
-}
-
-// Timeout bounds a claim.
-func (w *fetchCanonical) Timeout(*river.Job[FetchCanonicalArgs]) time.Duration { return claimTimeout }
-
-// Work is one attempt of its job, and of those that it takes along.
-func (w *fetchCanonical) Work(ctx context.Context, job *river.Job[FetchCanonicalArgs]) error {
-	return claim(ctx, w.pipeline, job, stageFetch, job.Args.RunID, job.Args.Share, w.fetch)
-}
-
-// fetch reads and decides; T2 follows.
-func (w *fetchCanonical) fetch(ctx context.Context, run hand) (change, after, error) {
+// fetch reads the canonical document and asks the policy; T2 follows. If the process
+// stops anywhere before T2's commit, the next attempt reads the shop again, which is
+// harmless.
+func (p *pipeline) fetch(ctx context.Context, run hand) (change, after, error) {
 	pol, err := run.policy()
 	if err != nil {
 		return change{}, nil, err
 	}
-	raw, decision, err := w.decide(ctx, run.work, pol)
+	got, err := p.decide(ctx, run.work, pol)
 	if err != nil {
 		return change{}, nil, err
 	}
-	end, err := handOn(run, raw, decision)
+	end, err := handOn(run, got)
 	return end, func(ctx context.Context) {
-		w.handedOn(run.work, decision)
-		w.gotThrough(ctx, run)
+		p.handedOn(run.work, got.decision)
+		p.gotThrough(ctx, run)
 	}, err
 }
 
-// decide reads what the event is about and asks the policy. Events whose
-// document Towpath cannot write yet are held, not refused: nothing is wrong with
-// them, and a version that can write them goes on by itself.
-func (w *fetchCanonical) decide(ctx context.Context, run work, pol policy.Policy) (json.RawMessage, policy.Decision, error) {
-	switch run.SyncRun.Event {
-	case "invoice.created":
-	case "product.upserted":
-		if !pol.SyncProducts {
-			return json.RawMessage("null"), policy.Decision{Action: policy.Skip, Reason: policy.SkipProductsOff}, nil
-		}
-		fallthrough
-	default:
-		return nil, policy.Decision{}, &provider.Failure{
+// decide reads what the event is about and asks the policy. Events whose document
+// this version cannot write are held, not refused: nothing is wrong with them, and a
+// version that can write them goes on by itself.
+func (p *pipeline) decide(ctx context.Context, run work, pol policy.Policy) (fetched, error) {
+	from := sourceOf(run.SyncRun.Event)
+	if from == nil {
+		return fetched{}, &provider.Failure{
 			Kind: provider.Held, Code: provider.CodeInternal, Reason: "event_not_supported", RetryAfter: time.Hour,
 			Message: fmt.Sprintf("this version of Towpath cannot write %s yet; the run waits for one that can", run.SyncRun.Event),
 		}
 	}
-	shop, err := w.Shops(run.Tenant)
+	shop, err := p.Shops(run.Tenant)
 	if err != nil {
-		return nil, policy.Decision{}, err
+		return fetched{}, err
 	}
-	raw, inv, err := shop.Invoice(ctx, run.SyncRun.MagentoEntityID)
+	got, err := from.fetch(ctx, shop, run, pol)
 	if err != nil {
-		return nil, policy.Decision{}, err
+		return fetched{}, err
 	}
-	if err := w.recovered(ctx, run); err != nil {
-		return nil, policy.Decision{}, fmt.Errorf("note connection: %w", err)
+	if err := p.recovered(ctx, run); err != nil {
+		return fetched{}, fmt.Errorf("note connection: %w", err)
 	}
-	decision := policy.Decide(inv, pol)
-	if decision.Action == policy.Hold {
-		return nil, decision, &provider.Failure{Kind: provider.Held, Reason: decision.Reason, Message: "the shop's document cannot be written as it is: " + decision.Reason}
+	if d := got.decision; d.Action == policy.Hold {
+		return fetched{}, provider.Hold(d.Reason, "the shop's document cannot be written as it is: "+d.Reason)
 	}
-	return raw, decision, nil
+	return got, nil
 }
 
 // handOn is T2: the run and its next job.
-func handOn(run hand, raw json.RawMessage, decision policy.Decision) (change, error) {
-	encoded, err := json.Marshal(decision)
+func handOn(run hand, got fetched) (change, error) {
+	encoded, err := json.Marshal(got.decision)
 	if err != nil {
 		return change{}, fmt.Errorf("encode decision: %w", err)
 	}
 	end := change{next: postNext(run.SyncRun), decided: &syncrun.Decided{
-		Step: syncrun.Step{RunID: run.SyncRun.ID}, Canonical: canon.Storable(raw), Decision: encoded,
+		Step: syncrun.Step{RunID: run.SyncRun.ID}, Canonical: canon.Storable(got.raw), Decision: encoded, Lane: got.lane,
 	}}
-	if decision.Action == policy.Skip {
-		end.decided.SkipReason, end.next = decision.Reason, tellNext(run.SyncRun)
+	if got.decision.Action == policy.Skip {
+		end.decided.SkipReason, end.next = got.decision.Reason, tellNext(run.SyncRun)
 	}
 	return end, nil
 }

@@ -108,8 +108,8 @@ func release(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, jobs []int6
 			continue // its runs have ended, and are not held
 		}
 		share := partitionOf(k.stage, binding.TenantID, binding.ID)
-		if _, err := queries.QueueAdmit(ctx, tx, dbsqlc.QueueAdmitParams{Kind: k.args.Kind(), Share: share.String()}); err != nil {
-			return fmt.Errorf("admit %s: %w", k.args.Kind(), err)
+		if _, err := queries.QueueAdmit(ctx, tx, dbsqlc.QueueAdmitParams{Kind: k.name, Share: share.String()}); err != nil {
+			return fmt.Errorf("admit %s: %w", k.name, err)
 		}
 	}
 	return nil

@@ -1,10 +1,13 @@
 package riverjobs
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
+
+	"towpath/pkg/dbsqlc"
 )
 
 // The stages of a run, as sync_runs.stage has them.
@@ -25,51 +28,26 @@ const (
 	rescueAfter  = 4 * time.Minute
 )
 
-// Of one kind and share only a few jobs are with the workers at a time; see the
-// shares in sql/functions.
-
-// FetchCanonicalArgs reads the canonical document of a run from the shop.
-type FetchCanonicalArgs struct {
+// RunArgs is what a job of every kind says: its run, and the partition whose limit
+// it shares, a tenant's shop or a binding's ledger.
+type RunArgs struct {
 	RunID uuid.UUID `json:"run_id"`
-	Share uuid.UUID `json:"share"` // the tenant
+	Share uuid.UUID `json:"share"`
 }
 
-// Kind is the name in river_job.
-func (FetchCanonicalArgs) Kind() string { return "fetch_canonical" }
+func (a RunArgs) of() RunArgs { return a }
 
-// InsertOpts puts each kind in a queue of its own: a slow shop must not take
-// the workers that write to the ledger.
-func (FetchCanonicalArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: "fetch_canonical", MaxAttempts: maxAttempts}
+// kindArgs are a kind's.
+type kindArgs interface {
+	river.JobArgs
+	river.JobArgsWithInsertOpts
+	of() RunArgs
 }
 
-// PostInvoiceArgs writes a run's invoice to the ledger.
-type PostInvoiceArgs struct {
-	RunID uuid.UUID `json:"run_id"`
-	Share uuid.UUID `json:"share"` // the binding
-}
-
-// Kind is the name in river_job.
-func (PostInvoiceArgs) Kind() string { return "post_invoice" }
-
-// InsertOpts puts each kind in a queue of its own.
-func (PostInvoiceArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: "post_invoice", MaxAttempts: maxAttempts}
-}
-
-// PushSyncStateArgs tells the shop how a run ended. The SQL function
-// towpath_insert_push inserts the same job where a run is ended in SQL.
-type PushSyncStateArgs struct {
-	RunID uuid.UUID `json:"run_id"`
-	Share uuid.UUID `json:"share"` // the tenant
-}
-
-// Kind is the name in river_job.
-func (PushSyncStateArgs) Kind() string { return "push_sync_state" }
-
-// InsertOpts puts each kind in a queue of its own.
-func (PushSyncStateArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: "push_sync_state", MaxAttempts: maxAttempts}
+// inQueue puts each kind in a queue of its own: a slow shop must not take the
+// workers that write to the ledger.
+func inQueue(args river.JobArgs) river.InsertOpts {
+	return river.InsertOpts{Queue: args.Kind(), MaxAttempts: maxAttempts}
 }
 
 // options are those of a run's job: backfill goes after what happens now.
@@ -83,27 +61,90 @@ func options(backfill bool) *river.InsertOpts {
 // kind is a row of the table of job kinds. Whatever must know the kinds asks the
 // table; SQL has the same in towpath_stage, and a test compares the two.
 type kind struct {
-	args args
+	name string
 	// stage says what it touches, and with that its partition: see partitionOf.
 	stage string
+	args  func(RunArgs) kindArgs
+	// source is whose documents it writes; nil for those that touch the shop.
+	source source
 	// work adds its worker.
 	work func(*river.Workers, *pipeline)
-}
-
-// args are a kind's, with its name and its options.
-type args interface {
-	river.JobArgs
-	river.JobArgsWithInsertOpts
 }
 
 // kinds are all job kinds, in the order of the pipeline.
 func kinds() []kind {
 	return []kind{
-		{FetchCanonicalArgs{}, stageFetch, func(all *river.Workers, p *pipeline) { river.AddWorker(all, &fetchCanonical{pipeline: p}) }},
-		{PostInvoiceArgs{}, stagePost, func(all *river.Workers, p *pipeline) { river.AddWorker(all, &postInvoice{pipeline: p}) }},
-		{PushSyncStateArgs{}, stagePush, func(all *river.Workers, p *pipeline) { river.AddWorker(all, &pushSyncState{pipeline: p}) }},
+		touching(stageFetch, func(a RunArgs) FetchCanonicalArgs { return FetchCanonicalArgs{a} }, (*pipeline).fetch),
+		writing(func(a RunArgs) PostInvoiceArgs { return PostInvoiceArgs{a} }, postInvoice()),
+		touching(stagePush, func(a RunArgs) PushSyncStateArgs { return PushSyncStateArgs{a} }, (*pipeline).tell),
 	}
 }
+
+// touching is a kind that makes one call to the shop for each of its runs.
+func touching[A kindArgs](stage string, args func(RunArgs) A, do func(*pipeline, context.Context, hand) (change, after, error)) kind {
+	return kind{
+		name: args(RunArgs{}).Kind(), stage: stage, args: func(a RunArgs) kindArgs { return args(a) },
+		work: func(all *river.Workers, p *pipeline) {
+			river.AddWorker(all, &worker[A]{timeout: claimTimeout, do: func(ctx context.Context, job *river.Job[A]) error {
+				return claim(ctx, p, job, stage, func(ctx context.Context, h hand) (change, after, error) { return do(p, ctx, h) })
+			}})
+		},
+	}
+}
+
+// writing is a kind that brings the documents of a plan into the ledger.
+func writing[A kindArgs, D any](args func(RunArgs) A, pl *plan[D]) kind {
+	pl.kind = args(RunArgs{}).Kind()
+	return kind{
+		name: pl.kind, stage: stagePost, args: func(a RunArgs) kindArgs { return args(a) }, source: pl,
+		work: func(all *river.Workers, p *pipeline) {
+			river.AddWorker(all, &worker[A]{timeout: postTimeout, do: func(ctx context.Context, job *river.Job[A]) error {
+				return attempt(ctx, p, job, stagePost, job.Args.of().RunID, func(ctx context.Context, h hand) error { return pl.work(ctx, p, h) })
+			}})
+		},
+	}
+}
+
+// worker is River's worker of a kind.
+type worker[A kindArgs] struct {
+	river.WorkerDefaults[A]
+	timeout time.Duration
+	do      func(ctx context.Context, job *river.Job[A]) error
+}
+
+// Timeout bounds one attempt.
+func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
+
+// Work is one attempt.
+func (w *worker[A]) Work(ctx context.Context, job *river.Job[A]) error { return w.do(ctx, job) }
+
+// FetchCanonicalArgs reads the canonical document of a run from the shop.
+type FetchCanonicalArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (FetchCanonicalArgs) Kind() string { return "fetch_canonical" }
+
+// InsertOpts names the kind's queue.
+func (a FetchCanonicalArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
+
+// PostInvoiceArgs writes a run's invoice to the ledger.
+type PostInvoiceArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (PostInvoiceArgs) Kind() string { return "post_invoice" }
+
+// InsertOpts names the kind's queue.
+func (a PostInvoiceArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
+
+// PushSyncStateArgs tells the shop how a run ended. The SQL function
+// towpath_insert_push inserts the same job where a run is ended in SQL.
+type PushSyncStateArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (PushSyncStateArgs) Kind() string { return "push_sync_state" }
+
+// InsertOpts names the kind's queue.
+func (a PushSyncStateArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
 
 // partitionOf names the jobs of a stage that share a limit: those of one shop, or
 // those of one binding's ledger.
@@ -118,7 +159,39 @@ func partitionOf(stage string, tenantID, bindingID uuid.UUID) uuid.UUID {
 func Stages() map[string]string {
 	stages := map[string]string{}
 	for _, k := range kinds() {
-		stages[k.args.Kind()] = k.stage
+		stages[k.name] = k.stage
 	}
 	return stages
+}
+
+// sourceOf is what is to be done about an event; nil where this version cannot.
+func sourceOf(event string) source {
+	for _, k := range kinds() {
+		if k.source != nil && k.source.of() == event {
+			return k.source
+		}
+	}
+	return nil
+}
+
+// next is a run's job of this kind.
+func (k kind) next(run dbsqlc.SyncRun) *nextJob {
+	share := partitionOf(k.stage, run.TenantID, run.BindingID)
+	return &nextJob{args: k.args(RunArgs{RunID: run.ID, Share: share}), share: share, backfill: run.Backfill}
+}
+
+// tellNext tells the shop how the run ended.
+func tellNext(run dbsqlc.SyncRun) *nextJob {
+	args := PushSyncStateArgs{RunArgs{RunID: run.ID, Share: run.TenantID}}
+	return &nextJob{args: args, share: run.TenantID, backfill: run.Backfill}
+}
+
+// postNext writes the run's document to the ledger.
+func postNext(run dbsqlc.SyncRun) *nextJob {
+	for _, k := range kinds() {
+		if k.source != nil && k.source.of() == run.Event {
+			return k.next(run)
+		}
+	}
+	return nil
 }

@@ -97,7 +97,7 @@ func (o *Operator) goOn(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, job 
 // the shop of the old end goes; if it is at it right now, it will find that the
 // run no longer waits for it.
 func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, old *dbsqlc.SyncRunLockJobRow, lost bool) error {
-	inserted, err := o.Client.InsertTx(ctx, tx, FetchCanonicalArgs{RunID: run.ID, Share: run.TenantID}, options(o.Backfill))
+	inserted, err := o.Client.InsertTx(ctx, tx, FetchCanonicalArgs{RunArgs{RunID: run.ID, Share: run.TenantID}}, options(o.Backfill))
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}

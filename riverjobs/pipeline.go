@@ -78,12 +78,13 @@ type Config struct {
 	FirstDelay time.Duration
 }
 
-// pipeline is what the three workers share.
+// pipeline is what all workers share.
 type pipeline struct {
 	Config
 	who     string
 	queries *dbsqlc.Queries
 	ends    *ends
+	intents *intents
 }
 
 // runURL is the page of a run, for documents to link back to.

@@ -55,7 +55,7 @@ func Test_Push(t *testing.T) {
 		tx := b.begin(t)
 		var inSQL int64
 		require.NoError(t, tx.QueryRow(t.Context(), "SELECT towpath_insert_push($1)", run).Scan(&inSQL))
-		inGo, err := b.insert.InsertTx(t.Context(), tx, riverjobs.PushSyncStateArgs{RunID: run, Share: b.tenant.ID}, nil)
+		inGo, err := b.insert.InsertTx(t.Context(), tx, riverjobs.PushSyncStateArgs{RunArgs: riverjobs.RunArgs{RunID: run, Share: b.tenant.ID}}, nil)
 		require.NoError(t, err)
 		other, err := b.insert.JobGetTx(t.Context(), tx, inSQL)
 		require.NoError(t, err)

@@ -151,12 +151,28 @@ func (w endWriter) apply(ctx context.Context, tx pgx.Tx, set []change, next map[
 	return syncrun.Apply(ctx, tx, w.who, syncrun.Changes{Decided: decided, Posted: posted, Failed: failed, Told: told})
 }
 
-// tellNext tells the shop how the run ended.
-func tellNext(run dbsqlc.SyncRun) *nextJob {
-	return &nextJob{args: PushSyncStateArgs{RunID: run.ID, Share: run.TenantID}, share: run.TenantID, backfill: run.Backfill}
+// intention is an intent of one attempt.
+type intention struct {
+	job     int64
+	attempt int
+	syncrun.Intent
 }
 
-// postNext writes the run's document to the ledger.
-func postNext(run dbsqlc.SyncRun) *nextJob {
-	return &nextJob{args: PostInvoiceArgs{RunID: run.ID, Share: run.BindingID}, share: run.BindingID, backfill: run.Backfill}
+// intents is the recorder of what is about to be written.
+type intents = recorder.Recorder[intention, syncrun.Taken]
+
+// newIntents records them together: T3 of a set is one commit. Each is judged by
+// itself; where the database finds two at one object, each is tried alone.
+func newIntents(pool *pgxpool.Pool) *intents {
+	return recorder.New(recorder.Config[intention, syncrun.Taken]{Pool: pool, Timeout: commitTimeout,
+		Write: func(ctx context.Context, tx pgx.Tx, set []intention) ([]recorder.Answer[syncrun.Taken], error) {
+			answers := make([]recorder.Answer[syncrun.Taken], len(set))
+			for i, in := range set {
+				answers[i].Value, answers[i].Err = syncrun.Intend(ctx, tx, in.job, in.attempt, in.Intent)
+				if err := answers[i].Err; err != nil && !syncrun.LeftNothing(err) {
+					return nil, err
+				}
+			}
+			return answers, nil
+		}})
 }

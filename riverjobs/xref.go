@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 
@@ -29,9 +28,9 @@ func (p *pipeline) lookUp(ctx context.Context, run work, entityType, shopID stri
 	return &row, nil
 }
 
-// knownInvoice answers the document that an earlier run made of this invoice.
-func (p *pipeline) knownInvoice(ctx context.Context, run work) (*provider.Posted, error) {
-	row, err := p.lookUp(ctx, run, "invoice", strconv.FormatInt(run.SyncRun.MagentoEntityID, 10))
+// known answers the document that an earlier run made of what a run is about.
+func (p *pipeline) known(ctx context.Context, run work, entityType string) (*provider.Posted, error) {
+	row, err := p.lookUp(ctx, run, entityType, strconv.FormatInt(run.SyncRun.MagentoEntityID, 10))
 	if err != nil || row == nil {
 		return nil, err
 	}
@@ -45,6 +44,14 @@ func (p *pipeline) knownInvoice(ctx context.Context, run work) (*provider.Posted
 	return &posted, nil
 }
 
+// xrefOf is what is remembered of a run's document.
+func xrefOf(run work, entityType string, posted provider.Posted) syncrun.Xref {
+	return syncrun.Xref{
+		EntityType: entityType, ShopID: strconv.FormatInt(run.SyncRun.MagentoEntityID, 10),
+		ProviderID: posted.ID, Reference: &posted.Number, URL: &posted.URL,
+	}
+}
+
 // contactKnown is the id of the contact that row remembers. Where it is stale the
 // contact has to be made sure of anew, by that id too.
 func contactKnown(row *dbsqlc.EntityXref) (id, stale string) {
@@ -55,19 +62,6 @@ func contactKnown(row *dbsqlc.EntityXref) (id, stale string) {
 		return "", row.ProviderID
 	}
 	return row.ProviderID, ""
-}
-
-// found is what is to be asked of a document that was there already, before it is
-// taken for the run's own; nil where that is proven.
-func found(posted provider.Posted) *syncrun.Found {
-	if !posted.Adopted || posted.Proven {
-		return nil
-	}
-	f := &syncrun.Found{Number: posted.Number}
-	if id, err := uuid.Parse(posted.Source); err == nil {
-		f.Source = &id
-	}
-	return f
 }
 
 // othersDocument holds a run whose number another invoice's document has, and

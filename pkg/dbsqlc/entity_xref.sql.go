@@ -174,13 +174,13 @@ WITH mine AS (
     FROM sync_runs AS run
     JOIN bindings AS binding ON binding.id = run.binding_id
     LEFT JOIN provider_intents AS intent ON intent.run_id = run.id
-        AND intent.operation = 'invoice'
-        AND intent.object_key = $1
-    WHERE run.id = $2
+        AND intent.operation = $1
+        AND intent.object_key = $2
+    WHERE run.id = $3
 )
 SELECT tenant.name AS tenant, ('run ' || other.id)::text AS what, false AS maybe
 FROM mine
-JOIN sync_runs AS other ON other.id = $3::uuid
+JOIN sync_runs AS other ON other.id = $4::uuid
     AND (other.tenant_id, other.entity_type, other.magento_entity_id) <> (mine.tenant_id, mine.entity_type, mine.magento_entity_id)
 JOIN tenants AS tenant ON tenant.id = other.tenant_id
 UNION ALL
@@ -190,16 +190,16 @@ JOIN bindings AS binding ON binding.provider = mine.provider
     AND binding.org_key = mine.org_key
     AND binding.tenant_id <> mine.tenant_id
 JOIN tenants AS tenant ON tenant.id = binding.tenant_id
-WHERE $3::uuid IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM sync_runs AS known WHERE known.id = $3::uuid)
+WHERE $4::uuid IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM sync_runs AS known WHERE known.id = $4::uuid)
 UNION ALL
 SELECT tenant.name, ('run ' || other.id)::text, mine.maybe
 FROM mine
 JOIN bindings AS binding ON binding.provider = mine.provider
     AND binding.org_key = mine.org_key
 JOIN provider_intents AS intent ON intent.binding_id = binding.id
-    AND intent.operation = 'invoice'
-    AND intent.object_key = $1
+    AND intent.operation = $1
+    AND intent.object_key = $2
     AND NOT intent.certain
     AND intent.run_id <> mine.id
     AND (NOT mine.maybe OR intent.made_at < mine.made_at)
@@ -207,11 +207,12 @@ JOIN sync_runs AS other ON other.id = intent.run_id
     AND other.status <> 'succeeded' -- its document has its own xref
     AND (other.tenant_id, other.entity_type, other.magento_entity_id) <> (mine.tenant_id, mine.entity_type, mine.magento_entity_id)
 JOIN tenants AS tenant ON tenant.id = other.tenant_id
-WHERE $3::uuid IS NULL
+WHERE $4::uuid IS NULL
 LIMIT 1
 `
 
 type EntityXrefWhoseParams struct {
+	Operation string
 	Number    string
 	RunID     uuid.UUID
 	SourceRun *uuid.UUID
@@ -234,7 +235,12 @@ type EntityXrefWhoseRow struct {
 //     was not told that nothing came of it; of two who may both have written it,
 //     the first is taken for its writer. Who had never tried has not written it.
 func (q *Queries) EntityXrefWhose(ctx context.Context, db DBTX, arg EntityXrefWhoseParams) ([]EntityXrefWhoseRow, error) {
-	rows, err := db.Query(ctx, entityXrefWhose, arg.Number, arg.RunID, arg.SourceRun)
+	rows, err := db.Query(ctx, entityXrefWhose,
+		arg.Operation,
+		arg.Number,
+		arg.RunID,
+		arg.SourceRun,
+	)
 	if err != nil {
 		return nil, err
 	}

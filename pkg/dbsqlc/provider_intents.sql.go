@@ -43,19 +43,24 @@ func (q *Queries) ProviderIntentAnswered(ctx context.Context, db DBTX, arg Provi
 	return err
 }
 
-const providerIntentNumber = `-- name: ProviderIntentNumber :one
+const providerIntentKey = `-- name: ProviderIntentKey :one
 SELECT object_key
 FROM provider_intents
 WHERE run_id = $1
-    AND operation = 'invoice'
+    AND operation = $2
     AND NOT certain
 ORDER BY made_at
 LIMIT 1
 `
 
-// The number under which a run's document may exist already.
-func (q *Queries) ProviderIntentNumber(ctx context.Context, db DBTX, runID uuid.UUID) (string, error) {
-	row := db.QueryRow(ctx, providerIntentNumber, runID)
+type ProviderIntentKeyParams struct {
+	RunID     uuid.UUID
+	Operation string
+}
+
+// The key under which what a run writes may exist already.
+func (q *Queries) ProviderIntentKey(ctx context.Context, db DBTX, arg ProviderIntentKeyParams) (string, error) {
+	row := db.QueryRow(ctx, providerIntentKey, arg.RunID, arg.Operation)
 	var object_key string
 	err := row.Scan(&object_key)
 	return object_key, err

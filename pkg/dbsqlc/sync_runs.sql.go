@@ -328,7 +328,8 @@ const syncRunDecideMany = `-- name: SyncRunDecideMany :many
 WITH decided AS (
     SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id,
         unnest($3::bigint[]) AS next_job_id, unnest($4::json[]) AS canonical,
-        unnest($5::jsonb[]) AS decision, unnest($6::text[]) AS skip_reason
+        unnest($5::jsonb[]) AS decision, unnest($6::text[]) AS skip_reason,
+        unnest($7::text[]) AS lane
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = CASE WHEN decided.skip_reason <> '' THEN 'skipped_by_policy'
@@ -337,6 +338,7 @@ WITH decided AS (
         shop_told = CASE WHEN decided.skip_reason = '' THEN NULL ELSE 'pending' END,
         finished_at = CASE WHEN decided.skip_reason = '' THEN NULL ELSE clock_timestamp() END,
         river_job_id = decided.next_job_id,
+        lane = coalesce(nullif(decided.lane, ''), run.lane),
         canonical = decided.canonical,
         decision = decided.decision,
         skip_reason = nullif(decided.skip_reason, ''),
@@ -350,7 +352,7 @@ WITH decided AS (
     RETURNING run.id, run.status, run.attempt, run.skip_reason
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, $7::text,
+    SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, $8::text,
         CASE updated.status WHEN 'running' THEN 'canonical stored, to be posted'
             WHEN 'queued' THEN 'canonical stored, waits for its turn to be posted'
             ELSE 'skipped: ' || updated.skip_reason END
@@ -367,6 +369,7 @@ type SyncRunDecideManyParams struct {
 	Canonical  [][]byte
 	Decision   []json.RawMessage
 	SkipReason []string
+	Lane       []string
 	Who        string
 }
 
@@ -381,6 +384,7 @@ func (q *Queries) SyncRunDecideMany(ctx context.Context, db DBTX, arg SyncRunDec
 		arg.Canonical,
 		arg.Decision,
 		arg.SkipReason,
+		arg.Lane,
 		arg.Who,
 	)
 	if err != nil {
@@ -1201,105 +1205,4 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.Policy,
 	)
 	return i, err
-}
-
-const syncRunWorkMany = `-- name: SyncRunWorkMany :many
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
-FROM sync_runs AS run
-JOIN tenants AS tenant ON tenant.id = run.tenant_id
-JOIN bindings AS binding ON binding.id = run.binding_id
-JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
-WHERE run.id = ANY ($1::uuid[])
-`
-
-type SyncRunWorkManyRow struct {
-	SyncRun SyncRun
-	Tenant  Tenant
-	Binding Binding
-	Policy  json.RawMessage
-}
-
-// The same for a set.
-func (q *Queries) SyncRunWorkMany(ctx context.Context, db DBTX, ids []uuid.UUID) ([]SyncRunWorkManyRow, error) {
-	rows, err := db.Query(ctx, syncRunWorkMany, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SyncRunWorkManyRow{}
-	for rows.Next() {
-		var i SyncRunWorkManyRow
-		if err := rows.Scan(
-			&i.SyncRun.ID,
-			&i.SyncRun.TenantID,
-			&i.SyncRun.BindingID,
-			&i.SyncRun.PolicyVersion,
-			&i.SyncRun.Event,
-			&i.SyncRun.EntityType,
-			&i.SyncRun.MagentoEntityID,
-			&i.SyncRun.WebsiteID,
-			&i.SyncRun.StoreID,
-			&i.SyncRun.IdempotencyKey,
-			&i.SyncRun.DedupeKey,
-			&i.SyncRun.Lane,
-			&i.SyncRun.OccurredAt,
-			&i.SyncRun.ReceivedAt,
-			&i.SyncRun.Body,
-			&i.SyncRun.Backfill,
-			&i.SyncRun.Status,
-			&i.SyncRun.Stage,
-			&i.SyncRun.RiverJobID,
-			&i.SyncRun.Attempt,
-			&i.SyncRun.NextAttemptAt,
-			&i.SyncRun.HoldReason,
-			&i.SyncRun.SkipReason,
-			&i.SyncRun.ErrorCode,
-			&i.SyncRun.ErrorMessage,
-			&i.SyncRun.ErrorDetail,
-			&i.SyncRun.Canonical,
-			&i.SyncRun.Decision,
-			&i.SyncRun.Document,
-			&i.SyncRun.ProviderEntityID,
-			&i.SyncRun.ProviderReference,
-			&i.SyncRun.ProviderUrl,
-			&i.SyncRun.Variance,
-			&i.SyncRun.FinishedAt,
-			&i.SyncRun.ShopTold,
-			&i.SyncRun.ToldAt,
-			&i.SyncRun.UpdatedAt,
-			&i.Tenant.ID,
-			&i.Tenant.Name,
-			&i.Tenant.MagentoUrl,
-			&i.Tenant.ApiKeySealed,
-			&i.Tenant.OfferedKeySealed,
-			&i.Tenant.PreviousKeySealed,
-			&i.Tenant.PreviousKeyUntil,
-			&i.Tenant.ConnectionStatus,
-			&i.Tenant.CreatedAt,
-			&i.Binding.ID,
-			&i.Binding.TenantID,
-			&i.Binding.Provider,
-			&i.Binding.Wire,
-			&i.Binding.Status,
-			&i.Binding.ApiUrl,
-			&i.Binding.OrgID,
-			&i.Binding.OrgKey,
-			&i.Binding.TokenSealed,
-			&i.Binding.PolicyVersion,
-			&i.Binding.PausedUntil,
-			&i.Binding.Reference,
-			&i.Binding.ReferenceAt,
-			&i.Binding.ReferenceTriedAt,
-			&i.Binding.CreatedAt,
-			&i.Binding.RevokedAt,
-			&i.Policy,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

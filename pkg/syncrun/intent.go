@@ -48,6 +48,12 @@ var ErrBusy = errors.New("another run is at the same document")
 // what follows it waits until it is.
 var ErrInvoiceFailed = errors.New("the document's invoice failed")
 
+// LeftNothing reports whether Intend judged a run and left nothing in the transaction,
+// which may go on with others.
+func LeftNothing(err error) bool {
+	return errors.Is(err, ErrNotMine) || errors.Is(err, ErrInvoiceFailed) || errors.Is(err, ErrBusy) && !isUniqueViolation(err)
+}
+
 // Intend is T3: it takes the lane for the job's run and records the intent. It
 // answers ErrNotMine if the job is no longer this attempt's, and ErrBusy if an
 // earlier run of the lane is alive or another run writes the same object.
@@ -76,7 +82,10 @@ func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Int
 		RunID: intent.RunID, BindingID: intent.BindingID, Operation: intent.Operation,
 		ObjectKey: intent.ObjectKey, BodyHash: intent.BodyHash,
 	})
-	if errors.Is(err, pgx.ErrNoRows) || isUniqueViolation(err) {
+	if isUniqueViolation(err) {
+		return Taken{}, fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
 		return Taken{}, ErrBusy
 	}
 	if err != nil {

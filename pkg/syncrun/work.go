@@ -26,6 +26,7 @@ type Decided struct {
 	Canonical  json.RawMessage // null for events that have none
 	Decision   json.RawMessage
 	SkipReason string // empty: the document is to be posted
+	Lane       string // of the document that it is about; empty: the lane that it came with
 }
 
 // Decide is T2: it stores canonical and decision and moves each run on to its
@@ -40,6 +41,7 @@ func Decide(ctx context.Context, tx pgx.Tx, who string, set []Decided) error {
 		rows.Canonical = append(rows.Canonical, d.Canonical)
 		rows.Decision = append(rows.Decision, d.Decision)
 		rows.SkipReason = append(rows.SkipReason, d.SkipReason)
+		rows.Lane = append(rows.Lane, d.Lane)
 	}
 	updated, err := queries.SyncRunDecideMany(ctx, tx, rows)
 	return all(updated, len(set), "store decision", err)
@@ -59,8 +61,9 @@ type Xref struct {
 // Found is a document that was there already and does not name the run that
 // found it.
 type Found struct {
-	Number string
-	Source *uuid.UUID // the run that it names
+	Operation string // the write that would have made it
+	Number    string
+	Source    *uuid.UUID // the run that it names
 }
 
 // Posted is a document that exists at the provider.
@@ -117,7 +120,7 @@ func (p Posted) ours(ctx context.Context, tx pgx.Tx) error {
 	if p.Found == nil {
 		return nil
 	}
-	rows, err := queries.EntityXrefWhose(ctx, tx, dbsqlc.EntityXrefWhoseParams{RunID: p.RunID, Number: p.Found.Number, SourceRun: p.Found.Source})
+	rows, err := queries.EntityXrefWhose(ctx, tx, dbsqlc.EntityXrefWhoseParams{RunID: p.RunID, Operation: p.Found.Operation, Number: p.Found.Number, SourceRun: p.Found.Source})
 	if err != nil {
 		return fmt.Errorf("ask whose document %q is: %w", p.Found.Number, err)
 	}

@@ -59,7 +59,7 @@ WITH mine AS (
     FROM sync_runs AS run
     JOIN bindings AS binding ON binding.id = run.binding_id
     LEFT JOIN provider_intents AS intent ON intent.run_id = run.id
-        AND intent.operation = 'invoice'
+        AND intent.operation = @operation
         AND intent.object_key = @number
     WHERE run.id = @run_id
 )
@@ -83,7 +83,7 @@ FROM mine
 JOIN bindings AS binding ON binding.provider = mine.provider
     AND binding.org_key = mine.org_key
 JOIN provider_intents AS intent ON intent.binding_id = binding.id
-    AND intent.operation = 'invoice'
+    AND intent.operation = @operation
     AND intent.object_key = @number
     AND NOT intent.certain
     AND intent.run_id <> mine.id

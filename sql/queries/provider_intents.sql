@@ -89,12 +89,12 @@ SET settled_at = clock_timestamp()
 WHERE run_id = ANY (@run_ids::uuid[])
     AND settled_at IS NULL;
 
--- The number under which a run's document may exist already.
--- name: ProviderIntentNumber :one
+-- The key under which what a run writes may exist already.
+-- name: ProviderIntentKey :one
 SELECT object_key
 FROM provider_intents
 WHERE run_id = @run_id
-    AND operation = 'invoice'
+    AND operation = @operation
     AND NOT certain
 ORDER BY made_at
 LIMIT 1;

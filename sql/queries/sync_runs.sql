@@ -65,15 +65,6 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
 WHERE run.id = @id;
 
--- The same for a set.
--- name: SyncRunWorkMany :many
-SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy
-FROM sync_runs AS run
-JOIN tenants AS tenant ON tenant.id = run.tenant_id
-JOIN bindings AS binding ON binding.id = run.binding_id
-JOIN policies AS policy ON policy.binding_id = run.binding_id AND policy.version = run.policy_version
-WHERE run.id = ANY (@ids::uuid[]);
-
 -- What a worker needs to know of the runs that it works: without what they came with
 -- and what was written, and where nothing is to be written without the document and
 -- the provider's reference data. These are most of the bytes.
@@ -100,7 +91,8 @@ WHERE run.id = ANY (@ids::uuid[]);
 WITH decided AS (
     SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id,
         unnest(@next_job_id::bigint[]) AS next_job_id, unnest(@canonical::json[]) AS canonical,
-        unnest(@decision::jsonb[]) AS decision, unnest(@skip_reason::text[]) AS skip_reason
+        unnest(@decision::jsonb[]) AS decision, unnest(@skip_reason::text[]) AS skip_reason,
+        unnest(@lane::text[]) AS lane
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = CASE WHEN decided.skip_reason <> '' THEN 'skipped_by_policy'
@@ -109,6 +101,7 @@ WITH decided AS (
         shop_told = CASE WHEN decided.skip_reason = '' THEN NULL ELSE 'pending' END,
         finished_at = CASE WHEN decided.skip_reason = '' THEN NULL ELSE clock_timestamp() END,
         river_job_id = decided.next_job_id,
+        lane = coalesce(nullif(decided.lane, ''), run.lane),
         canonical = decided.canonical,
         decision = decided.decision,
         skip_reason = nullif(decided.skip_reason, ''),

@@ -1,0 +1,170 @@
+package riverjobs
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"towpath/pkg/provider"
+	"towpath/pkg/syncrun"
+)
+
+// write is one thing that a plan makes sure of at the ledger. T is what is to be
+// there, with the key that it is looked up by.
+type write[D any, T written] struct {
+	operation string
+	// value makes it of a draft; ok is false where there is nothing to write (any more).
+	value func(ctx context.Context, b *batch[D], d *draft[D]) (v T, try provider.Try, ok bool, err error)
+	// call makes sure of a set, and answers each by itself.
+	call func(ctx context.Context, l Ledger, set []provider.Item[T]) []provider.Outcome[provider.Posted]
+	// record puts what is there on record.
+	record func(ctx context.Context, b *batch[D], o *one[D, T]) error
+	// share gives the others of a key what the first of them found; nil: they come again.
+	share func(from, to *draft[D])
+	// refused sees a failure first, and may answer another.
+	refused func(ctx context.Context, b *batch[D], d *draft[D], cause error) error
+}
+
+// written is what an intent must know of a value.
+type written interface {
+	Key() string  // of the object, in its organisation
+	Hash() string // of the body
+}
+
+// one is a value on its way through a write.
+type one[D any, T written] struct {
+	*draft[D]
+	value   T
+	try     provider.Try
+	taken   syncrun.Taken
+	outcome provider.Outcome[provider.Posted]
+	same    []*draft[D] // others of the batch that have the same key
+}
+
+// ensure is the step of a write: values, intents (T3), one call, records.
+func ensure[D any, T written](w write[D, T]) step[D] {
+	return func(ctx context.Context, b *batch[D], drafts []*draft[D]) {
+		set := w.values(ctx, b, drafts)
+		each(set, func(o *one[D, T]) error { return w.intend(ctx, b, o) })
+		w.make(ctx, b, set)
+		for _, o := range set {
+			for _, d := range o.same {
+				if d.err = syncrun.ErrBusy; o.err == nil && w.share != nil {
+					d.err = nil
+					w.share(o.draft, d)
+				}
+			}
+		}
+	}
+}
+
+// values makes the values, one for each key.
+func (w write[D, T]) values(ctx context.Context, b *batch[D], drafts []*draft[D]) []*one[D, T] {
+	all := make([]*one[D, T], len(drafts))
+	for i, d := range drafts {
+		all[i] = &one[D, T]{draft: d}
+	}
+	needed := make([]bool, len(all))
+	each(all, func(o *one[D, T]) (err error) {
+		var ok bool
+		if o.value, o.try, ok, err = w.value(ctx, b, o.draft); ok && err == nil {
+			needed[slices.Index(all, o)] = true
+		}
+		return err
+	})
+	var set []*one[D, T]
+	first := map[string]*one[D, T]{}
+	for i, o := range all {
+		if !needed[i] {
+			continue
+		}
+		if f := first[o.value.Key()]; f != nil {
+			f.same = append(f.same, o.draft)
+			continue
+		}
+		first[o.value.Key()] = o
+		set = append(set, o)
+	}
+	return set
+}
+
+// intend is T3, and the last look before the call: a process that has been out of
+// touch (cut off, suspended) may have been given up for dead, and leaves the write to
+// whoever has the job now.
+func (w write[D, T]) intend(ctx context.Context, b *batch[D], o *one[D, T]) (err error) {
+	o.taken, err = b.intents.Record(ctx, intention{job: o.job.id(), attempt: o.job.attempt(), Intent: syncrun.Intent{
+		RunID: o.SyncRun.ID, BindingID: o.Binding.ID, Operation: w.operation, ObjectKey: o.value.Key(), BodyHash: o.value.Hash(), Who: b.who,
+	}})
+	if errors.Is(err, syncrun.ErrInvoiceFailed) {
+		return provider.Hold(provider.HeldInvoiceFailed, "the invoice that this is about failed; retry that one, or cancel it")
+	}
+	if err == nil && b.Alive != nil && !b.Alive() {
+		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
+			Message: "this process was out of touch with the database; the write is left to the next attempt"}
+	}
+	return err
+}
+
+// make makes the call for those that may, and records each outcome.
+func (w write[D, T]) make(ctx context.Context, b *batch[D], set []*one[D, T]) {
+	var items []provider.Item[T]
+	var sent []*one[D, T]
+	for _, o := range set {
+		if o.err != nil {
+			continue
+		}
+		o.try.Key, o.try.Uncertain, o.try.Shared = o.taken.Key(), o.taken.Uncertain || o.try.Uncertain, o.taken.Shared
+		items, sent = append(items, provider.Item[T]{Value: o.value, Try: o.try}), append(sent, o)
+	}
+	if len(items) == 0 {
+		return
+	}
+	// If the process stops here, the intents say that the objects may exist.
+	outcomes := w.call(ctx, b.ledger, items)
+	// And here: they do exist, and the next attempts will find them.
+	for i, o := range sent {
+		o.outcome = outcomes[i]
+	}
+	each(sent, func(o *one[D, T]) error { return w.conclude(ctx, b, o) })
+}
+
+// conclude records one outcome.
+func (w write[D, T]) conclude(ctx context.Context, b *batch[D], o *one[D, T]) error {
+	cause := o.outcome.Err
+	if cause == nil {
+		cause = w.record(ctx, b, o)
+		if others := (*syncrun.OthersDocument)(nil); !errors.As(cause, &others) {
+			return cause
+		} // else what bears the key is not ours: the intent must not keep it
+	}
+	if w.refused == nil {
+		return b.answered(ctx, o.taken, cause)
+	}
+	return errors.Join(w.refused(ctx, b, o.draft, cause), b.answered(ctx, o.taken, cause))
+}
+
+// answered notes that the provider did answer, unless its answer was lost: then
+// the same idempotency key must be used again.
+func (p *pipeline) answered(ctx context.Context, taken syncrun.Taken, cause error) error {
+	f := provider.AsFailure(cause)
+	if f.Kind == provider.Unknown && !f.Answered {
+		return cause
+	}
+	return errors.Join(cause, taken.Answered(context.WithoutCancel(ctx), p.Pool, syncrun.Answer{
+		Settled: f.Kind != provider.Unknown, Certain: certain(taken, f),
+	}))
+}
+
+// certain reports whether a failure says that nothing was written, by this try
+// or an earlier one. Refused and Held are the provider's judgement of the very
+// document. Any other answer to an uncertain try may be one to its look-up, and
+// then says nothing of what the earlier try did.
+func certain(taken syncrun.Taken, f *provider.Failure) bool {
+	switch f.Kind {
+	case provider.Refused, provider.Held:
+		return !f.Exists
+	case provider.Auth, provider.RateLimited:
+		return !taken.Uncertain
+	}
+	return false
+}
