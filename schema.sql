@@ -311,6 +311,8 @@ CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, 
 -- job first, then run. Each function names its search_path: who changes a job may
 -- come with any.
 --   towpath_ahead          the runs that a run of a document waits for
+--   towpath_park           whether a run may wait for those without looking again
+--   towpath_wake           what waits for runs that ended goes on
 --   towpath_event_rank     the place of an event in its document's lane
 --   towpath_who            who is at work, for sync_run_events.who
 --   towpath_stage          the list of job kinds, each with its stage

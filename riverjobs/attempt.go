@@ -88,8 +88,11 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 		return p.giveBack(ctx, h, say)
 	}
 	if errors.Is(err, syncrun.ErrBusy) {
-		say.Message = "waits for another run of the same document"
+		say.Message = "waits for another run that writes the same"
 		return h.job.putBack(ctx, verdict{snooze: busy(h.job.metadata()), report: say}, err)
+	}
+	if ahead := (*syncrun.Ahead)(nil); errors.As(err, &ahead) {
+		return h.job.putBack(ctx, park(say, ahead), err)
 	}
 	f := failureOf(err)
 	p.remember(ctx, h.work, f)

@@ -95,9 +95,6 @@ func (w write[D, T]) intend(ctx context.Context, b *batch[D], o *one[D, T]) (err
 	o.taken, err = b.intents.Record(ctx, intention{job: o.job.id(), attempt: o.job.attempt(), Intent: syncrun.Intent{
 		RunID: o.SyncRun.ID, BindingID: o.Binding.ID, Operation: w.operation, ObjectKey: o.value.Key(), BodyHash: o.value.Hash(), Who: b.who,
 	}})
-	if errors.Is(err, syncrun.ErrInvoiceFailed) {
-		return provider.Hold(provider.HeldInvoiceFailed, "the invoice that this is about failed; retry that one, or cancel it")
-	}
 	if err == nil && b.Alive != nil && !b.Alive() {
 		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
 			Message: "this process was out of touch with the database; the write is left to the next attempt"}

@@ -50,7 +50,7 @@ func heldFor(metadata []byte) string {
 	if json.Unmarshal(metadata, &said) != nil || json.Unmarshal(said[reportKey], &before) != nil {
 		return ""
 	}
-	if before.Outcome == outcomeHeld {
+	if before.Outcome == outcomeHeld && !before.Parked {
 		return before.Reason
 	}
 	return before.HeldFor

@@ -40,6 +40,7 @@ type report struct {
 	Outcome string `json:"outcome"` // one of the three below
 	Reason  string `json:"reason,omitempty"`
 	HeldFor string `json:"held_for,omitempty"` // why it was held before, where it is not now
+	Parked  bool   `json:"parked,omitempty"`   // it waits for its lane
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Detail  string `json:"detail,omitempty"`

@@ -117,6 +117,8 @@ func holdWords(reason string) string {
 		return "its connection was revoked; nothing more is written through it"
 	case "event_not_supported":
 		return "this version of Towpath cannot write this kind of event yet"
+	case "invoice_held":
+		return "an earlier run of its document is held; this goes on when that one has"
 	case "invoice_failed":
 		return "its invoice failed; this waits until that is written"
 	case "invoice_unknown":

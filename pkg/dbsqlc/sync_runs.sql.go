@@ -110,21 +110,24 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 }
 
 const syncRunAhead = `-- name: SyncRunAhead :one
-SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'failed') AS failed
+SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'held') AS held,
+    count(*) FILTER (WHERE status = 'failed') AS failed
 FROM sync_runs
 WHERE id IN (SELECT towpath_ahead($1))
 `
 
 type SyncRunAheadRow struct {
 	Live   int64
+	Held   int64
 	Failed int64
 }
 
-// How many runs come before this one: those under way, and invoices that failed.
+// How many runs come before this one: those under way, those of them that are held,
+// and invoices that failed.
 func (q *Queries) SyncRunAhead(ctx context.Context, db DBTX, id uuid.UUID) (SyncRunAheadRow, error) {
 	row := db.QueryRow(ctx, syncRunAhead, id)
 	var i SyncRunAheadRow
-	err := row.Scan(&i.Live, &i.Failed)
+	err := row.Scan(&i.Live, &i.Held, &i.Failed)
 	return i, err
 }
 
@@ -1117,6 +1120,18 @@ func (q *Queries) SyncRunUnhold(ctx context.Context, db DBTX, arg SyncRunUnholdP
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const syncRunWake = `-- name: SyncRunWake :one
+SELECT towpath_wake($1::uuid[])
+`
+
+// These have ended: what waits in their lanes goes on.
+func (q *Queries) SyncRunWake(ctx context.Context, db DBTX, ids []uuid.UUID) (int32, error) {
+	row := db.QueryRow(ctx, syncRunWake, ids)
+	var towpath_wake int32
+	err := row.Scan(&towpath_wake)
+	return towpath_wake, err
 }
 
 const syncRunWork = `-- name: SyncRunWork :one

@@ -59,7 +59,7 @@ func HoldReasons() []string {
 	return []string{
 		"auth", "event_not_supported", "missing_mapping", "tax_rate_not_mapped", "total_mismatch", "period_locked",
 		"plan_limit", "currency_not_enabled", "account_archived", "account_invalid", "tax_type_invalid",
-		"contact_archived", "contact_not_found", "contact_number_taken", "contact_name_taken", "number_taken", "invoice_failed",
+		"contact_archived", "contact_not_found", "contact_number_taken", "contact_name_taken", "number_taken", "invoice_failed", "invoice_held",
 		"invoice_unknown", "payment_method_not_mapped", "document_not_approved", "document_void", "amount_exceeds_due", "item_code_taken",
 		"idempotency_conflict", "binding_revoked", "clock_skew", "module_missing", "https_required", "address_refused", "unknown",
 	}

@@ -17,6 +17,7 @@ const (
 	HeldTotalMismatch    = "total_mismatch"
 	HeldNumberTaken      = "number_taken"
 	HeldInvoiceFailed    = "invoice_failed" // what follows an invoice waits for it
+	HeldInvoiceHeld      = "invoice_held"   // so too where it is held itself
 
 	// Of what follows an invoice.
 	HeldInvoiceUnknown      = "invoice_unknown"           // neither known here nor found in the ledger

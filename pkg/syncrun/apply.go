@@ -2,7 +2,9 @@ package syncrun
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -34,7 +36,33 @@ func Apply(ctx context.Context, tx pgx.Tx, who string, c Changes) error {
 		}
 	}
 	if len(c.Told) > 0 {
-		return Tell(ctx, tx, who, c.Told)
+		if err := Tell(ctx, tx, who, c.Told); err != nil {
+			return err
+		}
+	}
+	return c.wake(ctx, tx)
+}
+
+// wake lets go on what waits in the lanes of the runs that have ended. After all other
+// changes: a run that is parked at this moment has seen them, or is seen here.
+func (c Changes) wake(ctx context.Context, tx pgx.Tx) error {
+	var ended []uuid.UUID
+	for _, d := range c.Decided {
+		if d.SkipReason != "" {
+			ended = append(ended, d.RunID)
+		}
+	}
+	for _, p := range c.Posted {
+		ended = append(ended, p.RunID)
+	}
+	for _, f := range c.Failed {
+		ended = append(ended, f.RunID)
+	}
+	if len(ended) == 0 {
+		return nil
+	}
+	if _, err := queries.SyncRunWake(ctx, tx, ended); err != nil {
+		return fmt.Errorf("wake what waits for %d runs: %w", len(ended), err)
 	}
 	return nil
 }

@@ -40,23 +40,40 @@ type Taken struct {
 	Shared bool
 }
 
-// ErrBusy means that something must happen first: an earlier run of the lane,
-// or another run that is writing the same object.
+// ErrBusy means that another run is writing the same object.
 var ErrBusy = errors.New("another run is at the same document")
 
-// ErrInvoiceFailed means that the invoice which this run is about was not written:
-// what follows it waits until it is.
-var ErrInvoiceFailed = errors.New("the document's invoice failed")
+// Ahead means that other runs of the lane come first.
+type Ahead struct {
+	Held   bool // one of them is held
+	Failed bool // it is the invoice, which failed: what follows it waits until it is there
+}
+
+func (a *Ahead) Error() string { return "an earlier run of the same document comes first" }
+
+// First answers an Ahead where other runs of the lane come before this one. It waits
+// without looking again: their end lets it go on.
+func First(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error {
+	ahead, err := queries.SyncRunAhead(ctx, db, runID)
+	if err != nil {
+		return fmt.Errorf("take lane of run %s: %w", runID, err)
+	}
+	if ahead.Live+ahead.Failed > 0 {
+		return &Ahead{Held: ahead.Held > 0, Failed: ahead.Failed > 0}
+	}
+	return nil
+}
 
 // LeftNothing reports whether Intend judged a run and left nothing in the transaction,
 // which may go on with others.
 func LeftNothing(err error) bool {
-	return errors.Is(err, ErrNotMine) || errors.Is(err, ErrInvoiceFailed) || errors.Is(err, ErrBusy) && !isUniqueViolation(err)
+	var ahead *Ahead
+	return errors.Is(err, ErrNotMine) || errors.As(err, &ahead) || errors.Is(err, ErrBusy) && !isUniqueViolation(err)
 }
 
 // Intend is T3: it takes the lane for the job's run and records the intent. It
-// answers ErrNotMine if the job is no longer this attempt's, and ErrBusy if an
-// earlier run of the lane is alive or another run writes the same object.
+// answers ErrNotMine if the job is no longer this attempt's, an Ahead if an earlier run
+// of the lane comes first, and ErrBusy if another run writes the same object.
 //
 // Once it is committed, "the object may exist" is on record: if the process
 // dies after the call, the next attempt sees the intent and looks first.
@@ -68,15 +85,8 @@ func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Int
 	if err != nil {
 		return Taken{}, fmt.Errorf("check job %d: %w", jobID, err)
 	}
-	ahead, err := queries.SyncRunAhead(ctx, tx, intent.RunID)
-	if err != nil {
-		return Taken{}, fmt.Errorf("take lane of run %s: %w", intent.RunID, err)
-	}
-	switch {
-	case ahead.Live > 0:
-		return Taken{}, ErrBusy
-	case ahead.Failed > 0:
-		return Taken{}, ErrInvoiceFailed
+	if err := First(ctx, tx, intent.RunID); err != nil {
+		return Taken{}, err
 	}
 	row, err := queries.ProviderIntentTake(ctx, tx, dbsqlc.ProviderIntentTakeParams{
 		RunID: intent.RunID, BindingID: intent.BindingID, Operation: intent.Operation,

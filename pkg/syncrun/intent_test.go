@@ -42,13 +42,13 @@ func TestIntend(t *testing.T) {
 		require.NoError(t, err)
 		jobs := map[uuid.UUID]int64{refunded: b.take(t, refunded), paid: b.take(t, paid), created: b.take(t, created)}
 
-		require.ErrorIs(t, intend(paid, jobs[paid]), syncrun.ErrBusy)
+		require.Equal(t, &syncrun.Ahead{}, intend(paid, jobs[paid]))
 		require.NoError(t, intend(created, jobs[created]))
 		end(created, syncrun.Failed)
-		require.ErrorIs(t, intend(paid, jobs[paid]), syncrun.ErrInvoiceFailed, "a payment does not overtake its invoice")
-		require.ErrorIs(t, intend(refunded, jobs[refunded]), syncrun.ErrBusy)
+		require.Equal(t, &syncrun.Ahead{Failed: true}, intend(paid, jobs[paid]), "a payment does not overtake its invoice")
+		require.Equal(t, &syncrun.Ahead{Failed: true}, intend(refunded, jobs[refunded]))
 		end(created, syncrun.Succeeded)
-		require.ErrorIs(t, intend(refunded, jobs[refunded]), syncrun.ErrBusy, "nor a refund the payment")
+		require.Equal(t, &syncrun.Ahead{}, intend(refunded, jobs[refunded]), "nor a refund the payment")
 		require.NoError(t, intend(paid, jobs[paid]))
 		end(paid, syncrun.Succeeded)
 		require.NoError(t, intend(refunded, jobs[refunded]))

@@ -88,6 +88,14 @@ BEGIN
             VALUES (run.id, run.stage, run.status, new_status, old_job.attempt, by_whom,
                 coalesce(message, CASE WHEN was_run THEN 'given back' ELSE 'due again' END));
         END IF;
+        IF new_status = 'held' AND run.status <> 'held' THEN
+            PERFORM towpath_wake(ARRAY[run.id]);
+        END IF;
+        IF report ? 'parked' AND new_state = 'scheduled' AND NOT towpath_park(run.id) THEN
+            UPDATE river.river_job
+            SET state = 'pending', scheduled_at = clock_timestamp() + interval '1 second'
+            WHERE id = old_job.id;
+        END IF;
     END CASE;
 END
 $$;

@@ -15,5 +15,6 @@ BEGIN
     WHERE run_id = run.id AND settled_at IS NULL;
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
     VALUES (run.id, run.stage, run.status, new_status, tries, who, coalesce(message, ''));
+    PERFORM towpath_wake(ARRAY[run.id]);
 END
 $$;

@@ -134,11 +134,17 @@ WHERE id = @job_id
     AND attempt = @attempt
 FOR SHARE;
 
--- How many runs come before this one: those under way, and invoices that failed.
+-- How many runs come before this one: those under way, those of them that are held,
+-- and invoices that failed.
 -- name: SyncRunAhead :one
-SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'failed') AS failed
+SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'held') AS held,
+    count(*) FILTER (WHERE status = 'failed') AS failed
 FROM sync_runs
 WHERE id IN (SELECT towpath_ahead(@id));
+
+-- These have ended: what waits in their lanes goes on.
+-- name: SyncRunWake :one
+SELECT towpath_wake(@ids::uuid[]);
 
 -- T4 for a set: the documents exist; the jobs that tell the shop are there.
 -- name: SyncRunPostMany :many
