@@ -116,9 +116,17 @@ func explain(ledger riverjobs.Ledger, binding dbsqlc.Binding, pol policy.Policy,
 	return e, nil
 }
 
+// outcome is what would become of the invoice: what the policy says, unless the
+// document that it would post is held.
+func (e explanation) outcome() string {
+	if e.Held != nil {
+		return fmt.Sprint(policy.Hold, " ", e.Held.Reason)
+	}
+	return strings.TrimSpace(fmt.Sprint(e.Decision.Action, " ", e.Decision.Reason))
+}
+
 func printExplanation(io console, e explanation, inv canon.Invoice) error {
-	fmt.Fprintf(io.out, "invoice %s: %s\n\npolicy: a rule that hits keeps the invoice out\n", inv.IncrementID,
-		strings.TrimSpace(fmt.Sprint(e.Decision.Action, " ", e.Decision.Reason)))
+	fmt.Fprintf(io.out, "invoice %s: %s\n\npolicy: a rule that hits keeps the invoice out\n", inv.IncrementID, e.outcome())
 	for _, rule := range e.Decision.Rules {
 		mark := "miss"
 		if rule.Hit {

@@ -100,6 +100,16 @@ func Test_Explain_says_what_is_missing(t *testing.T) {
 	invoice := file(t, "mixed.json", string(sample(t, "mixed_rates")))
 	d.mustJSON(t, &e, "explain", "--binding", d.binding, "--file", invoice)
 	require.Equal(t, "tax_rate_not_mapped", e.Held.Reason)
-	require.Contains(t, d.must(t, "explain", "--binding", d.binding, "--file", invoice), "held: tax_rate_not_mapped")
-	require.NotContains(t, d.must(t, "explain", "--binding", d.binding, "--file", invoice), "\nbody")
+	text := d.must(t, "explain", "--binding", d.binding, "--file", invoice)
+	require.Contains(t, text, "invoice "+canontest.Named(t, "mixed_rates").Invoice.IncrementID+": hold tax_rate_not_mapped\n")
+	require.Contains(t, text, "held: tax_rate_not_mapped")
+	require.NotContains(t, text, "\nbody")
+}
+
+func Test_Explain_says_where_the_file_is_no_JSON(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	said := d.run(t, "explain", "--binding", d.binding, "--file", file(t, "broken.json", "{\n  \"magento_id\": 7,\n  \"lines\": [,]\n}"))
+	require.Equal(t, 2, said.code)
+	require.Contains(t, said.err, "line 3, column 13: invalid character ','")
 }

@@ -49,9 +49,22 @@ func decode(what string, raw []byte, into any) error {
 		return fmt.Errorf("decode %s: the document is not valid UTF-8", what)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("decode %s: %w", what, err)
+		return fmt.Errorf("decode %s: %w", what, placed(err, raw))
 	}
 	return nil
+}
+
+// placed says where in raw the document stops being JSON; a wrong value is named by
+// its field.
+func placed(err error, raw []byte) error {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset < 1 || syntax.Offset > int64(len(raw)) {
+		return err
+	}
+	before := raw[:syntax.Offset-1]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return fmt.Errorf("line %d, column %d: %w", line, column, err)
 }
 
 func (inv Invoice) check() error {

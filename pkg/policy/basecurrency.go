@@ -3,7 +3,6 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"strconv"
 
 	"towpath/pkg/canon"
@@ -36,10 +35,8 @@ func (b BaseCurrency) MarshalJSON() ([]byte, error) {
 	return []byte("null"), nil
 }
 
-var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
-
 func readBaseCurrency(o object, name string, to *BaseCurrency) {
-	const advice = "write a currency code such as GBP"
+	const advice = "write the ISO 4217 code of a currency, such as GBP"
 	raw, given := o.fields[name]
 	if given && bytes.HasPrefix(raw, []byte("{")) {
 		nested, _ := o.object(name)
@@ -53,7 +50,7 @@ func readBaseCurrency(o object, name string, to *BaseCurrency) {
 			code, ok := nested.string(website)
 			switch {
 			case !ok: // null is as good as absent
-			case !currencyCode.MatchString(code):
+			case !isCurrency(code):
 				nested.fail(website, InvalidFormat, advice)
 			default:
 				to.ByWebsite[website] = code
@@ -62,7 +59,7 @@ func readBaseCurrency(o object, name string, to *BaseCurrency) {
 		return
 	}
 	code, ok := o.string(name)
-	if ok && code != "" && !currencyCode.MatchString(code) {
+	if ok && code != "" && !isCurrency(code) {
 		o.fail(name, InvalidFormat, advice+`, or by website id {"1": "GBP", "2": "EUR"}`)
 		return
 	}

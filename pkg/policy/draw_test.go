@@ -34,7 +34,7 @@ func drawPolicy(t *rapid.T) policy.Policy {
 	p.SyncCustomers = rapid.Bool().Draw(t, "customers")
 	p.PaidOtherwiseAccount = word(255).Draw(t, "paid otherwise")
 	p.ChargesAccount = word(255).Draw(t, "charges")
-	currency := rapid.StringMatching(`[A-Z]{3}`)
+	currency := rapid.SampledFrom([]string{"GBP", "EUR", "JPY", "KWD", "VES"})
 	id := rapid.Map(rapid.Int64Range(0, 4), func(n int64) string { return strconv.FormatInt(n, 10) })
 	switch rapid.IntRange(0, 2).Draw(t, "base currency") {
 	case 1:

@@ -18,15 +18,15 @@ func (r *reading) compensate(residue decimal.Decimal) {
 	// The shop's own way first: tax before the coupon less tax after it, by row or
 	// by unit; then the share of the discount, which is within a penny a row.
 	ways := []func(taxed) decimal.Decimal{taxByRow, taxByUnit, taxByShare}
-	if slices.ContainsFunc(r.items, func(t taxed) bool { return t.byUnit && !t.discount.IsZero() }) {
+	if slices.ContainsFunc(r.items, taxed.couponByUnit) {
 		ways[0], ways[1] = ways[1], ways[0]
 	}
 	var chosen []decimal.Decimal
 	for _, way := range ways {
 		parts, left := make([]decimal.Decimal, len(r.items)), residue
 		for i, t := range r.items {
-			if t.kind != Discount && !t.discount.IsZero() && t.rate.positive() {
-				parts[i] = way(t)
+			if t.couponed() {
+				parts[i] = t.notBelowNothing(way(t))
 				left = left.Sub(parts[i])
 			}
 		}
@@ -35,12 +35,34 @@ func (r *reading) compensate(residue decimal.Decimal) {
 			chosen, r.left = parts, left
 		}
 	}
+	if !r.left.IsZero() && slices.ContainsFunc(r.items, taxed.couponByUnit) {
+		if parts := combine(r.items, residue); parts != nil {
+			chosen, r.left = parts, decimal.Zero
+		}
+	}
 	for i := range r.items {
 		r.items[i].fixed = chosen[i]
 	}
 	if r.settled() {
 		r.shareOut()
 	}
+}
+
+// couponed reports whether some of the item's discount can be tax.
+func (t taxed) couponed() bool {
+	return t.kind != Discount && !t.discount.IsZero() && t.rate.positive()
+}
+
+func (t taxed) couponByUnit() bool { return t.byUnit && t.couponed() }
+
+// notBelowNothing is part, or what leaves nothing of an item that a coupon took all
+// of: a penny below is the rounding's.
+func (t taxed) notBelowNothing(part decimal.Decimal) decimal.Decimal {
+	net := t.gross.Sub(t.discount).Add(part)
+	if t.gross.IsPositive() && net.IsNegative() && net.Abs().LessThanOrEqual(decimal.Max(penny, t.quantity.Shift(-2))) {
+		return part.Sub(net)
+	}
+	return part
 }
 
 func taxByRow(t taxed) decimal.Decimal {

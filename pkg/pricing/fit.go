@@ -113,7 +113,7 @@ func (it item) explainedBy(rate *Rate, b basis) (fit, bool) {
 		strict = grossSlack
 	}
 	f := fit{rate: rate, off: off}
-	units := it.byUnit && off.LessThanOrEqual(it.quantity.Shift(-2))
+	units := it.byUnit && off.LessThanOrEqual(it.quantity.Mul(unitOff(percent)))
 	switch {
 	case off.LessThanOrEqual(strict):
 		f.class = byRow
@@ -127,6 +127,11 @@ func (it item) explainedBy(rate *Rate, b basis) (fit, bool) {
 		return fit{}, false
 	}
 	return f, !base.IsNegative() || it.gross.IsNegative()
+}
+
+// unitOff is what rounding a unit's tax and the net that it is on can come to.
+func unitOff(percent decimal.Decimal) decimal.Decimal {
+	return halfPenny.Add(halfPenny.Mul(percent).Shift(-2))
 }
 
 // unitGives reports whether the tax of one unit, rounded, times the quantity is
@@ -169,11 +174,18 @@ func (it item) untaxed(b basis, rates Rates) []fit {
 		}
 		base := it.base(b, rate.Percent.Decimal)
 		off := base.Mul(rate.Percent.Decimal).Shift(-2).Abs()
+		allOff := b == withTax && left.IsNegative() && it.gross.IsPositive() // the coupon's own tax tells the rate
 		switch {
+		case allOff && base.Abs().LessThanOrEqual(halfPenny):
+			list = append(list, fit{rate: rate, off: base.Abs()})
+		case allOff && base.Abs().LessThanOrEqual(it.quantity.Mul(halfPenny)):
+			list = append(list, fit{rate: rate, off: base.Abs(), class: byUnit}) // its tax rounded by unit
 		case off.LessThanOrEqual(halfPenny):
-			list = append(list, fit{rate: rate, off: off})
-		case b == withTax && left.IsNegative() && off.LessThanOrEqual(it.quantity.Shift(-2)):
-			list = append(list, fit{rate: rate, off: off, class: carried}) // all of it, its tax rounded by unit
+			class := byRow
+			if allOff {
+				class = doubled
+			}
+			list = append(list, fit{rate: rate, off: off, class: class})
 		}
 	}
 	if len(list) == 0 && rates.Only != nil {

@@ -43,73 +43,11 @@ func beyondTolerance(sum, total, off, tolerance decimal.Decimal) error {
 	return provider.Hold(provider.HeldTotalMismatch, text)
 }
 
-// missingRate is for a tax that no rate of the settings explains. It advises to
-// add a rate only if the ledger has one that does.
-func missingRate(u unexplained, rates Rates) error {
-	it := u.item
-	what := "tax " + amount(it.tax) + " on " + amount(it.base(afterDiscount, decimal.Zero)) + ", " + it.describe()
-	if it.base(u.basis, decimal.Zero).IsZero() && !it.tax.IsZero() {
-		return provider.Hold(provider.HeldTaxRateNotMapped, "no tax rate explains a tax without an amount ("+what+")")
-	}
-	explains := func(r Rate) bool {
-		if it.tax.IsZero() {
-			return r.Percent.Valid && r.Percent.Decimal.IsZero()
-		}
-		f, ok := it.explainedBy(&r, u.basis)
-		return ok && f.class <= byUnit
-	}
-	return rateAdvice(it.base(u.basis, decimal.Zero), it.tax, what, rates, explains)
-}
-
-func chargeRateMissing(net, tax decimal.Decimal, rates Rates) error {
-	what := "tax " + amount(tax) + " on " + amount(net) + ", a charge that no line shows"
-	return rateAdvice(net, tax, what, rates, func(r Rate) bool {
-		return r.positive() && net.Mul(r.Percent.Decimal).Shift(-2).Sub(tax).Abs().LessThanOrEqual(halfPenny)
-	})
-}
-
-func rateAdvice(base, tax decimal.Decimal, what string, rates Rates, explains func(Rate) bool) error {
-	if rates.Ledger == nil {
-		if percent, ok := plainest(base, tax); ok {
-			return provider.Hold(provider.HeldTaxRateNotMapped, "no tax type is mapped for "+percentText(percent)+" % ("+what+"): add \""+percentText(percent)+"\" to tax_rate_map in the settings")
-		}
-	}
-	var usable []string
-	for _, r := range rates.Ledger {
-		if explains(r) && len(usable) < 3 {
-			text := "\"" + percentText(r.Percent.Decimal) + "\""
-			if r.Type != "" {
-				text += " (" + r.Type + ")"
-			}
-			usable = append(usable, text)
-		}
-	}
-	implied := "no rate"
-	if percent, ok := plainest(base, tax); ok {
-		implied = "about " + percentText(percent) + " %"
-	}
-	if len(usable) > 0 {
-		return provider.Hold(provider.HeldTaxRateNotMapped, "no tax type is mapped for "+implied+" ("+what+"): add "+strings.Join(usable, " or ")+" to tax_rate_map in the settings")
-	}
-	return provider.Hold(provider.HeldTaxRateNotMapped, "no one tax rate of the settings or of the ledger explains this tax ("+what+", "+implied+
-		"): make a rate for it in the ledger and map it in tax_rate_map, or correct the tax in the shop")
-}
-
-// plainest is the percentage with the fewest decimals that gives tax on base.
-func plainest(base, tax decimal.Decimal) (decimal.Decimal, bool) {
-	if !base.IsPositive() || tax.IsNegative() {
-		return decimal.Zero, false
-	}
-	exact := tax.Shift(2).DivRound(base, 8)
-	for decimals := int32(0); decimals < 4; decimals++ {
-		percent := exact.Round(decimals)
-		if base.Mul(percent).Shift(-2).Sub(tax).Abs().LessThanOrEqual(halfPenny) {
-			exact = percent
-			break
-		}
-	}
-	exact = exact.Round(4)
-	return exact, exact.LessThanOrEqual(hundred)
+// twoReadings is for a charge or payment beside a discount that two readings of the
+// lines explain alike, with another charge or payment each.
+func twoReadings(r reading, doubt decimal.Decimal) error {
+	return mismatch("the discounts can be read as taken off prices with tax or without, and the tax is right either way; beside them "+
+		amount(r.left)+" of the grand total is on no line, or "+amount(doubt)+" more or less", doubt, "the tax within a coupon")
 }
 
 // describe names the item for a message.

@@ -18,11 +18,19 @@ func Price(s Sale, set Settings) (Priced, error) {
 	if err := p.checkHeader(slack); err != nil {
 		return Priced{}, err
 	}
-	r, failed := read(items, set.Rates, p.residue())
+	off := p.beside(items)
+	r, doubt, failed := read(items, set.Rates, off)
 	if failed != nil {
-		return Priced{}, missingRate(*failed, set.Rates)
+		return Priced{}, missingRate(items, *failed, set.Rates, off)
 	}
+	if doubt.GreaterThan(set.Tolerance) {
+		return Priced{}, twoReadings(r, doubt)
+	}
+	p.alone = r.alone
 	p.addLines(r)
+	if err := p.settleDiscount(); err != nil {
+		return Priced{}, err
+	}
 	if err := p.explain(r); err != nil {
 		return Priced{}, err
 	}
@@ -38,6 +46,7 @@ type pricer struct {
 	header Header
 	lines  []priced
 	notes  []string
+	alone  bool // no other reading leaves another charge
 }
 
 // priced is a line with what its tax is on, in the shop's own decimals.
@@ -52,6 +61,18 @@ type priced struct {
 func (p *pricer) residue() decimal.Decimal {
 	h := p.header
 	return p.sale.GrandTotal.Sub(h.Subtotal).Sub(h.Tax).Sub(p.sale.Shipping).Add(h.Discount)
+}
+
+// beside is what the header has that no item shows.
+func (p *pricer) beside(items []item) beside {
+	off := beside{residue: p.residue(), tax: p.header.Tax}
+	for _, it := range items {
+		off.tax = off.tax.Sub(it.tax)
+	}
+	if off.tax.Abs().LessThanOrEqual(roundings(2 * len(items))) {
+		off.tax = decimal.Zero
+	}
+	return off
 }
 
 // checkHeader holds a document whose header does not sum up its lines.

@@ -109,6 +109,7 @@ func Test_Lines_come_to_the_total_and_its_tax(t *testing.T) {
 		net, tax := got.Rounding, decimal.Zero
 		for _, l := range got.Lines {
 			net, tax = net.Add(l.Net()), tax.Add(l.Tax)
+			require.False(t, l.Tax.IsNegative())
 		}
 		require.True(t, tax.Equal(inv.TaxAmount.Round(2)))
 		require.True(t, tax.Equal(got.Tax))

@@ -14,6 +14,9 @@ type reading struct {
 	items []taxed
 	weak  int             // discounted items whose tax no single rounding gives
 	left  decimal.Decimal // of the residue, beside the compensation
+	// explainsTax: what is left is a charge that a known rate gives the tax of no line on
+	explainsTax bool
+	alone       bool // no other reading leaves something else
 }
 
 // taxed is an item with the rate that explains its tax.
@@ -30,61 +33,91 @@ type portion struct {
 	gross, tax decimal.Decimal
 }
 
+// beside is what the header has that no line shows: of the grand total, and of the
+// tax.
+type beside struct {
+	residue decimal.Decimal
+	tax     decimal.Decimal // nothing where it can be rounding
+}
+
 // read finds the reading that explains the taxes of all items, and with them the
 // residue. A shop has one setting, so an item that leaves no doubt decides for its
-// neighbours: the others cannot be read its way. Of several readings that do
-// (half the price at 20 % has the tax of the whole at 10 %) the one goes first
-// that leaves nothing of the residue, then the one with the fewest taxes that a
-// single rounding does not give, then the one by which the tax is right on the
-// net that is posted.
-func read(items []item, rates Rates, residue decimal.Decimal) (reading, *unexplained) {
-	bases := []basis{afterDiscount}
-	if slices.ContainsFunc(items, func(it item) bool { return it.kind != Discount && !it.discount.IsZero() }) {
-		bases = []basis{afterDiscount, beforeDiscount, withTax}
-	}
+// neighbours: the others cannot be read its way. doubt is what another reading, just
+// as good, would leave of the residue otherwise.
+func read(items []item, rates Rates, off beside) (r reading, doubt decimal.Decimal, failed *unexplained) {
 	var readings []reading
-	var nearest *unexplained
-	for _, b := range bases {
-		r, failed := readBy(b, items, rates)
-		if failed != nil {
-			if nearest == nil || failed.count < nearest.count {
-				nearest = failed
+	for _, b := range basesOf(items) {
+		next, fails := readBy(b, items, rates)
+		if fails != nil {
+			if failed == nil || fails.count < failed.count {
+				failed = fails
 			}
 			continue
 		}
-		r.compensate(residue)
-		readings = append(readings, r)
+		next.compensate(off.residue)
+		next.explainsTax = explainsTax(next.left, off.tax, rates)
+		readings = append(readings, next)
 	}
 	if len(readings) == 0 {
-		return reading{}, nearest
+		return reading{}, doubt, failed
 	}
-	return slices.MinFunc(readings, func(a, b reading) int {
-		return cmp.Or(
-			first(a.settled(), b.settled()),
-			cmp.Compare(a.weak, b.weak),
-			a.openPennies(b),
-			a.openRates(b),
-		)
-	}), nil
+	slices.SortStableFunc(readings, reading.compare)
+	r = readings[0]
+	r.alone = !slices.ContainsFunc(readings, func(other reading) bool { return !other.left.Equal(r.left) })
+	if len(readings) > 1 && !r.settled() && r.compare(readings[1]) == 0 {
+		doubt = readings[1].left.Sub(r.left).Abs()
+	}
+	return r, doubt, nil
 }
 
-// openRates prefers the reading by which the tax is right on the net that is
-// posted, where both leave a charge or what was paid otherwise: a deep coupon on
-// prices with tax has the tax of a lower rate on the whole.
-func (r reading) openRates(other reading) int {
-	if r.settled() || other.settled() {
-		return 0
+// basesOf are the ways that the items' discounts can have been taken.
+func basesOf(items []item) []basis {
+	if slices.ContainsFunc(items, func(it item) bool { return it.kind != Discount && !it.discount.IsZero() }) {
+		return []basis{afterDiscount, beforeDiscount, withTax}
 	}
-	return first(r.basis != beforeDiscount, other.basis != beforeDiscount)
+	return []basis{afterDiscount}
 }
 
-// openPennies prefers the reading that leaves less of a residue that both leave
-// next to nothing of.
-func (r reading) openPennies(other reading) int {
-	if !r.settled() || !other.settled() {
-		return 0
+// compare orders readings (half the price at 20 % has the tax of the whole at
+// 10 %): first that leaves nothing of the residue, or a charge that bears the tax of
+// no line; then the one with the fewest taxes that a single rounding does not give;
+// then the one by which the tax is right on the net that is posted; then the one by
+// which more discounts are a whole percentage.
+func (r reading) compare(other reading) int {
+	if r.settled() && other.settled() {
+		return cmp.Or(cmp.Compare(r.weak, other.weak), r.left.Abs().Cmp(other.left.Abs()))
 	}
-	return r.left.Abs().Cmp(other.left.Abs())
+	return cmp.Or(
+		first(r.settled(), other.settled()),
+		first(r.explainsTax, other.explainsTax),
+		cmp.Compare(r.weak, other.weak),
+		first(r.basis != beforeDiscount, other.basis != beforeDiscount),
+		cmp.Compare(other.wholePercentages(), r.wholePercentages()),
+	)
+}
+
+// explainsTax reports whether a known rate gives the tax of no line on a charge.
+func explainsTax(charge, tax decimal.Decimal, rates Rates) bool {
+	return tax.IsPositive() && charge.IsPositive() && slices.ContainsFunc(rates.Known, func(r Rate) bool {
+		return r.positive() && charge.Mul(r.Percent.Decimal).Shift(-2).Sub(tax).Abs().LessThanOrEqual(halfPenny)
+	})
+}
+
+// wholePercentages counts the discounts that are a whole percentage of what the
+// basis says they came off.
+func (r reading) wholePercentages() int {
+	n := 0
+	for _, t := range r.items {
+		off := t.gross
+		if r.basis == withTax {
+			off = money(off.Mul(one.Add(t.rate.Percent.Decimal.Shift(-2))))
+		}
+		if t.discount.IsPositive() && off.IsPositive() &&
+			money(off.Mul(t.discount.Shift(2).DivRound(off, 0)).Shift(-2)).Equal(money(t.discount)) {
+			n++
+		}
+	}
+	return n
 }
 
 // first orders what has a property before what has not.

@@ -80,7 +80,7 @@ func (p *pricer) chargeTax(net decimal.Decimal) (Rate, decimal.Decimal, error) {
 	if rate, ok := p.rateOf(net, tax, p.taxSlack()); ok {
 		return rate, money(net.Mul(rate.Percent.Decimal).Shift(-2)), nil
 	}
-	return Rate{}, decimal.Zero, chargeRateMissing(net, tax, p.set.Rates)
+	return Rate{}, decimal.Zero, chargeRateMissing(net, tax, p.set.Rates, p.alone)
 }
 
 // rateOf is the known rate that gives tax on net within slack: one that the lines

@@ -16,7 +16,7 @@ func (p *pricer) settleTax() error {
 	missing := target.Sub(p.postedTax())
 	if missing.Abs().GreaterThan(p.taxSlack()) {
 		for i := range p.lines {
-			if l := &p.lines[i]; l.Rate.positive() {
+			if l := &p.lines[i]; l.Rate.positive() && l.Kind != Discount {
 				l.Tax = money(l.taxedOn.Mul(l.Rate.Percent.Decimal).Shift(-2))
 			}
 		}
@@ -29,8 +29,11 @@ func (p *pricer) settleTax() error {
 	if missing.Abs().GreaterThan(p.taxSlack()) || len(groups) == 0 {
 		return p.taxMismatch()
 	}
-	p.notes = append(p.notes, "the shop's tax of "+target.StringFixed(2)+" is not the sum of its rows'; "+missing.StringFixed(2)+" is put on the lines, a penny each")
+	p.notes = append(p.notes, "the shop's tax of "+target.StringFixed(2)+" is not the sum of its rows'; "+missing.StringFixed(2)+" is put on the lines")
 	p.spread(missing, groups)
+	if !p.postedTax().Equal(target) {
+		return p.taxMismatch()
+	}
 	return nil
 }
 
@@ -40,7 +43,7 @@ func (p *pricer) taxMismatch() error {
 }
 
 // spread adds the missing pennies: to each rate what the header has on its sum,
-// where that comes to all that is missing; else to the lines with the most tax.
+// where that comes to all that is missing; else to all lines.
 func (p *pricer) spread(missing decimal.Decimal, groups []taxGroup) {
 	sum := decimal.Zero
 	for _, g := range groups {
@@ -59,16 +62,33 @@ func (p *pricer) spread(missing decimal.Decimal, groups []taxGroup) {
 	addPennies(missing, all)
 }
 
+// addPennies gives the lines a penny at a time, each to the one whose tax misses
+// its rate's by most. A tax below nothing is no tax: where all are at nothing, what
+// is left stays.
 func addPennies(missing decimal.Decimal, lines []*priced) {
-	slices.SortStableFunc(lines, func(a, b *priced) int { return b.Tax.Cmp(a.Tax) })
 	step := penny
 	if missing.IsNegative() {
 		step = penny.Neg()
 	}
-	for n := 0; !missing.IsZero(); n++ {
-		l := lines[n%len(lines)]
-		l.Tax = l.Tax.Add(step)
-		missing = missing.Sub(step)
+	short := make([]decimal.Decimal, len(lines)) // in the direction of step
+	for i, l := range lines {
+		short[i] = l.taxedOn.Mul(l.Rate.Percent.Decimal).Shift(-2).Sub(l.Tax).Mul(step)
+	}
+	for !missing.IsZero() {
+		at := -1
+		for i, l := range lines {
+			if step.IsNegative() && l.Tax.LessThan(penny) {
+				continue
+			}
+			if at < 0 || short[i].GreaterThan(short[at]) {
+				at = i
+			}
+		}
+		if at < 0 {
+			return
+		}
+		lines[at].Tax, missing = lines[at].Tax.Add(step), missing.Sub(step)
+		short[at] = short[at].Sub(penny.Mul(penny))
 	}
 }
 
@@ -92,7 +112,7 @@ func (p *pricer) taxGroups() []taxGroup {
 	var groups []taxGroup
 	for i := range p.lines {
 		l := &p.lines[i]
-		if !l.Rate.positive() {
+		if !l.Rate.positive() || l.Kind == Discount {
 			continue
 		}
 		at := slices.IndexFunc(groups, func(g taxGroup) bool {

@@ -87,6 +87,34 @@ func drawExtras(t *rapid.T, cart *magentosim.Cart) {
 	}
 }
 
+// Kept are the items of a cart that have a line of their own in a document: a row
+// without money after one of the same SKU looks like a configurable's child.
+func Kept(cart magentosim.Cart, inv canon.Invoice) []magentosim.Item {
+	var kept []magentosim.Item
+	eachKept(cart, inv, func(item magentosim.Item, _ canon.Line) { kept = append(kept, item) })
+	return kept
+}
+
+// KeptRows are the rows of Kept.
+func KeptRows(cart magentosim.Cart, inv canon.Invoice) []canon.Line {
+	var kept []canon.Line
+	eachKept(cart, inv, func(_ magentosim.Item, l canon.Line) { kept = append(kept, l) })
+	return kept
+}
+
+func eachKept(cart magentosim.Cart, inv canon.Invoice, do func(magentosim.Item, canon.Line)) {
+	row := 0
+	for _, item := range cart.Items {
+		if row == 0 || !inv.Lines[row].IsZero() || inv.Lines[row].SKU != inv.Lines[row-1].SKU {
+			do(item, inv.Lines[row])
+		}
+		row++
+		if item.Configurable {
+			row++
+		}
+	}
+}
+
 // DrawContact is a buyer: a guest or not, a company, a person or nobody by name.
 func DrawContact(t *rapid.T) canon.Contact {
 	c := canon.Contact{

@@ -139,3 +139,26 @@ func TestCases_grand_total_of_more_decimals_is_rounded_half_up(t *testing.T) {
 		require.Equal(t, want, doc.Total.StringFixed(2))
 	}
 }
+
+// One number in two stores: each store has its prefix.
+func TestCases_number_has_the_prefix_of_its_store(t *testing.T) {
+	t.Parallel()
+	inv, pol := canontest.Sale().Row("Cup", "1", "30", "30", "6", "0").Total("36"), testPolicy()
+	pol.NumberPrefixByStore = map[string]string{"2": "B-"}
+	for store, want := range map[canon.Int]string{1: "700000007", 2: "B-700000007"} {
+		inv.StoreID = store
+		doc, body := mustBuild(t, inv, pol, provider.Reference{})
+		require.Equal(t, []string{want, want}, []string{doc.Number, body.Reference})
+	}
+}
+
+// The module computes a row's total in binary floats: of a free gift noise is left.
+func TestCases_free_gift_with_float_noise_is_posted(t *testing.T) {
+	t.Parallel()
+	raw := canon.EncodeInvoice(canontest.Sale().Row("Paid", "1", "25", "25", "5", "0").Row("Gift", "1", "8.29", "8.29", "0", "8.29").Total("30"))
+	noisy := strings.Replace(string(raw), `"line_total":0,`, `"line_total":1.7763568394002505e-15,`, 1)
+	require.NotEqual(t, string(raw), noisy)
+	inv, err := canon.DecodeInvoice([]byte(noisy))
+	require.NoError(t, err)
+	requirePosted(t, map[string]salesCase{"gift": {inv, []string{"25.00 20.00", "0.00 0.00"}}})
+}

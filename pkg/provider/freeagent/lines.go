@@ -21,7 +21,7 @@ func linesOf(priced pricing.Priced, pol policy.Policy, ref provider.Reference, c
 		if err := allowedBy(ref, p.Rate.Percent.Decimal); err != nil {
 			return nil, err
 		}
-		if p.Kind == pricing.Discount {
+		if p.Kind == pricing.Discount && p.Tax.IsZero() {
 			afterTax = afterTax.Sub(p.Net())
 			continue
 		}

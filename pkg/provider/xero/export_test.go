@@ -5,7 +5,6 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
-	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
@@ -18,12 +17,6 @@ func ChosenTaxTypes(inv canon.Invoice, pol policy.Policy, ref provider.Reference
 		types = append(types, l.Rate.Type)
 	}
 	return types, err
-}
-
-// Priced is inv as the shop's arithmetic has it.
-func Priced(inv canon.Invoice, pol policy.Policy, ref provider.Reference) (pricing.Priced, error) {
-	b := builder{inv: inv, pol: pol, ref: ref}
-	return b.price()
 }
 
 // ContactJSON is the body that creates buyer under his first name.
