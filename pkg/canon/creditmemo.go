@@ -20,6 +20,7 @@ type CreditMemo struct {
 	InvoiceID          *Int             `json:"invoice_id"`
 	InvoiceIncrementID *string          `json:"invoice_increment_id"`
 	WebsiteID          Int              `json:"website_id"`
+	StoreID            Int              `json:"-"` // not of the form: the event tells it, and who reads the form sets it
 	Currency           string           `json:"currency"`
 	Customer           Contact          `json:"customer"` // as it is now
 	Lines              []Line           `json:"lines"`
@@ -110,4 +111,28 @@ func (m CreditMemo) check(hasTotal bool) error {
 		return errors.New("base_to_order_rate is not positive")
 	}
 	return nil
+}
+
+// AsInvoice is the memo in the form of an invoice, for whatever asks of a document
+// what both have: number, store, day, currency, buyer and where it was delivered to.
+// Its sums are the lines'.
+func (m CreditMemo) AsInvoice() Invoice {
+	inv := Invoice{
+		MagentoID: m.MagentoID, IncrementID: m.IncrementID, WebsiteID: m.WebsiteID, StoreID: m.StoreID, Currency: m.Currency,
+		State: StatePaid, Customer: m.Customer, Lines: m.Lines, TaxAmount: m.ShippingTax, ShippingAmount: m.ShippingAmount,
+		ShippingTax: m.ShippingTax, GrandTotal: m.GrandTotal, CreatedAt: m.CreatedAt, BaseToOrderRate: m.BaseToOrderRate,
+	}
+	for _, l := range m.Lines {
+		inv.Subtotal, inv.TaxAmount = inv.Subtotal.Add(l.LineSubtotal), inv.TaxAmount.Add(l.LineTax)
+		inv.DiscountAmount = inv.DiscountAmount.Sub(l.Discount())
+	}
+	for i, address := range m.Customer.Addresses {
+		switch address.Kind {
+		case "billing":
+			inv.BillingAddress = &m.Customer.Addresses[i]
+		case "shipping":
+			inv.ShippingAddress = &m.Customer.Addresses[i]
+		}
+	}
+	return inv
 }

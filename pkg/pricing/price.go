@@ -10,9 +10,9 @@ import (
 // no rate explains a tax, where the grand total has a part that nothing explains,
 // or whose account is not set; and Refused where there is nothing on the document.
 func Price(s Sale, set Settings) (Priced, error) {
-	p := pricer{sale: s, set: set, header: s.header()}
+	p := pricer{sale: s, set: set, header: headerOf(s, set.Rates)}
 	items, slack := itemsOf(s, p.header, set.Rates)
-	if len(items) == 0 {
+	if len(items) == 0 && s.Refund == nil {
 		return Priced{}, &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation, Message: "the document has no lines"}
 	}
 	if err := p.checkHeader(slack); err != nil {
@@ -28,16 +28,22 @@ func Price(s Sale, set Settings) (Priced, error) {
 	}
 	p.alone = r.alone
 	p.addLines(r)
-	if err := p.settleDiscount(); err != nil {
-		return Priced{}, err
-	}
-	if err := p.explain(r); err != nil {
-		return Priced{}, err
-	}
-	if err := p.settleTax(); err != nil {
+	p.addRefund()
+	if err := p.settle(r); err != nil {
 		return Priced{}, err
 	}
 	return p.finish()
+}
+
+// settle brings what the reading leaves, and the header's tax, onto the lines.
+func (p *pricer) settle(r reading) error {
+	if err := p.settleDiscount(); err != nil {
+		return err
+	}
+	if err := p.explain(r); err != nil {
+		return err
+	}
+	return p.settleTax()
 }
 
 type pricer struct {
@@ -60,7 +66,7 @@ type priced struct {
 // those add up to the penny, so it is never a rounding of pence.
 func (p *pricer) residue() decimal.Decimal {
 	h := p.header
-	return p.sale.GrandTotal.Sub(h.Subtotal).Sub(h.Tax).Sub(p.sale.Shipping).Add(h.Discount)
+	return p.sale.GrandTotal.Sub(p.sale.adjustment()).Sub(h.Subtotal).Sub(h.Tax).Sub(p.sale.Shipping).Add(h.Discount)
 }
 
 // beside is what the header has that no item shows.
@@ -135,6 +141,9 @@ func (p *pricer) addPortions(b basis, t taxed) {
 // finish closes what is left by rounding. Nothing else is: the residue is
 // explained, the header sums up its lines.
 func (p *pricer) finish() (Priced, error) {
+	if len(p.lines) == 0 {
+		return Priced{}, nothingBack()
+	}
 	out := Priced{Total: money(p.sale.GrandTotal), Notes: p.notes}
 	sum := decimal.Zero
 	for _, l := range p.lines {

@@ -9,6 +9,9 @@ import (
 // gift card come to together nobody can take apart.
 func (p *pricer) explain(r reading) error {
 	p.noteBasis(r)
+	if p.sale.Refund != nil {
+		return p.explainRefund(r)
+	}
 	if r.settled() {
 		return nil
 	}

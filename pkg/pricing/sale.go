@@ -13,6 +13,7 @@ type Sale struct {
 	ShippingTax decimal.Decimal
 	Header      *Header // nil where the form has none: a credit memo's
 	GrandTotal  decimal.Decimal
+	Refund      *Refund // of a credit memo; nil: the sale is an invoice
 }
 
 // Header is what a document says of its lines' sums.
@@ -54,6 +55,8 @@ const (
 	Discount      // of the header, on no line
 	Charge        // of no line: a fixed product tax, a payment fee
 	PaidOtherwise // a gift card and the like: negative, without tax
+	Adjustment    // given back beside the lines of a credit memo
+	Fee           // kept of what a credit memo gives back: negative
 )
 
 // Line is one priced line, its amounts in pence. Gross - Discount is the net that

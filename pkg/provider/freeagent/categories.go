@@ -1,6 +1,7 @@
 package freeagent
 
 import (
+	"cmp"
 	"strings"
 
 	"towpath/pkg/policy"
@@ -19,6 +20,8 @@ func (c categories) of(kind pricing.Kind) string {
 		return c.charges
 	case pricing.PaidOtherwise:
 		return c.paidOtherwise
+	case pricing.Fee:
+		return cmp.Or(c.charges, c.income)
 	}
 	return c.income
 }

@@ -1,12 +1,14 @@
 package freeagent
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 	_ "time/tzdata" // the company's day must not depend on the machine
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
@@ -20,28 +22,13 @@ const statusSent = "Sent"
 // runURL is not used: the wire has no field for a link that the buyer would not
 // see, comments being printed on the invoice.
 func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
-	categories, err := c.categories(pol, ref)
-	if err != nil {
-		return provider.Document{}, err
-	}
 	if inv.GrandTotal.IsNegative() {
 		return provider.Document{}, &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation,
 			Message: "an invoice cannot have a negative total"}
 	}
-	priced, err := price(inv, pol, ref)
+	lines, rate, err := c.build(inv, pricing.Invoice(inv), pol, ref)
 	if err != nil {
 		return provider.Document{}, err
-	}
-	lines, err := linesOf(priced, pol, ref, categories)
-	if err != nil {
-		return provider.Document{}, err
-	}
-	if err := lines.settle(priced.Total, pol.RoundingTolerance, categories.income); err != nil {
-		return provider.Document{}, err
-	}
-	rate, note := exchangeRate(inv, pol, ref.Organisation.BaseCurrency)
-	if note != "" {
-		lines.notes = append(lines.notes, note)
 	}
 	number := policy.Number(inv, pol)
 	body := invoiceBody{
@@ -58,11 +45,39 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 	if err != nil {
 		return provider.Document{}, fmt.Errorf("document %q: %w", number, err)
 	}
-	net, tax := lines.totals()
+	return lines.document(number, contactID, inv.Currency, pol.V2InvoiceStatus, raw), nil
+}
+
+// build makes the items of a document, and its exchange rate; inv is a credit memo in
+// the form of an invoice where sale is one's.
+func (c *Client) build(inv canon.Invoice, sale pricing.Sale, pol policy.Policy, ref provider.Reference) (made *lines, rate string, err error) {
+	categories, err := c.categories(pol, ref)
+	if err != nil {
+		return nil, "", err
+	}
+	priced, err := price(inv, sale, pol, ref)
+	if err != nil {
+		return nil, "", err
+	}
+	if made, err = linesOf(priced, pol, ref, categories); err != nil {
+		return nil, "", err
+	}
+	if err := made.settle(priced.Total, pol.RoundingTolerance, categories.income); err != nil {
+		return nil, "", err
+	}
+	rate, note := exchangeRate(inv, pol, ref.Organisation.BaseCurrency)
+	if note != "" {
+		made.notes = append(made.notes, note)
+	}
+	return made, rate, nil
+}
+
+func (l *lines) document(number, contactID, currency, status string, body json.RawMessage) provider.Document {
+	net, tax := l.totals()
 	return provider.Document{
-		Number: number, ContactID: contactID, Currency: inv.Currency, Status: pol.V2InvoiceStatus, Body: raw,
-		SubTotal: net, TotalTax: tax, Total: net.Add(tax), Rounding: lines.rounding, Notes: lines.notes,
-	}, nil
+		Number: number, ContactID: contactID, Currency: currency, Status: status, Body: body,
+		SubTotal: net, TotalTax: tax, Total: net.Add(tax), Rounding: l.rounding, Notes: l.notes,
+	}
 }
 
 // day is the calendar day of at in the company's time zone, UTC where that is

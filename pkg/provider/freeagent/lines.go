@@ -112,8 +112,8 @@ func itemType(p pricing.Line, pol policy.Policy) string {
 }
 
 // price is the sale as the shop's arithmetic has it, with this policy's rates.
-func price(inv canon.Invoice, pol policy.Policy, ref provider.Reference) (pricing.Priced, error) {
-	return pricing.Price(pricing.Invoice(inv), pricing.Settings{
+func price(inv canon.Invoice, sale pricing.Sale, pol policy.Policy, ref provider.Reference) (pricing.Priced, error) {
+	return pricing.Price(sale, pricing.Settings{
 		Rates: ratesFor(inv, pol, ref), Tolerance: pol.RoundingTolerance,
 		Charges: pol.ChargesAccount != "", PaidOtherwise: pol.PaidOtherwiseAccount != "",
 	})

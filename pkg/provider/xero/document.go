@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/shopspring/decimal"
+
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
@@ -68,45 +71,62 @@ func (c *Client) Document(inv canon.Invoice, pol policy.Policy, ref provider.Ref
 
 // Build is Document for those who have no client.
 func Build(inv canon.Invoice, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error) {
-	b := builder{inv: inv, pol: pol, ref: ref}
+	b := builder{what: "invoice", inv: inv, sale: pricing.Invoice(inv), pol: pol, ref: ref}
 	number := policy.Number(inv, pol)
-	if err := b.check(number); err != nil {
-		return provider.Document{}, err
-	}
-	priced, err := b.price()
+	lines, rounding, err := b.build(number)
 	if err != nil {
 		return provider.Document{}, err
 	}
-	lines, rounding := b.lines(priced), []line(nil)
-	if !priced.Rounding.IsZero() {
-		made, err := b.rounding(priced.Rounding)
-		if err != nil {
-			return provider.Document{}, err
-		}
-		rounding = append(rounding, made)
-	}
-	if err := b.checkMapping(lines); err != nil { // not the rounding line: it is not of the settings
-		return provider.Document{}, err
-	}
-	lines = append(lines, rounding...)
-	b.remarkCountry(priced.Lines)
 	header := b.header(number, contactID, runURL, lines)
 	body, err := json.Marshal(invoicesBody{Invoices: []invoiceBody{header}})
 	if err != nil {
 		return provider.Document{}, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode document", Err: err}
 	}
-	total := sum(lines)
-	return provider.Document{
-		Number: number, ContactID: contactID, Currency: inv.Currency, Status: header.Status, Body: body,
-		SubTotal: total.sub, TotalTax: total.tax, Total: total.total(), Rounding: priced.Rounding, Notes: b.notes(lines),
-	}, nil
+	return b.document(number, contactID, body, lines, rounding), nil
 }
 
+// builder makes a document of one of the shop's: an invoice, or a credit memo in the
+// form of one.
 type builder struct {
+	what    string // for messages
 	inv     canon.Invoice
+	sale    pricing.Sale
 	pol     policy.Policy
 	ref     provider.Reference
 	remarks []string // of the header
+}
+
+// build makes the lines, the rounding one last.
+func (b *builder) build(number string) (lines []line, rounding decimal.Decimal, err error) {
+	if err := b.check(number); err != nil {
+		return nil, decimal.Zero, err
+	}
+	priced, err := b.price()
+	if err != nil {
+		return nil, decimal.Zero, err
+	}
+	lines = b.lines(priced)
+	var last []line
+	if !priced.Rounding.IsZero() {
+		made, err := b.rounding(priced.Rounding)
+		if err != nil {
+			return nil, decimal.Zero, err
+		}
+		last = append(last, made)
+	}
+	if err := b.checkMapping(lines); err != nil { // not the rounding line: it is not of the settings
+		return nil, decimal.Zero, err
+	}
+	b.remarkCountry(priced.Lines)
+	return append(lines, last...), priced.Rounding, nil
+}
+
+func (b *builder) document(number, contactID string, body []byte, lines []line, rounding decimal.Decimal) provider.Document {
+	total := sum(lines)
+	return provider.Document{
+		Number: number, ContactID: contactID, Currency: b.inv.Currency, Status: b.status(), Body: body,
+		SubTotal: total.sub, TotalTax: total.tax, Total: total.total(), Rounding: rounding, Notes: b.notes(lines),
+	}
 }
 
 // check refuses what no document can be made of.
@@ -115,9 +135,9 @@ func (b *builder) check(number string) error {
 	case b.pol.RevenueAccountCode == "":
 		return held(reasonMissingMapping, "default_xero_revenue_account_code is not set: choose the account for sales in the settings")
 	case number == "" || !asciiOnly(number) || len(number) > maxNumber:
-		return refused("the invoice number " + strconv.Quote(number) + " must be 1 to 255 printable ASCII characters for Xero")
+		return refused("the number " + strconv.Quote(number) + " must be 1 to 255 printable ASCII characters for Xero")
 	case b.inv.GrandTotal.IsNegative():
-		return refused("an invoice cannot have a negative total")
+		return refused("a document cannot have a negative total")
 	case !b.currencyEnabled():
 		return held(reasonCurrencyOff, "the currency "+b.inv.Currency+" is not enabled in Xero: add it under Settings, Currencies"+goesOn)
 	}

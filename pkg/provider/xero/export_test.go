@@ -5,12 +5,13 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/pricing"
 	"towpath/pkg/provider"
 )
 
 // ChosenTaxTypes are the types chosen for the rows of inv, in order.
 func ChosenTaxTypes(inv canon.Invoice, pol policy.Policy, ref provider.Reference) ([]string, error) {
-	b := builder{inv: inv, pol: pol, ref: ref}
+	b := builder{inv: inv, sale: pricing.Invoice(inv), pol: pol, ref: ref}
 	priced, err := b.price()
 	var types []string
 	for _, l := range priced.Lines {

@@ -55,7 +55,7 @@ func (l line) note() string {
 
 // price is the sale as the shop's arithmetic has it, with this policy's rates.
 func (b *builder) price() (pricing.Priced, error) {
-	priced, err := pricing.Price(pricing.Invoice(b.inv), pricing.Settings{
+	priced, err := pricing.Price(b.sale, pricing.Settings{
 		Rates: b.rates(), Tolerance: b.pol.RoundingTolerance,
 		Charges: b.pol.ChargesAccount != "", PaidOtherwise: b.pol.PaidOtherwiseAccount != "",
 	})
@@ -82,6 +82,8 @@ func (b *builder) account(kind pricing.Kind) string {
 		return cmp.Or(b.pol.ShippingAccountCode, b.pol.RevenueAccountCode)
 	case pricing.Charge:
 		return b.pol.ChargesAccount
+	case pricing.Fee:
+		return cmp.Or(b.pol.ChargesAccount, b.pol.RevenueAccountCode)
 	case pricing.PaidOtherwise:
 		return b.pol.PaidOtherwiseAccount
 	}

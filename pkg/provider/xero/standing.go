@@ -37,7 +37,7 @@ func (b *builder) checkPeriod() error {
 	if locked == "" || day > locked || b.status() == draft {
 		return nil
 	}
-	return held(reasonPeriodLocked, "the invoice is dated "+day+", but Xero takes nothing dated "+locked+" or before ("+name+
+	return held(reasonPeriodLocked, "the "+b.what+" is dated "+day+", but Xero takes nothing dated "+locked+" or before ("+name+
 		"): move the lock date in Xero (Financial settings), or set xero_invoice_status_default to DRAFT"+goesOn)
 }
 
