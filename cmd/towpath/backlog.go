@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
 	"towpath/pkg/policy"
@@ -36,6 +37,9 @@ type backlogView struct {
 	Seconds float64 `json:"backlog_seconds"`
 	// Settings that refer to what the provider does not have any more.
 	SettingsFaults []policy.FieldError `json:"settings_faults"`
+	// Other live bindings of its organisation, and what to do about the numbers.
+	Neighbours []account.Neighbour `json:"neighbours"`
+	Advice     string              `json:"advice"`
 
 	limits   quota.Limits
 	dayLimit int
@@ -61,7 +65,7 @@ func viewBacklogs(rows []dbsqlc.CallBudgetListRow) []backlogView {
 func viewBacklog(row dbsqlc.CallBudgetListRow) backlogView {
 	used := quota.Decode(row.Budget).Usage(row.Now, quota.LimitsOf(row.Provider, row.Wire))
 	view := backlogView{
-		ID: row.BindingID, Status: row.Status, PausedUntil: row.PausedUntil, SettingsFaults: []policy.FieldError{},
+		ID: row.BindingID, Status: row.Status, PausedUntil: row.PausedUntil, SettingsFaults: []policy.FieldError{}, Neighbours: []account.Neighbour{},
 		ToFetch: row.ToFetch, ToPost: row.ToPost, Held: row.Held,
 		CallsUnderWay: used.UnderWay, CallsAtOnce: used.Limits.AtOnce, limits: used.Limits,
 	}
@@ -115,6 +119,7 @@ func (c bindingStatus) Run(ctx context.Context, io console) error {
 	for _, v := range views {
 		rows = append(rows, v.row())
 		printFaults(io, v.SettingsFaults)
+		printAdvice(io, v.ID, v.Advice)
 	}
 	return printTable(io.out, []string{"id", "status", "to fetch", "to post", "held", "takes at most", "calls/min", "at once", "day left", "faults"}, rows)
 }
@@ -135,6 +140,11 @@ func readBacklogs(ctx context.Context, pool *pgxpool.Pool) ([]backlogView, error
 			return nil, err
 		}
 		views[i].SettingsFaults = append(views[i].SettingsFaults, faults...)
+		neighbours, advice, err := adviceFor(ctx, pool, binding)
+		if err != nil {
+			return nil, err
+		}
+		views[i].Neighbours, views[i].Advice = append(views[i].Neighbours, neighbours...), advice
 	}
 	return views, nil
 }

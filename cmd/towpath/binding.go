@@ -208,7 +208,8 @@ func ifRevoked(id uuid.UUID, err error) error {
 }
 
 // readReference reads what the settings may refer to, and says where that cannot
-// be had now: the first run asks again.
+// be had now: the first run asks again. By then the organisation is known, so it
+// says who else writes to it.
 func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) {
 	conns, err := commandConnections(io, pool)
 	if err == nil {
@@ -220,6 +221,7 @@ func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.
 	if err != nil {
 		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
 	}
+	tellNeighbours(ctx, io, pool, id)
 }
 
 func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {

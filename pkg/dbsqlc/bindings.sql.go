@@ -212,6 +212,55 @@ func (q *Queries) BindingLookAgain(ctx context.Context, db DBTX, id uuid.UUID) e
 	return err
 }
 
+const bindingNeighbours = `-- name: BindingNeighbours :many
+SELECT other.id, other.tenant_id, tenant.name AS shop, policy.policy
+FROM bindings AS binding
+JOIN bindings AS other
+    ON other.provider = binding.provider
+    AND other.org_key = binding.org_key
+    AND other.id <> binding.id
+    AND other.status <> 'revoked'
+JOIN tenants AS tenant ON tenant.id = other.tenant_id
+JOIN policies AS policy ON policy.binding_id = other.id AND policy.version = other.policy_version
+WHERE binding.id = $1
+    AND binding.org_key NOT LIKE '%#'
+ORDER BY other.created_at, other.id
+`
+
+type BindingNeighboursRow struct {
+	ID       uuid.UUID
+	TenantID uuid.UUID
+	Shop     string
+	Policy   json.RawMessage
+}
+
+// The other live bindings of a binding's organisation, oldest first. An
+// organisation that is not known has none (schema.sql, bindings.org_key).
+func (q *Queries) BindingNeighbours(ctx context.Context, db DBTX, id uuid.UUID) ([]BindingNeighboursRow, error) {
+	rows, err := db.Query(ctx, bindingNeighbours, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BindingNeighboursRow{}
+	for rows.Next() {
+		var i BindingNeighboursRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.Shop,
+			&i.Policy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const bindingPauseUntil = `-- name: BindingPauseUntil :exec
 UPDATE bindings
 SET paused_until = greatest(paused_until, $1::timestamptz)

@@ -98,3 +98,19 @@ WHERE id = @id;
 UPDATE bindings
 SET paused_until = NULL, reference_tried_at = NULL
 WHERE id = @id;
+
+-- The other live bindings of a binding's organisation, oldest first. An
+-- organisation that is not known has none (schema.sql, bindings.org_key).
+-- name: BindingNeighbours :many
+SELECT other.id, other.tenant_id, tenant.name AS shop, policy.policy
+FROM bindings AS binding
+JOIN bindings AS other
+    ON other.provider = binding.provider
+    AND other.org_key = binding.org_key
+    AND other.id <> binding.id
+    AND other.status <> 'revoked'
+JOIN tenants AS tenant ON tenant.id = other.tenant_id
+JOIN policies AS policy ON policy.binding_id = other.id AND policy.version = other.policy_version
+WHERE binding.id = @id
+    AND binding.org_key NOT LIKE '%#'
+ORDER BY other.created_at, other.id;
