@@ -69,6 +69,8 @@ func HoldReasons() []string {
 func ProviderOperations() []string {
 	return []string{
 		"invoice_create", "invoice_find", "invoice_list", "invoice_send", "contact_create", "contact_find", "contact_list",
+		"invoice_read", "credit_note_create", "credit_note_list", "credit_note_send", "credit_note_read", "contact_update",
+		"payment_create", "payment_list", "allocation_create", "allocation_list",
 		"organisation", "accounts", "tax_rates", "currencies", "branding_themes", "tracking_categories",
 		"company", "categories", "bank_accounts", "token", "connections",
 	}

@@ -43,6 +43,7 @@ type Account struct {
 	TaxType        string `json:"tax_type"`
 	SystemAccount  string `json:"system_account"`
 	EnablePayments bool   `json:"enable_payments"`
+	Currency       string `json:"currency,omitempty"` // of a bank account, where the ledger tells
 }
 
 // TaxRate is a tax type with its effective rate in percent.

@@ -75,6 +75,12 @@ func text(s *string) string {
 	return *s
 }
 
+// address is the part of b that is an address.
+func (b contactBody) address() contactBody {
+	b.Organisation, b.FirstName, b.LastName, b.Email, b.Phone = "", "", "", "", ""
+	return b
+}
+
 // without takes the optional parts out of what is to be created that refusal
 // names, and notes it; false where it names none. Names are not optional on this
 // wire.
@@ -94,8 +100,12 @@ func (s *sought) without(refusal answer) bool {
 	if *b != bare && containsAny(said, "address", "town", "region", "postcode", "country") {
 		*b, dropped = bare, append(dropped, "address")
 	}
+	done := "made"
+	if s.update {
+		done = "changed"
+	}
 	for _, part := range dropped {
-		s.notes = append(s.notes, "the contact is made without its "+part+", which the ledger refused")
+		s.notes = append(s.notes, "the contact is "+done+" without its "+part+", which the ledger refused")
 	}
 	// What is left may exist: it is looked for by what is left.
 	s.looked, s.found, s.fit = false, "", 0

@@ -17,6 +17,7 @@ type sought struct {
 	try    provider.Try
 	body   contactBody // changes with what the ledger refuses
 	notes  []string
+	update bool // it exists, and is changed
 	looked bool
 	others bool   // his e-mail is another contact's too
 	err    error  // of looking

@@ -93,9 +93,10 @@ func (c *Client) readCategories(ctx context.Context, ref *provider.Reference) er
 
 func (c *Client) readBankAccounts(ctx context.Context, ref *provider.Reference) error {
 	type bankAccount struct {
-		URL    string `json:"url"`
-		Name   string `json:"name"`
-		Status string `json:"status"`
+		URL      string `json:"url"`
+		Name     string `json:"name"`
+		Status   string `json:"status"`
+		Currency string `json:"currency"`
 	}
 	accounts := []provider.Account{}
 	err := list(ctx, c, opBankAccounts, "bank_accounts", url.Values{}, func(b bankAccount) bool {
@@ -103,7 +104,7 @@ func (c *Client) readBankAccounts(ctx context.Context, ref *provider.Reference) 
 		if strings.EqualFold(b.Status, "hidden") {
 			status = "ARCHIVED"
 		}
-		accounts = append(accounts, provider.Account{ID: b.URL, Name: b.Name, Type: "BANK", Status: status, EnablePayments: true})
+		accounts = append(accounts, provider.Account{ID: b.URL, Name: b.Name, Type: "BANK", Status: status, EnablePayments: true, Currency: b.Currency})
 		return true
 	})
 	if missing(err) || forbidden(err) {

@@ -67,9 +67,9 @@ func (a *amount) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// invoiceAnswer is what is read of an invoice; of a create only URL is relied
-// on.
-type invoiceAnswer struct {
+// documentAnswer is what is read of an invoice or a credit note; of a create only
+// URL is relied on.
+type documentAnswer struct {
 	URL       string `json:"url"`
 	Contact   string `json:"contact"`
 	Reference string `json:"reference"`
@@ -79,6 +79,9 @@ type invoiceAnswer struct {
 	Net       amount `json:"net_value"`
 	Tax       amount `json:"sales_tax_value"`
 	Total     amount `json:"total_value"`
+	Due       amount `json:"due_value"` // below zero on a credit note
+	Paid      amount `json:"paid_value"`
+	Refunded  amount `json:"refunded_value"` // a credit note's
 }
 
 type contactAnswer struct {

@@ -56,11 +56,36 @@ func unwrap(body []byte, kind string) (map[string]json.RawMessage, bool) {
 }
 
 func (s *Server) createContact(base string, body []byte) reply {
+	fields := map[string]string{"charge_sales_tax": "Auto", "status": "Active"}
+	if refusal := s.readContact(body, fields, nil); refusal.status != 0 {
+		return refusal
+	}
+	c := &contact{id: s.nextID(), fields: fields, created: s.cfg.Now()}
+	s.contacts = append(s.contacts, c)
+	return created(fmt.Sprintf("%s/contacts/%d", base, c.id), map[string]any{"contact": c.shown(base)})
+}
+
+// updateContact changes the fields that are sent, and leaves the others.
+func (s *Server) updateContact(base, id string, body []byte) reply {
+	at := slices.IndexFunc(s.contacts, func(c *contact) bool { return strconv.Itoa(c.id) == id })
+	if at < 0 {
+		return notFound()
+	}
+	fields := maps.Clone(s.contacts[at].fields)
+	if refusal := s.readContact(body, fields, s.contacts[at]); refusal.status != 0 {
+		return refusal
+	}
+	s.contacts[at].fields = fields
+	return ok(map[string]any{"contact": s.contacts[at].shown(base)})
+}
+
+// readContact puts the fields of body into fields, and checks them; own is the
+// contact that they are of, nil for a new one.
+func (s *Server) readContact(body []byte, fields map[string]string, own *contact) reply {
 	raw, ok := unwrap(body, "contact")
 	if !ok {
 		return malformed("param is missing or the value is empty: contact")
 	}
-	fields := map[string]string{"charge_sales_tax": "Auto", "status": "Active"}
 	for key, value := range raw {
 		var text string
 		if !slices.Contains(contactFields(), key) {
@@ -71,15 +96,13 @@ func (s *Server) createContact(base string, body []byte) reply {
 		}
 		fields[key] = text
 	}
-	if refusals := s.contactFaults(fields); len(refusals) > 0 {
+	if refusals := s.contactFaults(fields, own); len(refusals) > 0 {
 		return invalid(refusals...)
 	}
-	c := &contact{id: s.nextID(), fields: fields, created: s.cfg.Now()}
-	s.contacts = append(s.contacts, c)
-	return created(fmt.Sprintf("%s/contacts/%d", base, c.id), map[string]any{"contact": c.shown(base)})
+	return reply{}
 }
 
-func (s *Server) contactFaults(fields map[string]string) []string {
+func (s *Server) contactFaults(fields map[string]string, own *contact) []string {
 	var faults []string
 	if fields["organisation_name"] == "" {
 		for _, needed := range []string{"first_name", "last_name"} {
@@ -92,7 +115,7 @@ func (s *Server) contactFaults(fields map[string]string) []string {
 		if !strings.Contains(email, "@") {
 			faults = append(faults, "Email is invalid")
 		}
-		if !s.cfg.DuplicateEmails && s.contactByEmail(email) != nil {
+		if other := s.contactByEmail(email); !s.cfg.DuplicateEmails && other != nil && other != own {
 			faults = append(faults, "Email has already been taken")
 		}
 	}

@@ -10,29 +10,32 @@ import (
 	"time"
 )
 
-// readInvoice reads and checks a posted invoice. The reply has a status only
-// where it is refused.
-func (s *Server) readInvoice(base string, body []byte) (*invoice, reply) {
-	raw, ok := unwrap(body, "invoice")
+// readDocument reads and checks a posted invoice or credit note. The reply has a
+// status only where it is refused.
+func (s *Server) readDocument(k kind, base string, body []byte) (*invoice, reply) {
+	raw, ok := unwrap(body, k.name)
 	if !ok {
-		return nil, malformed("param is missing or the value is empty: invoice")
+		return nil, malformed("param is missing or the value is empty: " + k.name)
 	}
-	if unknown := unpermitted(raw, invoiceFields()); unknown != "" {
+	if unknown := unpermitted(raw, documentFields(k)); unknown != "" {
 		return nil, malformed("found unpermitted parameters: " + unknown)
 	}
 	made := &invoice{
-		reference: textOf(raw["reference"]), comments: textOf(raw["comments"]),
+		kind: k, settled: new(big.Rat), reference: textOf(raw["reference"]), comments: textOf(raw["comments"]),
 		currency: textOf(raw["currency"]), rate: "1.0",
 	}
 	var faults []string
 	if faults = append(faults, s.readHeader(base, raw, made)...); made.dated.IsZero() && textOf(raw["dated_on"]) != "" {
 		return nil, malformed("Invalid date supplied: " + textOf(raw["dated_on"]))
 	}
-	items, refusal := s.readItems(base, raw["invoice_items"])
+	items, refusal := s.readItems(k, base, raw[k.items()])
 	if refusal.status != 0 {
 		return nil, refusal
 	}
-	made.items = items
+	made.lines = items
+	if _, _, total := made.sums(); k.credit && total.Sign() > 0 {
+		faults = append(faults, "Total value must be less than or equal to 0")
+	}
 	if len(faults) > 0 {
 		return nil, invalid(faults...)
 	}
@@ -55,6 +58,9 @@ func (s *Server) readHeader(base string, raw map[string]json.RawMessage, made *i
 		made.dated = day
 	}
 	terms, err := strconv.Atoi(strings.Trim(string(raw["payment_terms_in_days"]), `"`))
+	if made.credit && raw["payment_terms_in_days"] == nil {
+		err = nil // a credit note has a default
+	}
 	if err != nil || terms < 0 {
 		faults = append(faults, "payment_terms_in_days is not a number")
 	}
@@ -85,13 +91,13 @@ func (s *Server) contactAt(base, link string) *contact {
 	return nil
 }
 
-func (s *Server) readItems(base string, raw json.RawMessage) ([]item, reply) {
+func (s *Server) readItems(k kind, base string, raw json.RawMessage) ([]item, reply) {
 	if raw == nil {
 		return nil, reply{}
 	}
 	var list []map[string]json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
-		return nil, malformed("'invoice_items' parameter does not match expected type 'array'")
+		return nil, malformed("'" + k.items() + "' parameter does not match expected type 'array'")
 	}
 	var items []item
 	for _, fields := range list {
@@ -103,7 +109,7 @@ func (s *Server) readItems(base string, raw json.RawMessage) ([]item, reply) {
 			return nil, malformed("Invalid nominal code")
 		}
 		if len(faults) > 0 {
-			return nil, invalid(append(faults, "invoice_items contain errors")...)
+			return nil, invalid(append(faults, k.items()+" contain errors")...)
 		}
 		items = append(items, read)
 	}
@@ -162,13 +168,13 @@ func unpermitted(fields map[string]json.RawMessage, known []string) string {
 	return strings.Join(unknown, ", ")
 }
 
-// invoiceFields are those that can be sent and that this server knows what to
+// documentFields are those that can be sent and that this server knows what to
 // do with; status and the values are ignored, as on the wire.
-func invoiceFields() []string {
+func documentFields(k kind) []string {
 	return []string{
 		"contact", "reference", "dated_on", "due_on", "payment_terms_in_days", "currency", "exchange_rate", "comments", "po_reference",
 		"client_contact_name", "payment_terms", "bank_account", "send_new_invoice_emails", "send_reminder_emails", "send_thank_you_emails", "omit_header", "show_project_name",
-		"always_show_bic_and_iban", "payment_methods", "invoice_items", "status", "net_value", "sales_tax_value", "total_value",
+		"always_show_bic_and_iban", "payment_methods", k.items(), "status", "net_value", "sales_tax_value", "total_value",
 	}
 }
 

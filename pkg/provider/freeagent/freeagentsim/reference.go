@@ -52,5 +52,6 @@ func bankAccounts(base string) []map[string]any {
 			"status": "active", "is_primary": true, "current_balance": "957.5", "opening_balance": "1000.0"},
 		{"url": base + "/bank_accounts/2", "type": "PaypalAccount", "name": "PayPal", "currency": "GBP", "status": "active", "is_primary": false},
 		{"url": base + "/bank_accounts/3", "type": "StandardBankAccount", "name": "Old Account", "currency": "GBP", "status": "hidden", "is_primary": false},
+		{"url": base + "/bank_accounts/4", "type": "StandardBankAccount", "name": "Euro Account", "currency": "EUR", "status": "active", "is_primary": false},
 	}
 }

@@ -3,11 +3,10 @@ package freeagentsim
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/shopspring/decimal"
 )
 
 // Config says which ledger the server is. The zero value is a British company
@@ -39,7 +38,21 @@ const (
 	InvoiceGet    = "GET /invoices/:id"
 	InvoiceSend   = "PUT /invoices/:id/transitions/mark_as_sent"
 	InvoiceDraft  = "PUT /invoices/:id/transitions/mark_as_draft"
+	CreditCreate  = "POST /credit_notes"
+	CreditList    = "GET /credit_notes"
+	CreditGet     = "GET /credit_notes/:id"
+	CreditSend    = "PUT /credit_notes/:id/transitions/mark_as_sent"
+	CreditDraft   = "PUT /credit_notes/:id/transitions/mark_as_draft"
+
+	ReconciliationCreate = "POST /credit_note_reconciliations"
+	ReconciliationList   = "GET /credit_note_reconciliations"
+	ReconciliationGet    = "GET /credit_note_reconciliations/:id"
+	ExplanationCreate    = "POST /bank_transaction_explanations"
+	ExplanationList      = "GET /bank_transaction_explanations"
+	ExplanationGet       = "GET /bank_transaction_explanations/:id"
+
 	ContactCreate = "POST /contacts"
+	ContactUpdate = "PUT /contacts/:id"
 	ContactList   = "GET /contacts"
 	ContactGet    = "GET /contacts/:id"
 	Company       = "GET /company"
@@ -51,14 +64,17 @@ const (
 type Server struct {
 	cfg Config
 
-	mu          sync.Mutex
-	contacts    []*contact
-	invoices    []*invoice
-	lastID      int
-	lockedUntil string // YYYY-MM-DD, empty: nothing is locked
-	faults      []Fault
-	counts      map[string]int
-	limits      limiter
+	mu              sync.Mutex
+	contacts        []*contact
+	invoices        []*invoice
+	creditNotes     []*invoice
+	explanations    []*explanation
+	reconciliations []*reconciliation
+	lastID          int
+	lockedUntil     string // YYYY-MM-DD, empty: nothing is locked
+	faults          []Fault
+	counts          map[string]int
+	limits          limiter
 }
 
 // New makes an empty ledger.
@@ -107,43 +123,31 @@ func operationOf(r *http.Request) (operation, id string) {
 	if len(parts) > 1 {
 		id, parts[1] = parts[1], ":id"
 	}
-	switch name := r.Method + " /" + strings.Join(parts, "/"); name {
-	case InvoiceCreate, InvoiceList, InvoiceGet, InvoiceSend, InvoiceDraft, ContactCreate, ContactList, ContactGet, Company, Categories, BankAccounts:
+	name := r.Method + " /" + strings.Join(parts, "/")
+	if _, known := operations()[name]; known {
 		return name, id
 	}
 	return "", ""
 }
 
-func (s *Server) answer(r *http.Request, operation, id string, body []byte) reply {
+func (s *Server) answer(r *http.Request, name, id string, body []byte) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if refusal, refused := s.refuse(r); refused {
 		return refusal
 	}
-	base := baseOf(r)
-	switch operation {
-	case InvoiceCreate:
-		return s.createInvoice(base, body)
-	case InvoiceList:
-		return s.listInvoices(base, r)
-	case InvoiceGet:
-		return s.getInvoice(base, id)
-	case InvoiceSend, InvoiceDraft:
-		return s.moveInvoice(base, id, operation)
-	case ContactCreate:
-		return s.createContact(base, body)
-	case ContactList:
-		return s.listContacts(base, r)
-	case ContactGet:
-		return s.getContact(base, id)
-	case Company:
-		return ok(map[string]any{"company": s.company(base)})
-	case Categories:
-		return ok(categories(base))
-	case BankAccounts:
-		return page(r, "bank_accounts", bankAccounts(base))
+	found, known := operations()[name]
+	if !known {
+		return notFound()
 	}
-	return notFound()
+	// The wire ignores parameters that it does not know; here they are refused, so
+	// that no client leans on one.
+	for param := range r.URL.Query() {
+		if !slices.Contains(found.params, param) {
+			return malformed("found unpermitted parameters: " + param)
+		}
+	}
+	return found.do(s, request{Request: r, base: baseOf(r), id: id, body: body})
 }
 
 // refuse checks what every request needs.
@@ -161,7 +165,7 @@ func (s *Server) refuse(r *http.Request) (reply, bool) {
 	switch {
 	case !strings.Contains(r.Header.Get("Accept"), "json"):
 		return text(http.StatusNotAcceptable, ""), true
-	case r.Method == http.MethodPost && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
+	case (r.Method == http.MethodPost || r.Method == http.MethodPut && r.ContentLength > 0) && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 		return text(http.StatusUnsupportedMediaType, ""), true
 	}
 	return reply{}, false
@@ -205,61 +209,4 @@ func (s *Server) LockUntil(day string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lockedUntil = day
-}
-
-// Invoice is what the tests want to know of a stored invoice.
-type Invoice struct {
-	ID        int
-	Reference string
-	ContactID int
-	Status    string
-	Currency  string
-	Net       decimal.Decimal
-	Tax       decimal.Decimal
-	Total     decimal.Decimal
-	Terms     int
-	Body      []byte // as it was posted
-}
-
-// Invoices are all invoices in the order of their creation.
-func (s *Server) Invoices() []Invoice {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]Invoice, 0, len(s.invoices))
-	for _, i := range s.invoices {
-		all = append(all, i.outside())
-	}
-	return all
-}
-
-// Total is the total of the one invoice with that number; found is false where
-// there is none or more than one.
-func (s *Server) Total(reference string) (total decimal.Decimal, found bool) {
-	for _, i := range s.Invoices() {
-		if i.Reference != reference {
-			continue
-		}
-		if found {
-			return decimal.Zero, false
-		}
-		total, found = i.Total, true
-	}
-	return total, found
-}
-
-// Contact is what the tests want to know of a stored contact.
-type Contact struct {
-	ID     int
-	Fields map[string]string
-}
-
-// Contacts are all contacts in the order of their creation.
-func (s *Server) Contacts() []Contact {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]Contact, 0, len(s.contacts))
-	for _, c := range s.contacts {
-		all = append(all, c.outside())
-	}
-	return all
 }
