@@ -36,7 +36,8 @@ func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provide
 	})
 }
 
-// EnsureCreditNotes is EnsureInvoices for credit notes, whose prices are below zero.
+// EnsureCreditNotes is EnsureInvoices for credit notes. What is answered has its
+// sums above zero, as the documents have, though the wire's are below.
 func (c *Client) EnsureCreditNotes(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
 	return inTurn(set, func(doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
 		return outcome(c.ensureDocument(ctx, creditNotes(), doc, try))
@@ -172,7 +173,7 @@ func (c *Client) findDocument(ctx context.Context, k kind, doc provider.Document
 		if inv.Reference != doc.Number || idOf(inv.URL) == "" {
 			return true
 		}
-		if isOurs(k, inv, doc) {
+		if inv = k.inOurSign(inv); isOurs(k, inv, doc) {
 			ours = &inv
 			return false
 		}
@@ -211,6 +212,7 @@ func (c *Client) findElsewhere(ctx context.Context, k kind, doc provider.Documen
 	left := 10 * perPage // where the server ignores the dates: the newest thousand
 	err := list(ctx, c, k.find, k.plural, query, func(inv documentAnswer) bool {
 		if inv.Reference == doc.Number {
+			inv = k.inOurSign(inv)
 			taken = &inv
 		}
 		left--
@@ -232,7 +234,18 @@ func dayOf(k kind, doc provider.Document) string {
 func documentIn(k kind, a answer) documentAnswer {
 	var read map[string]documentAnswer
 	_ = json.Unmarshal(a.body, &read)
-	return read[k.name]
+	return k.inOurSign(read[k.name])
+}
+
+// inOurSign is an answer with its sums as a document's here are: above zero, also
+// on a credit note, where the wire has them below.
+func (k kind) inOurSign(doc documentAnswer) documentAnswer {
+	if k == creditNotes() {
+		for _, sum := range []*amount{&doc.Net, &doc.Tax, &doc.Total, &doc.Due} {
+			sum.Decimal = sum.Decimal.Neg()
+		}
+	}
+	return doc
 }
 
 func numberTaken(doc provider.Document, taken documentAnswer) *provider.Failure {

@@ -38,7 +38,7 @@ func (m *money) creditDocument(number, total string) provider.Document {
 	body := fmt.Sprintf(`{"credit_note":{"contact":%q,"reference":%q,"dated_on":"2026-04-29","payment_terms_in_days":0,"currency":"GBP",
 		"credit_note_items":[{"position":1,"quantity":"1","description":"Refund","price":%q,"sales_tax_rate":"0","category":"%s/v2/categories/001"}]}}`,
 		m.doc.ContactID, number, total, testBase)
-	return provider.Document{Number: number, ContactID: m.doc.ContactID, Currency: "GBP", Status: "Sent", Body: json.RawMessage(body), Total: dec(total)}
+	return provider.Document{Number: number, ContactID: m.doc.ContactID, Currency: "GBP", Status: "Sent", Body: json.RawMessage(body), Total: dec(total).Neg()}
 }
 
 func (m *money) credit(t *testing.T, number, total string) provider.Posted {
@@ -214,6 +214,7 @@ func TestCreditNote_posted_once_whatever_fails(t *testing.T) {
 				require.Equal(t, "Open", m.sim.CreditNotes()[0].Status)
 				require.Contains(t, out.Value.ID, "/credit_notes/")
 				requireEqual(t, dec("-60"), m.sim.CreditNotes()[0].Due)
+				requireEqual(t, dec("60"), out.Value.Total.Decimal, "as the document has it")
 				require.Len(t, m.sim.Invoices(), 1, "it is no invoice")
 			})
 		}

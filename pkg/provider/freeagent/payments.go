@@ -215,25 +215,21 @@ func (c *Client) standing(ctx context.Context, k kind, document string) (standin
 	}
 	settled := doc.Paid.Decimal.Add(doc.Refunded.Decimal)
 	return standing{words: k.words, touched: !settled.IsZero(), Standing: provider.Standing{
-		ID: document, Number: doc.Reference, URL: document, State: stateOf(k, doc), Status: doc.Status, Total: doc.Total.NullDecimal,
-		Open: decimal.NewNullDecimal(doc.Due.Decimal.Abs()), Currency: doc.Currency, ContactID: doc.Contact, Date: doc.DatedOn, Reference: doc.Reference,
+		ID: document, Number: doc.Reference, URL: document, State: stateOf(doc), Status: doc.Status, Total: doc.Total.NullDecimal,
+		Open: decimal.NewNullDecimal(decimal.Max(doc.Due.Decimal, decimal.Zero)), Currency: doc.Currency, ContactID: doc.Contact, Date: doc.DatedOn, Reference: doc.Reference,
 	}}, nil
 }
 
 // stateOf puts the wire's statuses into the words that all ledgers share. One that
 // it does not know counts by what is open.
-func stateOf(k kind, doc documentAnswer) provider.State {
-	open := doc.Due.Decimal.IsPositive()
-	if k == creditNotes() {
-		open = doc.Due.Decimal.IsNegative()
-	}
+func stateOf(doc documentAnswer) provider.State {
 	switch doc.Status {
 	case "Draft", "Scheduled To Email":
 		return provider.StateDraft
 	case "Written-off", "Part written-off", "Cancelled":
 		return provider.StateVoid
 	}
-	if open {
+	if doc.Due.Decimal.IsPositive() {
 		return provider.StateOpen
 	}
 	return provider.StateSettled

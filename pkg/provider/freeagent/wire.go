@@ -79,7 +79,7 @@ type documentAnswer struct {
 	Net       amount `json:"net_value"`
 	Tax       amount `json:"sales_tax_value"`
 	Total     amount `json:"total_value"`
-	Due       amount `json:"due_value"` // below zero on a credit note
+	Due       amount `json:"due_value"`
 	Paid      amount `json:"paid_value"`
 	Refunded  amount `json:"refunded_value"` // a credit note's
 }
