@@ -1,6 +1,8 @@
 package pricing
 
 import (
+	"errors"
+
 	"github.com/shopspring/decimal"
 
 	"towpath/pkg/canon"
@@ -75,8 +77,8 @@ func (p *pricer) addRefund() {
 // It is what the buyer got back, so it is booked: within the tolerance as the odd
 // part that Magento's own memos are off by at times. Beyond, what was not given back
 // in money (a gift card paid it) or is of no line (a fee of the sale) is told by its
-// sign; of a memo without goods it is neither, but a tax that the shop took from the
-// whole order.
+// sign. A memo that has an adjustment or no goods may bear a tax that the shop took from
+// the whole order: that is held.
 func (p *pricer) explainRefund(r reading) error {
 	left := money(r.left)
 	if left.Abs().LessThanOrEqual(p.set.Tolerance) {
@@ -85,19 +87,23 @@ func (p *pricer) explainRefund(r reading) error {
 		}
 		return nil
 	}
+	var err error
 	switch {
 	case left.IsNegative():
-		return p.addPaidOtherwise(left.Neg())
-	case len(p.sale.Lines) == 0:
-		return p.oddRefund(left)
+		err = p.addPaidOtherwise(left.Neg())
+	case len(p.sale.Lines) == 0 || p.sale.Refund.Adjustment.IsPositive():
+		return mismatch(p.bothSums(left), left, "the tax of the whole order on an adjustment of a part: correct the memo in the shop, or book it by hand")
+	default:
+		err = p.addCharge(left)
 	}
-	return p.addCharge(left)
+	if f := (*provider.Failure)(nil); errors.As(err, &f) {
+		return provider.Hold(f.Reason, p.bothSums(left)+": "+f.Message)
+	}
+	return err
 }
 
-func (p *pricer) oddRefund(left decimal.Decimal) error {
-	parts := p.sale.GrandTotal.Sub(left)
-	return mismatch("the memo's parts come to "+amount(parts)+" and its grand total to "+amount(p.sale.GrandTotal), left,
-		"the tax of the whole order on an adjustment of a part: correct the memo in the shop, or book it by hand")
+func (p *pricer) bothSums(left decimal.Decimal) string {
+	return "the memo's parts come to " + amount(p.sale.GrandTotal.Sub(left)) + " and its grand total to " + amount(p.sale.GrandTotal)
 }
 
 func nothingBack() error {
