@@ -35,6 +35,7 @@ func Test_Credit_memo_is_priced_as_its_sale_was(t *testing.T) {
 		"a fee of the sale":      {canontest.Sale().Row("A", "1", "250", "250", "50", "0").Memo("304.50", "0", "0"), []string{"250 50 T20", "4.5 0 T0"}, "0"},
 		"a cent off":             {canontest.Sale().Row("A", "3", "5.55", "16.65", "3.33", "0").Memo("19.97", "0", "0"), []string{"16.65 3.33 T20"}, "-0.01"},
 		"off by the tolerance":   {canontest.Sale().Row("A", "3", "5.55", "16.65", "3.33", "0").Memo("20.03", "0", "0"), []string{"16.65 3.33 T20"}, "0.05"},
+		"a cent of nothing":      {canontest.Sale().Memo("0.01", "0", "0"), nil, "0.01"},
 		"a child row":            {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Row("A", "1", "0", "0", "0", "0").Memo("72", "0", "0"), []string{"60 12 T20"}, "0"},
 	} {
 		got, err := pricing.Price(pricing.CreditMemo(c.memo), settings())

@@ -141,7 +141,7 @@ func (p *pricer) addPortions(b basis, t taxed) {
 // finish closes what is left by rounding. Nothing else is: the residue is
 // explained, the header sums up its lines.
 func (p *pricer) finish() (Priced, error) {
-	if len(p.lines) == 0 {
+	if len(p.lines) == 0 && money(p.sale.GrandTotal).IsZero() {
 		return Priced{}, nothingBack()
 	}
 	out := Priced{Total: money(p.sale.GrandTotal), Notes: p.notes}
