@@ -70,7 +70,7 @@ func ProviderOperations() []string {
 	return []string{
 		"invoice_create", "invoice_find", "invoice_list", "invoice_send", "contact_create", "contact_find", "contact_list",
 		"invoice_read", "credit_note_create", "credit_note_list", "credit_note_send", "credit_note_read", "contact_update",
-		"payment_create", "payment_list", "allocation_create", "allocation_list",
+		"payment_create", "payment_list", "allocation_create", "allocation_list", "credit_note_find", "item_upsert",
 		"organisation", "accounts", "tax_rates", "currencies", "branding_themes", "tracking_categories",
 		"company", "categories", "bank_accounts", "token", "connections",
 	}

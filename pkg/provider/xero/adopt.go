@@ -12,32 +12,35 @@ import (
 )
 
 // adopt takes found as doc if it is provably the same document.
-func adopt(found *invoiceAnswer, doc provider.Document, err error) (provider.Posted, error) {
+func (k kind) adopt(found *documentAnswer, doc provider.Document, err error) (provider.Posted, error) {
 	if err != nil {
 		return provider.Posted{}, err
 	}
-	sent := sentInvoice(doc)
-	posted := found.posted(true)
+	sent := k.sent(doc)
+	posted := k.posted(*found, true)
 	difference := ""
 	posted.Proven, posted.Source, difference = names(string(found.Url), sent.Url)
 	if difference == "" {
 		difference = found.differs(doc, sent)
 	}
 	if difference != "" {
-		return provider.Posted{}, held(reasonNumberTaken, "invoice number "+strconv.Quote(doc.Number)+" is taken in Xero by another invoice ("+
-			difference+"): "+invoiceLink(string(found.InvoiceID))+
-			"; set a number prefix of this shop's own (invoice_number_prefix, or invoice_number_prefix_by_store), or remove that invoice and retry")
+		return provider.Posted{}, held(reasonNumberTaken, k.name+" number "+strconv.Quote(doc.Number)+" is taken in Xero by another "+k.name+" ("+
+			difference+"): "+posted.URL+
+			"; set a number prefix of this shop's own (invoice_number_prefix, or invoice_number_prefix_by_store), or remove that "+k.name+" and retry")
 	}
 	return posted, nil
 }
 
-// sentInvoice is what doc's body says of itself; empty where there is no body.
-func sentInvoice(doc provider.Document) invoiceBody {
-	var body invoicesBody
-	if json.Unmarshal(doc.Body, &body) != nil || len(body.Invoices) != 1 {
-		return invoiceBody{}
+// sentDocument is what a body says of itself.
+type sentDocument struct{ Date, Reference, Url string }
+
+// sent is what doc's body says of itself; empty where there is no body.
+func (k kind) sent(doc provider.Document) sentDocument {
+	var sent sentDocument
+	if json.Unmarshal(loneElement(doc.Body, k.list), &sent) != nil {
+		return sentDocument{}
 	}
-	return body.Invoices[0]
+	return sent
 }
 
 // names compares the page that a document in Xero links to with the run's own. The
@@ -77,12 +80,12 @@ func runPage(raw string) (place, run string) {
 
 // differs names what makes found another document than doc; empty if it is the
 // same.
-func (a invoiceAnswer) differs(doc provider.Document, sent invoiceBody) string {
+func (a documentAnswer) differs(doc provider.Document, sent sentDocument) string {
 	switch {
 	case a.dead():
 		return "its status is " + string(a.Status)
-	case string(a.InvoiceNumber) != doc.Number:
-		return "its number is " + strconv.Quote(string(a.InvoiceNumber))
+	case a.number() != doc.Number:
+		return "its number is " + strconv.Quote(a.number())
 	case !strings.EqualFold(string(a.Contact.Value.ContactID), doc.ContactID):
 		return "it belongs to another contact"
 	case a.CurrencyCode != "" && !strings.EqualFold(string(a.CurrencyCode), doc.Currency):
@@ -98,7 +101,7 @@ func (a invoiceAnswer) differs(doc provider.Document, sent invoiceBody) string {
 }
 
 // date is the day of the document; the twin without a zone goes first.
-func (a invoiceAnswer) date() string {
+func (a documentAnswer) date() string {
 	if a.DateString != "" {
 		return string(a.DateString)
 	}

@@ -8,7 +8,7 @@ import (
 
 // envelope is the part of a place that says nothing to a reader: the wrapper
 // around the one element that was sent.
-var envelope = regexp.MustCompile(`^(Elements|Invoices|Contacts)?\[\d+\]\.?`)
+var envelope = regexp.MustCompile(`^(Elements|Invoices|CreditNotes|Contacts|Payments|Allocations|Items)?\[\d+\]\.?`)
 
 func labelled(place, message string) string {
 	place = envelope.ReplaceAllString(place, "")

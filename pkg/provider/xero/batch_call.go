@@ -104,19 +104,18 @@ func (b *batch[T]) elements(answer reply, chunk []part) map[string]element[T] {
 
 // elements are the list of a 200, or what a 400 complains of.
 func (a reply) elements(name string) []json.RawMessage {
-	var body struct{ Elements, Invoices, Contacts list[json.RawMessage] }
-	if json.Unmarshal([]byte(a.body), &body) != nil {
+	switch a.status {
+	case http.StatusBadRequest:
+		name = "Elements"
+	case http.StatusOK:
+	default:
 		return nil
 	}
-	switch {
-	case a.status == http.StatusBadRequest:
-		return body.Elements
-	case a.status == http.StatusOK && name == "Contacts":
-		return body.Contacts
-	case a.status == http.StatusOK:
-		return body.Invoices
+	all, err := listIn[json.RawMessage](request{}, []byte(a.body), name)
+	if err != nil {
+		return nil
 	}
-	return nil
+	return all
 }
 
 // divisible reports whether the answer refuses the call for what it holds, so

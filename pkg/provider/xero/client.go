@@ -82,6 +82,12 @@ func baseURL(raw string) (string, error) {
 const (
 	opInvoiceCreate = "invoice_create"
 	opInvoiceFind   = "invoice_find"
+	opCreditCreate  = "credit_note_create"
+	opCreditFind    = "credit_note_find"
+	opPaymentCreate = "payment_create"
+	opAllocate      = "allocation_create"
+	opItemUpsert    = "item_upsert"
+	opContactUpdate = "contact_update"
 	opContactCreate = "contact_create"
 	opContactFind   = "contact_find"
 	opOrganisation  = "organisation"
@@ -95,6 +101,7 @@ const (
 // Operations lists what Observe may be told, so that metrics can be made
 // beforehand.
 func Operations() []string {
-	return []string{opInvoiceCreate, opInvoiceFind, opContactCreate, opContactFind, opOrganisation,
+	return []string{opInvoiceCreate, opInvoiceFind, opCreditCreate, opCreditFind, opPaymentCreate, opAllocate, opItemUpsert,
+		opContactCreate, opContactUpdate, opContactFind, opOrganisation,
 		opAccounts, opTaxRates, opCurrencies, opThemes, opTracking}
 }

@@ -29,6 +29,10 @@ import (
 // split the customer's history. What the kinds of failure say is as for
 // EnsureInvoices.
 func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
+	return traced(ctx, func(ctx context.Context) []provider.Outcome[string] { return c.ensureContacts(ctx, set) })
+}
+
+func (c *Client) ensureContacts(ctx context.Context, set []provider.Item[policy.Buyer]) []provider.Outcome[string] {
 	s := &contactSet{set: set, wanted: make([]*wanted, len(set)), batch: batch[string]{
 		client: c, outcomes: make([]provider.Outcome[string], len(set)),
 		create: contactCreate(), list: "Contacts", read: readContact,

@@ -21,6 +21,8 @@ type contactAnswer struct {
 	EmailAddress      text
 	ContactStatus     text
 	MergedToContactID text
+	Addresses         list[map[string]text]
+	Phones            list[map[string]text]
 }
 
 // findContact looks a contact up by its exact number, nil where there is none.
@@ -80,28 +82,34 @@ const maxMerges = 5
 // follow returns the id of the contact that stands for found now, and whether that
 // is another one.
 func (c *Client) follow(ctx context.Context, found contactAnswer) (id string, merged bool, err error) {
+	now, merged, err := c.followTo(ctx, found)
+	return string(now.ContactID), merged, err
+}
+
+// followTo is follow with all that is read of that contact.
+func (c *Client) followTo(ctx context.Context, found contactAnswer) (now contactAnswer, merged bool, err error) {
 	for range maxMerges {
 		next := found.mergedInto()
 		if next == "" {
 			if found.active() {
-				return string(found.ContactID), merged, nil
+				return found, merged, nil
 			}
-			return "", merged, held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" with contact code "+
+			return contactAnswer{}, merged, held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" with contact code "+
 				strconv.Quote(string(found.ContactNumber))+" is "+strings.ToLower(string(found.ContactStatus))+
 				" in Xero: restore it there (Contacts, Archived), then this goes on by itself")
 		}
 		merged = true
 		list, err := c.getContacts(ctx, "/Contacts/"+url.PathEscape(next), nil)
 		if err != nil {
-			return "", merged, err
+			return contactAnswer{}, merged, err
 		}
 		if len(list) == 0 {
-			return "", merged, held(reasonContactGone, "the contact with contact code "+strconv.Quote(string(found.ContactNumber))+
+			return contactAnswer{}, merged, held(reasonContactGone, "the contact with contact code "+strconv.Quote(string(found.ContactNumber))+
 				" was merged into one that Xero no longer shows")
 		}
 		found = list[0]
 	}
-	return "", merged, held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" was merged in a circle in Xero: restore one of them there")
+	return contactAnswer{}, merged, held(reasonContactArchived, "the contact "+strconv.Quote(string(found.Name))+" was merged in a circle in Xero: restore one of them there")
 }
 
 // getContacts reads contacts; a 404 is none.

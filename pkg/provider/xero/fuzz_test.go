@@ -22,7 +22,7 @@ func Fuzz_Answers_are_read_or_refused(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var answer struct {
-			Invoices      list[invoiceAnswer]
+			Invoices      list[documentAnswer]
 			Contacts      list[contactAnswer]
 			Organisations list[struct{ PeriodLockDate day }]
 		}

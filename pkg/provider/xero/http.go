@@ -77,7 +77,10 @@ func (c *Client) send(ctx context.Context, r request) (reply, error) {
 		return reply{}, err
 	}
 	var answer reply
-	defer func() { done(quotaOf(answer.header)) }()
+	defer func() {
+		done(quotaOf(answer.header))
+		noteCall(ctx, answer.header)
+	}()
 	answer, err = c.exchange(r, req, &left)
 	answer.body = scrubbed(answer.body, token)
 	return answer, err
@@ -175,6 +178,23 @@ func decode(r request, body []byte, into any) error {
 		return unreadable(r, body, err)
 	}
 	return nil
+}
+
+// listIn reads a list of a 200's body by its name; absent is empty.
+func listIn[T any](r request, body []byte, name string) ([]T, error) {
+	var lists map[string]json.RawMessage
+	if err := decode(r, body, &lists); err != nil {
+		return nil, err
+	}
+	raw, there := lists[name]
+	if !there {
+		return nil, nil
+	}
+	var all list[T]
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return nil, unreadable(r, body, err)
+	}
+	return all, nil
 }
 
 // unreadable is what a 200 means that cannot be read (an HTML page of a proxy,

@@ -25,31 +25,46 @@ import (
 // try, Temporary and Unknown nothing at all. A permit's error is passed on as it
 // is.
 func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
+	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
+		return c.ensureDocuments(ctx, invoices(), set)
+	})
+}
+
+// EnsureCreditNotes is EnsureInvoices for credit notes, which have numbers of their
+// own and link to nothing: one is adopted where number, contact, total, currency,
+// date and Reference agree.
+func (c *Client) EnsureCreditNotes(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
+	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
+		return c.ensureDocuments(ctx, creditNotes(), set)
+	})
+}
+
+func (c *Client) ensureDocuments(ctx context.Context, k kind, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
 	if len(set) == 1 {
-		posted, err := c.ensureInvoice(ctx, set[0].Value, set[0].Try)
+		posted, err := c.ensureDocument(ctx, k, set[0].Value, set[0].Try)
 		return []provider.Outcome[provider.Posted]{{Value: posted, Err: err}}
 	}
-	return c.ensureInvoicesTogether(ctx, set)
+	return c.ensureDocumentsTogether(ctx, k, set)
 }
 
-// ensureInvoice is the way of a set of one.
-func (c *Client) ensureInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error) {
+// ensureDocument is the way of a set of one.
+func (c *Client) ensureDocument(ctx context.Context, k kind, doc provider.Document, try provider.Try) (provider.Posted, error) {
 	if try.Uncertain {
-		if found, err := c.findInvoice(ctx, doc.Number); err != nil || found != nil {
-			return adopt(found, doc, err)
+		if found, err := c.findDocument(ctx, k, doc.Number); err != nil || found != nil {
+			return k.adopt(found, doc, err)
 		}
 	}
-	return c.createInvoice(ctx, doc, try)
+	return c.createDocument(ctx, k, doc, try)
 }
 
-// createInvoice creates doc, which has been looked up if it may exist.
-func (c *Client) createInvoice(ctx context.Context, doc provider.Document, try provider.Try) (provider.Posted, error) {
-	posted, answered, err := c.putInvoice(ctx, doc, try.Key)
+// createDocument creates doc, which has been looked up if it may exist.
+func (c *Client) createDocument(ctx context.Context, k kind, doc provider.Document, try provider.Try) (provider.Posted, error) {
+	posted, answered, err := c.putDocument(ctx, k, doc, try.Key)
 	if try.Uncertain && answered && replayed(err) {
-		return c.putInvoiceAfresh(ctx, doc, try.Key)
+		return c.putAfresh(ctx, k, doc, try.Key)
 	}
 	if hasReason(err, reasonNumberTaken) {
-		return c.adoptTaken(ctx, doc)
+		return c.adoptTaken(ctx, k, doc)
 	}
 	return posted, err
 }
@@ -66,46 +81,46 @@ func replayed(err error) bool {
 	return f.Err == nil && (f.Kind == provider.Unknown || f.Kind == provider.Temporary)
 }
 
-// putInvoiceAfresh looks once more and then writes with a new key. If the
+// putAfresh looks once more and then writes with a new key. If the
 // earlier request were still on its way, the unique number would refuse one of
 // the two.
-func (c *Client) putInvoiceAfresh(ctx context.Context, doc provider.Document, key string) (provider.Posted, error) {
-	if found, err := c.findInvoice(ctx, doc.Number); err != nil || found != nil {
-		return adopt(found, doc, err)
+func (c *Client) putAfresh(ctx context.Context, k kind, doc provider.Document, key string) (provider.Posted, error) {
+	if found, err := c.findDocument(ctx, k, doc.Number); err != nil || found != nil {
+		return k.adopt(found, doc, err)
 	}
-	posted, _, err := c.putInvoice(ctx, doc, c.freshKey(key))
+	posted, _, err := c.putDocument(ctx, k, doc, c.freshKey(key))
 	if hasReason(err, reasonNumberTaken) {
-		return c.adoptTaken(ctx, doc)
+		return c.adoptTaken(ctx, k, doc)
 	}
 	return posted, err
 }
 
 // adoptTaken takes what bears the number that Xero says is taken, if it is doc.
-func (c *Client) adoptTaken(ctx context.Context, doc provider.Document) (provider.Posted, error) {
-	found, err := c.findInvoice(ctx, doc.Number)
+func (c *Client) adoptTaken(ctx context.Context, k kind, doc provider.Document) (provider.Posted, error) {
+	found, err := c.findDocument(ctx, k, doc.Number)
 	if err == nil && found == nil {
-		return provider.Posted{}, takenUnseen(doc.Number)
+		return provider.Posted{}, k.takenUnseen(doc.Number)
 	}
-	return adopt(found, doc, err)
+	return k.adopt(found, doc, err)
 }
 
-func takenUnseen(number string) *provider.Failure {
-	return held(reasonNumberTaken, "Xero says that invoice number "+strconv.Quote(number)+
-		" is taken but shows no such invoice: look in Xero for a deleted or voided one, or set a number prefix")
+func (k kind) takenUnseen(number string) *provider.Failure {
+	return held(reasonNumberTaken, "Xero says that "+k.name+" number "+strconv.Quote(number)+
+		" is taken but shows no such "+k.name+": look in Xero for a deleted or voided one, or set a number prefix")
 }
 
-// invoiceCreate is the call that creates invoices. PUT only ever creates; POST
-// with a taken number would overwrite somebody's invoice.
-func invoiceCreate() request {
+// create is the call that creates documents. PUT only ever creates; POST with a
+// taken number would overwrite somebody's document.
+func (k kind) create() request {
 	return request{
-		operation: opInvoiceCreate, method: http.MethodPut, path: "/Invoices",
+		operation: k.opCreate, method: http.MethodPut, path: "/" + k.list,
 		query: url.Values{"summarizeErrors": {"false"}, "unitdp": {"4"}},
 	}
 }
 
-// putInvoice makes one attempt; answered says that Xero spoke at all.
-func (c *Client) putInvoice(ctx context.Context, doc provider.Document, key string) (posted provider.Posted, answered bool, err error) {
-	r := invoiceCreate()
+// putDocument makes one attempt; answered says that Xero spoke at all.
+func (c *Client) putDocument(ctx context.Context, k kind, doc provider.Document, key string) (posted provider.Posted, answered bool, err error) {
+	r := k.create()
 	r.body, r.key = doc.Body, key
 	answer, err := c.send(ctx, r)
 	if err != nil {
@@ -114,18 +129,18 @@ func (c *Client) putInvoice(ctx context.Context, doc provider.Document, key stri
 	if answer.status != http.StatusOK {
 		return provider.Posted{}, true, classify(answer)
 	}
-	posted, err = createdInvoice(r, answer, doc)
+	posted, err = k.created(r, answer, doc)
 	return posted, true, err
 }
 
-// createdInvoice reads a 200 to the call for one document.
-func createdInvoice(r request, answer reply, doc provider.Document) (provider.Posted, error) {
-	var said struct{ Invoices list[json.RawMessage] }
-	if err := decode(r, []byte(answer.body), &said); err != nil {
+// created reads a 200 to the call for one document.
+func (k kind) created(r request, answer reply, doc provider.Document) (provider.Posted, error) {
+	all, err := listIn[json.RawMessage](r, []byte(answer.body), k.list)
+	if err != nil {
 		return provider.Posted{}, err
 	}
-	for _, raw := range said.Invoices {
-		e, err := readInvoice(raw)
+	for _, raw := range all {
+		e, err := k.read(raw)
 		if err != nil {
 			return provider.Posted{}, unreadable(r, raw, err)
 		}
@@ -136,16 +151,16 @@ func createdInvoice(r request, answer reply, doc provider.Document) (provider.Po
 			return provider.Posted{}, elementRefusal(r, raw)
 		}
 	}
-	return provider.Posted{}, uncertain(true, "Xero's answer does not show the invoice; it will be looked up")
+	return provider.Posted{}, uncertain(true, "Xero's answer does not show the "+k.name+"; it will be looked up")
 }
 
-// readInvoice reads one element of an answer.
-func readInvoice(raw json.RawMessage) (element[provider.Posted], error) {
-	var a invoiceAnswer
+// read reads one element of an answer.
+func (k kind) read(raw json.RawMessage) (element[provider.Posted], error) {
+	var a documentAnswer
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return element[provider.Posted]{}, err
 	}
-	return element[provider.Posted]{number: string(a.InvoiceNumber), saved: a.saved(a.InvoiceID), value: a.posted(false), raw: raw}, nil
+	return element[provider.Posted]{number: a.number(), saved: a.saved(a.id()), value: k.posted(a, false), raw: raw}, nil
 }
 
 // elementRefusal judges one element of a 200: summarizeErrors=false answers so

@@ -1,41 +1,58 @@
 package xero
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/shopspring/decimal"
+
 	"towpath/pkg/provider"
 )
 
-// invoiceAnswer is what is read of an invoice that Xero shows.
-type invoiceAnswer struct {
+// documentAnswer is what is read of an invoice or a credit note that Xero shows.
+type documentAnswer struct {
 	outcome
-	InvoiceID     text
-	InvoiceNumber text
-	Type          text
-	Status        text
-	CurrencyCode  text
-	Reference     text
-	Url           text
-	Date          day
-	DateString    day
-	Contact       object[struct{ ContactID text }]
-	SubTotal      amount
-	TotalTax      amount
-	Total         amount
+	InvoiceID, CreditNoteID         text
+	InvoiceNumber, CreditNoteNumber text
+	Type                            text
+	Status                          text
+	CurrencyCode                    text
+	Reference                       text
+	Url                             text
+	Date                            day
+	DateString                      day
+	Contact                         object[struct{ ContactID text }]
+	SubTotal                        amount
+	TotalTax                        amount
+	Total                           amount
+	AmountDue, RemainingCredit      amount
+	Payments                        list[shownPayment]
+	Allocations                     list[shownAllocation]
 }
 
-// findInvoice looks a sales invoice up by its exact number; nil where there is
-// none.
-func (c *Client) findInvoice(ctx context.Context, number string) (*invoiceAnswer, error) {
-	r := invoiceFind(url.Values{})
-	if listable(number) {
-		r.query.Set("InvoiceNumbers", number)
-	} else {
-		r.query.Set("where", "InvoiceNumber=="+quoted(number))
+func (a documentAnswer) id() text       { return cmp.Or(a.InvoiceID, a.CreditNoteID) }
+func (a documentAnswer) number() string { return string(cmp.Or(a.InvoiceNumber, a.CreditNoteNumber)) }
+
+// open is what is due on an invoice, or left of a credit note.
+func (a documentAnswer) open() decimal.NullDecimal {
+	if a.AmountDue.Valid {
+		return a.AmountDue.NullDecimal
 	}
+	return a.RemainingCredit.NullDecimal
+}
+
+// findDocument looks a document up by its exact number; nil where there is none.
+func (c *Client) findDocument(ctx context.Context, k kind, number string) (*documentAnswer, error) {
+	found, err := c.getDocuments(ctx, k, k.numbersAsked([]string{number}))
+	return k.withNumber(found, number), err
+}
+
+// getDocuments reads what one call shows; a 404 is nothing.
+func (c *Client) getDocuments(ctx context.Context, k kind, query url.Values) ([]documentAnswer, error) {
+	r := k.find(query)
 	body, err := c.do(ctx, r)
 	if err != nil {
 		if hasKind(err, provider.Gone) {
@@ -43,29 +60,25 @@ func (c *Client) findInvoice(ctx context.Context, number string) (*invoiceAnswer
 		}
 		return nil, err
 	}
-	var answer struct{ Invoices list[invoiceAnswer] }
-	if err := decode(r, body, &answer); err != nil {
-		return nil, err
-	}
-	return withNumber(answer.Invoices, number), nil
+	return listIn[documentAnswer](r, body, k.list)
 }
 
-func invoiceFind(query url.Values) request {
+func (k kind) find(query url.Values) request {
 	query.Set("unitdp", "4")
-	return request{operation: opInvoiceFind, method: http.MethodGet, path: "/Invoices", query: query}
+	return request{operation: k.opFind, method: http.MethodGet, path: "/" + k.list, query: query}
 }
 
 // listable reports whether number may stand in InvoiceNumbers, a list.
 func listable(number string) bool { return !strings.Contains(number, ",") }
 
-// withNumber picks the sales invoice with that number. Xero compares numbers
+// withNumber picks the document of sales with that number. Xero compares numbers
 // without case. Of several the one that counts is preferred to voided and deleted
 // ones.
-func withNumber(invoices []invoiceAnswer, number string) *invoiceAnswer {
-	var dead *invoiceAnswer
-	for i := range invoices {
-		found := &invoices[i]
-		if found.Type != "ACCREC" || !strings.EqualFold(string(found.InvoiceNumber), number) {
+func (k kind) withNumber(documents []documentAnswer, number string) *documentAnswer {
+	var dead *documentAnswer
+	for i := range documents {
+		found := &documents[i]
+		if string(found.Type) != k.ofSales || !strings.EqualFold(found.number(), number) {
 			continue
 		}
 		if !found.dead() {
@@ -76,11 +89,11 @@ func withNumber(invoices []invoiceAnswer, number string) *invoiceAnswer {
 	return dead
 }
 
-func (a invoiceAnswer) dead() bool { return a.Status == "VOIDED" || a.Status == "DELETED" }
+func (a documentAnswer) dead() bool { return a.Status == "VOIDED" || a.Status == "DELETED" }
 
-func (a invoiceAnswer) posted(adopted bool) provider.Posted {
+func (k kind) posted(a documentAnswer, adopted bool) provider.Posted {
 	return provider.Posted{
-		ID: string(a.InvoiceID), Number: string(a.InvoiceNumber), URL: invoiceLink(string(a.InvoiceID)), Status: string(a.Status),
+		ID: string(a.id()), Number: a.number(), URL: k.link(string(a.id())), Status: string(a.Status),
 		SubTotal: a.SubTotal.NullDecimal, TotalTax: a.TotalTax.NullDecimal, Total: a.Total.NullDecimal,
 		Adopted: adopted, Contact: string(a.Contact.Value.ContactID),
 	}

@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
-
-	"towpath/pkg/provider"
 )
 
 // The size of one look-up: an address that every proxy takes, and pages that
@@ -24,46 +21,56 @@ const (
 // sighting is what a look-up shows of a part; nil where there is none.
 type sighting struct {
 	part
-	found *invoiceAnswer
+	found *documentAnswer
+}
+
+// lookUp says how documents of a kind are looked up by what their parts bear.
+type lookUp struct {
+	kind    kind
+	most    int                       // in one call
+	written func(key string) string   // as one stands among others in the query; empty where it cannot
+	asked   func([]string) url.Values // the query for these
+	pick    func(found []documentAnswer, key string) *documentAnswer
 }
 
 // lookUp looks parts up by number in as few calls as their length allows. Parts
 // that could not be looked up have the failure as their outcome and are not
 // returned.
-func (s *invoiceSet) lookUp(ctx context.Context, parts []part) []sighting {
+func (b *batch[T]) lookUp(ctx context.Context, how lookUp, parts []part) []sighting {
 	var seen []sighting
-	for _, chunk := range lookUpChunks(parts, maxNumbers, listed) {
-		seen = append(seen, s.lookUpTogether(ctx, chunk)...)
+	for _, chunk := range lookUpChunks(parts, how.most, how.written) {
+		seen = append(seen, b.lookUpTogether(ctx, how, chunk)...)
 	}
 	return seen
 }
 
 // lookUpTogether makes one call for chunk. Where Xero takes offence at the query,
 // each half is looked up by itself, down to single numbers.
-func (s *invoiceSet) lookUpTogether(ctx context.Context, chunk []part) []sighting {
-	if !s.mayCall(chunk...) {
+func (b *batch[T]) lookUpTogether(ctx context.Context, how lookUp, chunk []part) []sighting {
+	if !b.mayCall(chunk...) {
 		return nil
 	}
 	if len(chunk) == 1 {
-		found, err := s.client.findInvoice(ctx, chunk[0].number)
+		found, err := b.client.getDocuments(ctx, how.kind, how.asked([]string{chunk[0].number}))
 		if err != nil {
-			s.endCall(chunk[0], provider.Posted{}, err)
+			var none T
+			b.endCall(chunk[0], none, err)
 			return nil
 		}
-		return []sighting{{chunk[0], found}}
+		return []sighting{{chunk[0], how.pick(found, chunk[0].number)}}
 	}
-	invoices, err := s.client.findInvoices(ctx, chunk)
+	found, err := b.client.findDocuments(ctx, how, chunk)
 	switch {
 	case errors.Is(err, errNarrower):
 		half := len(chunk) / 2
-		return append(s.lookUpTogether(ctx, chunk[:half]), s.lookUpTogether(ctx, chunk[half:])...)
+		return append(b.lookUpTogether(ctx, how, chunk[:half]), b.lookUpTogether(ctx, how, chunk[half:])...)
 	case err != nil:
-		s.fail(chunk, err)
+		b.fail(chunk, err)
 		return nil
 	}
 	var seen []sighting
 	for _, p := range chunk {
-		seen = append(seen, sighting{p, withNumber(invoices, p.number)})
+		seen = append(seen, sighting{p, how.pick(found, p.number)})
 	}
 	return seen
 }
@@ -71,15 +78,15 @@ func (s *invoiceSet) lookUpTogether(ctx context.Context, chunk []part) []sightin
 // errNarrower asks for a look-up of fewer numbers.
 var errNarrower = errors.New("the look-up is to be divided")
 
-// findInvoices reads every invoice that bears a number of parts, page by page.
-func (c *Client) findInvoices(ctx context.Context, parts []part) ([]invoiceAnswer, error) {
-	var numbers []string
+// findDocuments reads every document that bears what is asked for, page by page.
+func (c *Client) findDocuments(ctx context.Context, how lookUp, parts []part) ([]documentAnswer, error) {
+	var keys []string
 	for _, p := range parts {
-		numbers = append(numbers, p.number)
+		keys = append(keys, p.number)
 	}
-	var all []invoiceAnswer
+	var all []documentAnswer
 	for page := 1; page <= maxFindPages; page++ {
-		found, err := c.findPage(ctx, strings.Join(numbers, ","), page)
+		found, err := c.findPage(ctx, how.kind, how.asked(keys), page)
 		if err != nil {
 			return nil, err
 		}
@@ -91,10 +98,10 @@ func (c *Client) findInvoices(ctx context.Context, parts []part) ([]invoiceAnswe
 	return nil, errNarrower
 }
 
-func (c *Client) findPage(ctx context.Context, numbers string, page int) ([]invoiceAnswer, error) {
-	r := invoiceFind(url.Values{
-		"InvoiceNumbers": {numbers}, "page": {strconv.Itoa(page)}, "pageSize": {strconv.Itoa(findPageSize)},
-	})
+func (c *Client) findPage(ctx context.Context, k kind, query url.Values, page int) ([]documentAnswer, error) {
+	r := k.find(query)
+	r.query.Set("page", strconv.Itoa(page))
+	r.query.Set("pageSize", strconv.Itoa(findPageSize))
 	answer, err := c.send(ctx, r)
 	switch {
 	case err != nil:
@@ -106,9 +113,7 @@ func (c *Client) findPage(ctx context.Context, numbers string, page int) ([]invo
 	case answer.status != http.StatusOK:
 		return nil, classify(answer)
 	}
-	var said struct{ Invoices list[invoiceAnswer] }
-	err = decode(r, []byte(answer.body), &said)
-	return said.Invoices, err
+	return listIn[documentAnswer](r, []byte(answer.body), k.list)
 }
 
 // listed is number as it stands in InvoiceNumbers; empty where it cannot.

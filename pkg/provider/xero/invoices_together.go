@@ -6,24 +6,25 @@ import (
 	"towpath/pkg/provider"
 )
 
-// invoiceSet carries a set of documents through its calls: those that may exist
+// documentSet carries a set of documents through its calls: those that may exist
 // are looked up together, what is missing is created together, what Xero says is
 // taken is looked up together.
-type invoiceSet struct {
+type documentSet struct {
 	batch[provider.Posted]
-	set []provider.Item[provider.Document]
+	kind kind
+	set  []provider.Item[provider.Document]
 }
 
-func (c *Client) ensureInvoicesTogether(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
-	s := &invoiceSet{set: set, batch: batch[provider.Posted]{
+func (c *Client) ensureDocumentsTogether(ctx context.Context, k kind, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
+	s := &documentSet{set: set, kind: k, batch: batch[provider.Posted]{
 		client: c, outcomes: make([]provider.Outcome[provider.Posted], len(set)),
-		create: invoiceCreate(), list: "Invoices", read: readInvoice,
+		create: k.create(), list: k.list, read: k.read,
 	}}
 	missing := s.adoptKnown(ctx, s.withoutTwins(s.parts()))
 	left := s.createAll(ctx, missing)
 	for _, p := range left.alone {
 		if s.mayCall(p) {
-			posted, err := c.createInvoice(ctx, set[p.at].Value, set[p.at].Try)
+			posted, err := c.createDocument(ctx, k, set[p.at].Value, set[p.at].Try)
 			s.endCall(p, posted, err)
 		}
 	}
@@ -31,7 +32,7 @@ func (c *Client) ensureInvoicesTogether(ctx context.Context, set []provider.Item
 	return s.outcomes
 }
 
-func (s *invoiceSet) parts() []part {
+func (s *documentSet) parts() []part {
 	parts := make([]part, len(s.set))
 	for i, item := range s.set {
 		doc := item.Value
@@ -45,7 +46,7 @@ func (s *invoiceSet) parts() []part {
 
 // adoptKnown looks up the parts that may exist and adopts those that do. It
 // returns the others, in order, that are to be created.
-func (s *invoiceSet) adoptKnown(ctx context.Context, parts []part) []part {
+func (s *documentSet) adoptKnown(ctx context.Context, parts []part) []part {
 	var unsure []part
 	for _, p := range parts {
 		if s.set[p.at].Try.Uncertain {
@@ -53,7 +54,7 @@ func (s *invoiceSet) adoptKnown(ctx context.Context, parts []part) []part {
 		}
 	}
 	absent := map[int]bool{}
-	for _, seen := range s.lookUp(ctx, unsure) {
+	for _, seen := range s.lookUp(ctx, s.kind.byNumber(), unsure) {
 		if absent[seen.at] = seen.found == nil; seen.found != nil {
 			s.adopt(seen)
 		}
@@ -69,23 +70,23 @@ func (s *invoiceSet) adoptKnown(ctx context.Context, parts []part) []part {
 
 // adoptTaken ends the documents that Xero refused: where it says that the number
 // is taken, by what bears it.
-func (s *invoiceSet) adoptTaken(ctx context.Context, refused []refusedPart) {
+func (s *documentSet) adoptTaken(ctx context.Context, refused []refusedPart) {
 	var taken []part
 	for _, r := range refused {
 		if r.failure.Reason == reasonNumberTaken {
 			taken = append(taken, r.part)
 		}
 	}
-	for _, seen := range s.lookUp(ctx, taken) {
+	for _, seen := range s.lookUp(ctx, s.kind.byNumber(), taken) {
 		if seen.found == nil {
-			s.end(seen.part, provider.Posted{}, takenUnseen(seen.number))
+			s.end(seen.part, provider.Posted{}, s.kind.takenUnseen(seen.number))
 			continue
 		}
 		s.adopt(seen)
 	}
 }
 
-func (s *invoiceSet) adopt(seen sighting) {
-	posted, err := adopt(seen.found, s.set[seen.at].Value, nil)
+func (s *documentSet) adopt(seen sighting) {
+	posted, err := s.kind.adopt(seen.found, s.set[seen.at].Value, nil)
 	s.end(seen.part, posted, err)
 }

@@ -170,7 +170,13 @@ func (b bundle) reference(t *testing.T) provider.Reference {
 // put writes body as another app would.
 func (b bundle) put(t *testing.T, body string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPut, b.url+"/api.xro/2.0/Invoices?summarizeErrors=false", strings.NewReader(body))
+	b.write(t, http.MethodPut, "/Invoices?summarizeErrors=false", body)
+}
+
+// write writes anything as another app would.
+func (b bundle) write(t *testing.T, method, path, body string) {
+	t.Helper()
+	req, err := http.NewRequest(method, b.url+"/api.xro/2.0"+path, strings.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+testToken)
 	req.Header.Set("xero-tenant-id", testOrg)

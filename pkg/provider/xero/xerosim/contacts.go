@@ -1,6 +1,7 @@
 package xerosim
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -65,6 +66,9 @@ func (s *Sim) writeContacts(c call) answer {
 		if c.id != "" {
 			element["ContactID"] = c.id
 		}
+		if id := stringOf(element["ContactID"]); id != "" && s.contactByID(id) == nil {
+			return notFound()
+		}
 		made, faults := s.takeContact(c, element)
 		if len(faults) > 0 {
 			failed = true
@@ -79,20 +83,28 @@ func (s *Sim) writeContacts(c call) answer {
 }
 
 // takeContact creates one; POST updates whatever has the id, the number or the
-// name.
+// name, and leaves alone what it does not name.
 func (s *Sim) takeContact(c call, e map[string]any) (*contact, []string) {
+	var existing *contact
+	if c.method == http.MethodPost {
+		if existing = s.contactByID(stringOf(e["ContactID"])); existing == nil {
+			existing = s.contactByNumber(stringOf(e["ContactNumber"]))
+		}
+		if existing == nil {
+			existing = s.activeNamed(stringOf(e["Name"]))
+		}
+		if existing != nil { // what is not named stays
+			merged := maps.Clone(existing.raw)
+			maps.Copy(merged, e)
+			e = merged
+		}
+	}
 	k := &contact{
 		number: stringOf(e["ContactNumber"]), name: stringOf(e["Name"]), email: stringOf(e["EmailAddress"]),
 		status: "ACTIVE", raw: e, updated: s.cfg.Now(),
 	}
-	var existing *contact
-	if c.method == http.MethodPost {
-		if existing = s.contactByID(stringOf(e["ContactID"])); existing == nil {
-			existing = s.contactByNumber(k.number)
-		}
-		if existing == nil {
-			existing = s.activeNamed(k.name)
-		}
+	if existing != nil && existing.status != "ACTIVE" {
+		return nil, []string{"The specified contact details matched an archived contact. Archived contacts cannot currently be edited via the API."}
 	}
 	if faults := s.checkContact(k, existing); len(faults) > 0 {
 		return nil, faults
@@ -247,7 +259,8 @@ func phones(raw any) []fields {
 		given, _ := raw.([]any)
 		for _, item := range given {
 			if p, _ := item.(map[string]any); stringOf(p["PhoneType"]) == kind {
-				slot["PhoneNumber"] = stringOf(p["PhoneNumber"])
+				slot["PhoneNumber"], slot["PhoneAreaCode"] = stringOf(p["PhoneNumber"]), stringOf(p["PhoneAreaCode"])
+				slot["PhoneCountryCode"] = stringOf(p["PhoneCountryCode"])
 			}
 		}
 		list = append(list, slot)

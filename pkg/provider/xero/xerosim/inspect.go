@@ -27,6 +27,36 @@ type Line struct {
 // Contact is a contact as a test or a page looks at it.
 type Contact struct {
 	ID, Number, Name, Email, Status string
+	FirstName, LastName, Phone      string
+	City                            string // of the POBOX address
+}
+
+// Item is an item of the price list as a test or a page looks at it.
+type Item struct{ ID, Code, Name, Account, Price string }
+
+// Items are all items, oldest first.
+func (s *Sim) Items() []Item {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []Item{}
+	for _, i := range s.items {
+		list = append(list, Item{i.id, i.code, i.name, i.account, decimalText(i.price)})
+	}
+	return list
+}
+
+// Allocation is a part of a credit note that was set against an invoice.
+type Allocation struct{ ID, CreditNote, Invoice, Amount string }
+
+// Allocations are all that stand, oldest first.
+func (s *Sim) Allocations() []Allocation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []Allocation{}
+	for _, a := range s.allocations {
+		list = append(list, Allocation{a.id, a.credit.number, a.invoice.number, a.amount.FloatString(2)})
+	}
+	return list
 }
 
 // Invoices are all documents, oldest first, whatever their status.
@@ -102,9 +132,25 @@ func (s *Sim) Contacts() []Contact {
 	defer s.mu.Unlock()
 	list := []Contact{}
 	for _, k := range s.contacts {
-		list = append(list, Contact{ID: k.id, Number: k.number, Name: k.name, Email: k.email, Status: k.status})
+		shown := Contact{
+			ID: k.id, Number: k.number, Name: k.name, Email: k.email, Status: k.status,
+			FirstName: stringOf(k.raw["FirstName"]), LastName: stringOf(k.raw["LastName"]), Phone: stringOf(typed(k.raw["Phones"], "PhoneType", "DEFAULT")["PhoneNumber"]),
+			City: stringOf(typed(k.raw["Addresses"], "AddressType", "POBOX")["City"]),
+		}
+		list = append(list, shown)
 	}
 	return list
+}
+
+// typed is the entry of a list that has that type; empty where none has.
+func typed(raw any, field, kind string) map[string]any {
+	entries, _ := raw.([]any)
+	for _, item := range entries {
+		if entry, _ := item.(map[string]any); stringOf(entry[field]) == kind {
+			return entry
+		}
+	}
+	return nil
 }
 
 // Total is the sum that this Xero computed for the invoice with that number,
@@ -155,7 +201,10 @@ func (s *Sim) MostInFlight() int {
 func (s *Sim) AddContact(number, name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := &contact{id: s.guid(), number: number, name: name, status: "ACTIVE", raw: map[string]any{}, updated: s.cfg.Now()}
+	k := &contact{
+		id: s.guid(), number: number, name: name, status: "ACTIVE", updated: s.cfg.Now(),
+		raw: map[string]any{"ContactNumber": number, "Name": name},
+	}
 	s.contacts = append(s.contacts, k)
 	return k.id
 }

@@ -1,6 +1,7 @@
 package xerosim
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -85,6 +86,14 @@ func (s *Sim) tooMany(limit string, wait time.Duration) *answer {
 		header.Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 	}
 	return &answer{status: http.StatusTooManyRequests, header: header}
+}
+
+// correlation is the id of a call, which Xero's support asks for.
+func (s *Sim) correlation() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextCall++
+	return fmt.Sprintf("c0de0000-0000-4000-8000-%012x", s.nextCall)
 }
 
 func (s *Sim) headers() http.Header {

@@ -63,6 +63,7 @@ type Sim struct {
 	allocations []*allocation
 	limits      limiter
 	nextID      uint64
+	nextCall    uint64 // of correlation ids
 	nextAuto    int
 	approvals   int               // -1: no cap
 	refusals    map[string]string // of the next contact with a number: Xero's words
@@ -123,6 +124,7 @@ type answer struct {
 // ServeHTTP takes a request the way Xero does: limits, token, organisation,
 // idempotency key, effect, answer. Faults strike before or after the effect.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Xero-Correlation-Id", s.correlation())
 	c, refusal := s.read(r)
 	if refusal != nil {
 		refusal.write(w)
