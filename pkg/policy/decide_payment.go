@@ -13,6 +13,7 @@ import (
 // fields below Decision are set where it is posted.
 type PaymentDecision struct {
 	Decision
+	Refund    bool            `json:"refund"`
 	AccountID string          `json:"account_id"` // that it comes to or goes from
 	At        time.Time       `json:"at"`         // its day is that of the organisation
 	Amount    decimal.Decimal `json:"amount"`
@@ -49,9 +50,23 @@ func DecideRefund(memo canon.CreditMemo, method string, p Policy) PaymentDecisio
 	}
 	d := PaymentDecision{
 		Decision: Decision{Action: Post, Rules: []Rule{{"amount", false, "at most " + amount + " went back"}}},
-		At:       memo.CreatedAt, Amount: memo.GrandTotal, Reference: CleanName(memo.IncrementID),
+		Refund:   true, At: memo.CreatedAt, Amount: memo.GrandTotal, Reference: CleanName(memo.IncrementID),
 	}
 	return d.from(method, p)
+}
+
+// Payment is what was decided, on a document that was posted in that currency. day is
+// At's, YYYY-MM-DD, where the organisation is. A refund may be less than what the
+// memo came to by any amount: what was allocated to the invoice does not go back.
+func (d PaymentDecision) Payment(on provider.Posted, currency, day string, p Policy) provider.Payment {
+	payment := provider.Payment{
+		DocumentID: on.ID, Number: on.Number, Refund: d.Refund, AccountID: d.AccountID, Date: day, Amount: d.Amount,
+		Tolerance: p.RoundingTolerance, Currency: currency, Reference: d.Reference,
+	}
+	if d.Refund {
+		payment.Tolerance = d.Amount
+	}
+	return payment
 }
 
 // from finds the account of a payment method: the map's, else the default.

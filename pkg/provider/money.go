@@ -14,11 +14,12 @@ import (
 // at that moment. A payment that exceeds what is open by no more than Tolerance is
 // cut to it; one that exceeds it by more is held.
 type Payment struct {
-	DocumentID string          `json:"document_id"` // of the invoice or the credit note: a GUID, or the URL on wire v2
-	Number     string          `json:"number"`      // that document's number, for people
-	AccountID  string          `json:"account_id"`  // the account that it came to or went from; the URL on wire v2
-	Date       string          `json:"date"`        // YYYY-MM-DD, a day of the organisation
-	Amount     decimal.Decimal `json:"amount"`      // in the document's currency, positive
+	DocumentID string          `json:"document_id"`      // of the invoice or the credit note: a GUID, or the URL on wire v2
+	Refund     bool            `json:"refund,omitempty"` // the document is a credit note
+	Number     string          `json:"number"`           // that document's number, for people
+	AccountID  string          `json:"account_id"`       // the account that it came to or went from; the URL on wire v2
+	Date       string          `json:"date"`             // YYYY-MM-DD, a day of the organisation
+	Amount     decimal.Decimal `json:"amount"`           // in the document's currency, positive
 	Tolerance  decimal.Decimal `json:"tolerance"`
 	Currency   string          `json:"currency"`
 	// Reference is what it is found by among the payments of its document. The

@@ -26,12 +26,12 @@ type allocationBody struct {
 	Invoice invoiceRef
 }
 
-// AllocationOf sets all of a credit note, as far as it goes, against an invoice.
-func AllocationOf(note provider.Posted, invoiceID string, amount decimal.Decimal, date string) (provider.Allocation, error) {
-	a := provider.Allocation{CreditNoteID: note.ID, InvoiceID: invoiceID, Number: note.Number, Date: date, Amount: money(amount)}
+// Allocation is a with its body. It makes no call.
+func (c *Client) Allocation(a provider.Allocation) (provider.Allocation, error) {
+	a.Amount = money(a.Amount)
 	body, err := allocationJSON(a, a.Amount)
 	if err != nil {
-		return provider.Allocation{}, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode allocation", Err: err}
+		return a, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode allocation", Err: err}
 	}
 	a.Body = body
 	return a, nil

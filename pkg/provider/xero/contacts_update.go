@@ -16,19 +16,19 @@ import (
 // They are read first, in one call, and written by ContactID in another: those that
 // are as they should be are not written at all. Only fields that the shop owns are
 // written (name, first and last name, e-mail, billing and shipping address, phone),
-// and none is blanked. The value of an outcome is the contact's id: that of another
-// one, with Merged, where a person merged it.
+// and none is blanked. An outcome has the id of the contact: of another one, with
+// Merged, where a person merged it; Adopted where it was as it should be.
 //
 //   - it failed, or failed but took effect, or the process stops: the next call
 //     reads the contact again and writes what still differs;
 //   - the new name is another contact's: the customer's key goes behind it;
 //   - a part that Xero refuses (an e-mail with umlauts) is left as it is, with a note;
 //   - archived, or no longer there: Held contact_archived, contact_not_found.
-func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.ContactUpdate]) []provider.Outcome[string] {
-	return traced(ctx, func(ctx context.Context) []provider.Outcome[string] {
+func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.ContactUpdate]) []provider.Outcome[provider.Posted] {
+	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
 		s := &updateSet{set: set, changed: make([]*changed, len(set)), named: map[string]string{}}
-		s.batch = batch[string]{
-			client: c, outcomes: make([]provider.Outcome[string], len(set)), list: "Contacts", read: s.read,
+		s.batch = batch[provider.Posted]{
+			client: c, outcomes: make([]provider.Outcome[provider.Posted], len(set)), list: "Contacts", read: s.read,
 			create: request{operation: opContactUpdate, method: http.MethodPost, path: "/Contacts", query: url.Values{"summarizeErrors": {"false"}}},
 		}
 		parts := make([]part, len(set))
@@ -41,7 +41,7 @@ func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.
 		}
 		for _, p := range open {
 			if s.outcomes[p.at].Err == nil {
-				s.end(p, "", &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal, Message: "many contacts of one set get the same name; this one is written after them"})
+				s.end(p, provider.Posted{}, &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal, Message: "many contacts of one set get the same name; this one is written after them"})
 			}
 		}
 		for i, w := range s.changed {
@@ -55,7 +55,7 @@ func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.
 
 // updateSet carries a set of contacts through its calls.
 type updateSet struct {
-	batch[string]
+	batch[provider.Posted]
 	set     []provider.Item[policy.ContactUpdate]
 	changed []*changed
 	// named is whose contact an element with that name is, in lower case: a refused
@@ -93,7 +93,7 @@ func (s *updateSet) look(ctx context.Context, parts []part) []part {
 // settle reports whether p's contact can be written; else it has its outcome.
 func (s *updateSet) settle(ctx context.Context, p part, shown *contactAnswer) bool {
 	if shown == nil {
-		s.end(p, "", held(reasonContactGone, "Xero does not show the contact of the shop's customer "+strconv.Quote(s.set[p.at].Value.Buyer.Name)+
+		s.end(p, provider.Posted{}, held(reasonContactGone, "Xero does not show the contact of the shop's customer "+strconv.Quote(s.set[p.at].Value.Buyer.Name)+
 			" any more: it may belong to another organisation"))
 		return false
 	}
@@ -102,7 +102,7 @@ func (s *updateSet) settle(ctx context.Context, p part, shown *contactAnswer) bo
 	}
 	now, merged, err := s.client.followTo(ctx, *shown)
 	if err != nil {
-		s.endCall(p, "", err)
+		s.endCall(p, provider.Posted{}, err)
 		return false
 	}
 	if merged {
@@ -130,12 +130,12 @@ func (s *updateSet) write(ctx context.Context, parts []part) []part {
 		w := s.changed[p.at]
 		change, any := w.change()
 		if !any {
-			s.end(p, w.id, nil)
+			s.end(p, provider.Posted{ID: w.id, Contact: w.id, Adopted: true, Proven: true}, nil)
 			continue
 		}
 		element, err := json.Marshal(change)
 		if err != nil {
-			s.end(p, "", &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode contact", Err: err})
+			s.end(p, provider.Posted{}, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode contact", Err: err})
 			continue
 		}
 		name := strings.ToLower(policy.CleanName(change.Name))
@@ -162,19 +162,20 @@ func (s *updateSet) write(ctx context.Context, parts []part) []part {
 		case s.changed[r.at].without(c):
 			again = append(again, r.part)
 		case c.name:
-			s.end(r.part, "", namesTaken(s.changed[r.at].wanted))
+			s.end(r.part, provider.Posted{}, namesTaken(s.changed[r.at].wanted))
 		}
 	}
 	return again
 }
 
 // read reads one element of an answer.
-func (s *updateSet) read(raw json.RawMessage) (element[string], error) {
+func (s *updateSet) read(raw json.RawMessage) (element[provider.Posted], error) {
 	var a contactAnswer
 	if err := json.Unmarshal(raw, &a); err != nil {
-		return element[string]{}, err
+		return element[provider.Posted]{}, err
 	}
-	e := element[string]{number: strings.ToLower(string(a.ContactID)), saved: a.saved(a.ContactID), value: string(a.ContactID), raw: raw}
+	e := element[provider.Posted]{number: strings.ToLower(string(a.ContactID)), saved: a.saved(a.ContactID), raw: raw,
+		value: provider.Posted{ID: string(a.ContactID), Number: string(a.ContactNumber), Contact: string(a.ContactID)}}
 	if !e.saved {
 		e.number = s.named[strings.ToLower(policy.CleanName(string(a.Name)))]
 	}

@@ -45,7 +45,7 @@ func ItemCode(sku string) string {
 // which account. It never has quantities, so that Xero keeps no stock of it. A price
 // in another currency than the organisation's, as far as the settings tell, is left
 // out.
-func Item(product canon.Product, pol policy.Policy, ref provider.Reference) (provider.CatalogItem, error) {
+func (c *Client) Item(product canon.Product, pol policy.Policy, ref provider.Reference) (provider.CatalogItem, error) {
 	b := builder{pol: pol, ref: ref}
 	item := provider.CatalogItem{Code: ItemCode(product.SKU), SKU: product.SKU, Name: cut(clean(product.Name), maxItemName), Account: pol.RevenueAccountCode}
 	if item.Code == "" {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 )
 
@@ -32,62 +31,44 @@ type creditNoteRef struct{ CreditNoteID string }
 
 type accountRef struct{ AccountID string }
 
-// PaymentOf is the payment that d decided on, for the invoice with that id and
-// number, in that currency. It is pure; an account that takes no payments, or a day
-// in a locked period, is Held.
-func PaymentOf(d policy.PaymentDecision, invoiceID, number, currency string, pol policy.Policy, ref provider.Reference) (provider.Payment, error) {
-	p, err := moneyOf(d, invoiceID, number, currency, pol, ref)
-	if err != nil {
-		return provider.Payment{}, err
-	}
-	p.Body, err = p.body(func(b *paymentBody) { b.Invoice = &invoiceRef{invoiceID} })
-	return p.Payment, err
+// Day is the calendar day of at where the organisation is.
+func (c *Client) Day(at time.Time, ref provider.Reference) string {
+	return at.In(location(ref.Organisation.Timezone)).Format(time.DateOnly)
 }
 
-// RefundOf is PaymentOf for what goes back for a credit note: all that is left of
-// it, at most what d says.
-func RefundOf(d policy.PaymentDecision, creditNoteID, number, currency string, pol policy.Policy, ref provider.Reference) (provider.Payment, error) {
-	p, err := moneyOf(d, creditNoteID, number, currency, pol, ref)
-	if err != nil {
-		return provider.Payment{}, err
-	}
-	// What was allocated to the invoice does not go back, however much it is.
-	p.Tolerance = p.Amount
-	p.Body, err = p.body(func(b *paymentBody) { b.CreditNote = &creditNoteRef{creditNoteID} })
-	return p.Payment, err
-}
-
-type payment struct{ provider.Payment }
-
-func moneyOf(d policy.PaymentDecision, id, number, currency string, pol policy.Policy, ref provider.Reference) (payment, error) {
-	reference := cut(clean(d.Reference), maxPaymentReference)
-	p := payment{provider.Payment{
-		DocumentID: id, Number: number, AccountID: d.AccountID, Date: d.At.In(location(ref.Organisation.Timezone)).Format(time.DateOnly),
-		Amount: money(d.Amount), Tolerance: pol.RoundingTolerance, Currency: currency, Reference: reference,
-	}}
+// Payment is p with its body, its amount in pence and its reference as Xero takes
+// them. It makes no call; an account that takes no payments, or a day in a locked
+// period, is Held.
+func (c *Client) Payment(p provider.Payment, ref provider.Reference) (provider.Payment, error) {
+	asked := p.Amount
+	p.Amount, p.Reference = money(p.Amount), cut(clean(p.Reference), maxPaymentReference)
 	switch {
 	case !p.Amount.IsPositive():
-		return payment{}, refused("a payment must be more than nothing")
-	case reference == "":
-		return payment{}, refused("a payment without a reference could not be found again")
+		return p, refused("a payment must be more than nothing")
+	case p.Reference == "":
+		return p, refused("a payment without a reference could not be found again")
 	}
-	if !p.Amount.Equal(d.Amount) {
-		p.Notes = append(p.Notes, "the shop's amount is "+d.Amount.String()+", rounded to pence")
+	if !p.Amount.Equal(asked) {
+		p.Notes = append(p.Notes, "the shop's amount is "+asked.String()+", rounded to pence")
 	}
-	if err := checkBank(d.AccountID, ref); err != nil {
-		return payment{}, err
+	if err := checkBank(p.AccountID, ref); err != nil {
+		return p, err
 	}
-	return p, checkDay(p.Date, "the payment", ref.Organisation)
-}
-
-func (p payment) body(of func(*paymentBody)) (json.RawMessage, error) {
-	b := paymentBody{Account: accountRef{p.AccountID}, Date: p.Date, Amount: number(p.Amount, 2), Reference: p.Reference}
-	of(&b)
-	body, err := json.Marshal(map[string][]paymentBody{"Payments": {b}})
+	if err := checkDay(p.Date, "the payment", ref.Organisation); err != nil {
+		return p, err
+	}
+	body := paymentBody{Account: accountRef{p.AccountID}, Date: p.Date, Amount: number(p.Amount, 2), Reference: p.Reference}
+	if p.Refund {
+		body.CreditNote = &creditNoteRef{p.DocumentID}
+	} else {
+		body.Invoice = &invoiceRef{p.DocumentID}
+	}
+	raw, err := json.Marshal(map[string][]paymentBody{"Payments": {body}})
 	if err != nil {
-		return nil, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode payment", Err: err}
+		return p, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode payment", Err: err}
 	}
-	return body, nil
+	p.Body = raw
+	return p, nil
 }
 
 // checkBank holds what Xero would refuse by what it told: an account must be of

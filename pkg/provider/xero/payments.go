@@ -20,13 +20,14 @@ type shownPayment struct {
 	Reference text
 }
 
-// EnsurePayments posts the payments of set on their invoices, or adopts those that
-// exist. Xero has nothing unique in payments, so the invoices are read first, in one
-// call, also for a first try:
-//   - one of its payments has our Reference and amount: adopted. Both together are
-//     proof on that very invoice, whatever account and day it was booked on: the
-//     shop pays an invoice once;
-//   - nothing is due: Settled, somebody else has booked the money;
+// EnsurePayments posts the payments of set on their invoices, and the refunds on
+// their credit notes, or adopts those that exist. Xero has nothing unique in
+// payments, so the documents are read first, in one call for each of the two kinds,
+// also for a first try:
+//   - a payment of the document has our Reference and amount: adopted. Both together
+//     are proof on that very document, whatever account and day it was booked on:
+//     the shop pays an invoice once;
+//   - nothing is open: Settled, somebody else has booked the money;
 //   - less is due than was paid: cut to it within the tolerance, else Held
 //     amount_exceeds_due;
 //   - a draft, or a voided one: Held document_not_approved, document_void.
@@ -37,29 +38,26 @@ type shownPayment struct {
 // in Xero while the next one looks; a whole one is refused there for exceeding what
 // is due. The outcomes are as for EnsureInvoices; Total is the amount.
 func (c *Client) EnsurePayments(ctx context.Context, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
-	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
-		return c.ensureMoney(ctx, invoices(), set)
-	})
+	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] { return c.ensurePayments(ctx, set) })
 }
 
-// EnsureRefunds is EnsurePayments for what goes back for credit notes. What was
-// allocated does not go back: the amount is cut to what is left of the credit.
-func (c *Client) EnsureRefunds(ctx context.Context, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
-	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
-		return c.ensureMoney(ctx, creditNotes(), set)
-	})
-}
-
-// paymentSet carries a set of payments on documents of one kind through its calls.
+// paymentSet carries a set of payments through its calls.
 type paymentSet struct {
 	batch[provider.Posted]
-	kind  kind
 	set   []provider.Item[provider.Payment]
 	shown map[string]*documentAnswer // by the document's id, in lower case
 }
 
-func (c *Client) ensureMoney(ctx context.Context, k kind, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
-	s := &paymentSet{set: set, kind: k, shown: map[string]*documentAnswer{}}
+// kindOf is that of the document that p is on.
+func kindOf(p provider.Payment) kind {
+	if p.Refund {
+		return creditNotes()
+	}
+	return invoices()
+}
+
+func (c *Client) ensurePayments(ctx context.Context, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
+	s := &paymentSet{set: set, shown: map[string]*documentAnswer{}}
 	s.batch = batch[provider.Posted]{
 		client: c, outcomes: make([]provider.Outcome[provider.Posted], len(set)), list: "Payments", read: s.read,
 		create: request{operation: opPaymentCreate, method: http.MethodPut, path: "/Payments", query: url.Values{"summarizeErrors": {"false"}}},
@@ -68,10 +66,10 @@ func (c *Client) ensureMoney(ctx context.Context, k kind, set []provider.Item[pr
 	for i, item := range set {
 		parts[i] = part{at: i, number: strings.ToLower(item.Value.DocumentID)}
 	}
-	left := s.createAll(ctx, s.missing(s.lookUp(ctx, k.byID(), s.withoutTwins(parts))))
+	left := s.createAll(ctx, s.missing(ctx, s.withoutTwins(parts)))
 	for _, p := range left.alone {
 		s.createOne(ctx, p, set[p.at].Try.Uncertain, func(ctx context.Context) []part {
-			return s.missing(s.lookUp(ctx, k.byID(), []part{{at: p.at, number: p.number}}))
+			return s.missing(ctx, []part{{at: p.at, number: p.number}})
 		})
 	}
 	for i := range s.outcomes {
@@ -85,7 +83,7 @@ func (s *paymentSet) notes(p provider.Payment, o provider.Outcome[provider.Poste
 	switch total := o.Value.Total; {
 	case o.Err != nil:
 		return nil
-	case o.Value.Settled && s.kind.ofSales == invoices().ofSales:
+	case o.Value.Settled && !p.Refund:
 		return []string{"nothing is due on invoice " + p.Number + ": it was paid in Xero already, so nothing was written"}
 	case o.Value.Settled:
 		return []string{"nothing is left of credit note " + p.Number + ", so no money was booked"}
@@ -95,13 +93,22 @@ func (s *paymentSet) notes(p provider.Payment, o provider.Outcome[provider.Poste
 	return nil
 }
 
-// missing ends the payments that need not or cannot be made, and returns the others
-// with what is to be sent for them.
-func (s *paymentSet) missing(seen []sighting) []part {
+// missing reads the documents of parts, ends the payments that need not or cannot be
+// made, and returns the others with what is to be sent for them.
+func (s *paymentSet) missing(ctx context.Context, parts []part) []part {
+	var refunds, others []part
+	for _, p := range parts {
+		if s.set[p.at].Value.Refund {
+			refunds = append(refunds, p)
+			continue
+		}
+		others = append(others, p)
+	}
+	seen := append(s.lookUp(ctx, invoices().byID(), others), s.lookUp(ctx, creditNotes().byID(), refunds)...)
 	var open []part
 	for _, look := range seen {
 		s.shown[look.number] = look.found
-		amount, posted, err := s.kind.judge(look.found, s.set[look.at].Value)
+		amount, posted, err := kindOf(s.set[look.at].Value).judge(look.found, s.set[look.at].Value)
 		switch {
 		case err != nil:
 			s.end(look.part, provider.Posted{}, err)
@@ -185,15 +192,15 @@ func (s *paymentSet) read(raw json.RawMessage) (element[provider.Posted], error)
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return element[provider.Posted]{}, err
 	}
-	id := string(a.Invoice.Value.InvoiceID)
-	if s.kind.ofSales == creditNotes().ofSales {
-		id = string(a.CreditNote.Value.CreditNoteID)
+	k, id := invoices(), a.Invoice.Value.InvoiceID
+	if id == "" || id == zeroGUID {
+		k, id = creditNotes(), a.CreditNote.Value.CreditNoteID
 	}
-	id = strings.ToLower(id)
-	e := element[provider.Posted]{number: id, saved: a.saved(a.PaymentID), raw: raw}
-	if found := s.shown[id]; found != nil {
+	number := strings.ToLower(string(id))
+	e := element[provider.Posted]{number: number, saved: a.saved(a.PaymentID), raw: raw}
+	if found := s.shown[number]; found != nil {
 		e.value = provider.Posted{
-			ID: string(a.PaymentID), Total: a.Amount.NullDecimal, Number: found.number(), URL: s.kind.link(string(found.id())),
+			ID: string(a.PaymentID), Total: a.Amount.NullDecimal, Number: found.number(), URL: k.link(string(found.id())),
 			Status: string(found.Status), Contact: string(found.Contact.Value.ContactID),
 		}
 	}

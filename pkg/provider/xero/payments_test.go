@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/xero"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
@@ -25,17 +24,16 @@ func (b bundle) pay1(t *testing.T, p provider.Payment, try provider.Try) provide
 func Test_Payment_body_is_the_golden_one_and_the_published_spec_has_nothing_against_it(t *testing.T) {
 	t.Parallel()
 	b, spec := setup(t), publishedSpec(t)
-	pol := samplePolicy()
 	ref := b.reference(t)
-	p, err := xero.PaymentOf(decided(bankID(t, ref), "119.98", "ch_3NfQ"), "c0ffee00-0000-4000-8000-000000000002", "N001", "GBP", pol, ref)
+	p, err := b.payment(decided(bankID(t, ref), "119.98", "ch_3NfQ"), "c0ffee00-0000-4000-8000-000000000002", "N001", ref)
 	require.NoError(t, err)
 	golden(t, "payment", p.Body)
 	spec.accepts(t, "PUT", "/Payments?summarizeErrors=false", p.Body)
-	r, err := xero.RefundOf(decided(bankID(t, ref), "19.98", "300000001"), "c0ffee00-0000-4000-8000-000000000003", "C001", "GBP", pol, ref)
+	r, err := b.refund(decided(bankID(t, ref), "19.98", "300000001"), "c0ffee00-0000-4000-8000-000000000003", "C001", ref)
 	require.NoError(t, err)
 	golden(t, "refund", r.Body)
 	spec.accepts(t, "PUT", "/Payments?summarizeErrors=false", r.Body)
-	a, err := xero.AllocationOf(provider.Posted{ID: "c0ffee00-0000-4000-8000-000000000003", Number: "C001"}, "c0ffee00-0000-4000-8000-000000000002", dec("19.98"), "2026-04-29")
+	a, err := b.allocation(provider.Posted{ID: "c0ffee00-0000-4000-8000-000000000003", Number: "C001"}, "c0ffee00-0000-4000-8000-000000000002", "19.98")
 	require.NoError(t, err)
 	golden(t, "allocation", a.Body)
 	spec.accepts(t, "PUT", "/CreditNotes/c0ffee00-0000-4000-8000-000000000003/Allocations?summarizeErrors=false", a.Body)
@@ -60,9 +58,10 @@ func Test_Look_ups_are_asked_as_the_published_spec_has_them(t *testing.T) {
 
 func Test_Payment_is_dated_in_the_organisations_day(t *testing.T) {
 	t.Parallel()
+	b := setup(t)
 	for zone, day := range map[string]string{"GMTSTANDARDTIME": "2026-04-30", "UTC": "2026-04-29", "NEWZEALANDSTANDARDTIME": "2026-04-30", "PACIFICSTANDARDTIME": "2026-04-29"} {
 		ref := provider.Reference{Organisation: provider.Organisation{Timezone: zone}}
-		p, err := xero.PaymentOf(decided("a", "1", "ch_1"), "id", "N001", "GBP", samplePolicy(), ref) // at 23:30 UTC
+		p, err := b.payment(decided("a", "1", "ch_1"), "id", "N001", ref) // at 23:30 UTC
 		require.NoError(t, err)
 		require.Equal(t, day, p.Date, zone)
 	}
@@ -88,7 +87,7 @@ func Test_Payment_is_held_where_Xero_would_refuse_it(t *testing.T) {
 		if c.change != nil {
 			c.change(&ref)
 		}
-		_, err := xero.PaymentOf(decided(c.account, "1", "ch_1"), "id", "N001", "GBP", samplePolicy(), ref)
+		_, err := b.payment(decided(c.account, "1", "ch_1"), "id", "N001", ref)
 		if c.reason == "" {
 			require.NoError(t, err, name)
 			continue
@@ -96,9 +95,9 @@ func Test_Payment_is_held_where_Xero_would_refuse_it(t *testing.T) {
 		require.Equal(t, c.reason, failure(t, err).Reason, name)
 	}
 	b.sim.SetAccountStatus("090", "ARCHIVED")
-	_, err := xero.PaymentOf(decided(bank, "1", "ch_1"), "id", "N001", "GBP", samplePolicy(), b.reference(t))
+	_, err := b.payment(decided(bank, "1", "ch_1"), "id", "N001", b.reference(t))
 	require.Equal(t, provider.HeldAccountArchived, failure(t, err).Reason)
-	_, err = xero.PaymentOf(decided(bank, "0.004", "ch_1"), "id", "N001", "GBP", samplePolicy(), ref)
+	_, err = b.payment(decided(bank, "0.004", "ch_1"), "id", "N001", ref)
 	require.Equal(t, provider.Refused, failure(t, err).Kind)
 }
 
@@ -136,7 +135,7 @@ func Test_Payment_is_never_more_than_what_is_due(t *testing.T) {
 				c.before(t, b, inv)
 			}
 			ref := b.reference(t)
-			p, err := xero.PaymentOf(decided(bankID(t, ref), inv.Total.Decimal.Add(dec(c.asked)).String(), "ch_1"), inv.ID, inv.Number, "GBP", samplePolicy(), ref)
+			p, err := b.payment(decided(bankID(t, ref), inv.Total.Decimal.Add(dec(c.asked)).String(), "ch_1"), inv.ID, inv.Number, ref)
 			require.NoError(t, err)
 			for range 2 { // a repeated one says the same
 				o := b.pay1(t, p, provider.Try{Key: "k"})

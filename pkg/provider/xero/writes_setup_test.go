@@ -12,7 +12,6 @@ import (
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/xero"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
@@ -37,6 +36,21 @@ func decided(account, amount, reference string) policy.PaymentDecision {
 	}
 }
 
+// payment is what was decided, on the invoice with that id.
+func (b bundle) payment(d policy.PaymentDecision, id, number string, ref provider.Reference) (provider.Payment, error) {
+	return b.client.Payment(d.Payment(provider.Posted{ID: id, Number: number}, "GBP", b.client.Day(d.At, ref), samplePolicy()), ref)
+}
+
+// refund is payment on a credit note.
+func (b bundle) refund(d policy.PaymentDecision, id, number string, ref provider.Reference) (provider.Payment, error) {
+	d.Refund = true
+	return b.payment(d, id, number, ref)
+}
+
+func (b bundle) allocation(note provider.Posted, invoiceID, amount string) (provider.Allocation, error) {
+	return b.client.Allocation(provider.Allocation{CreditNoteID: note.ID, Number: note.Number, InvoiceID: invoiceID, Amount: dec(amount), Date: "2026-04-29"})
+}
+
 // invoiced are n invoices in Xero.
 func (b bundle) invoiced(t *testing.T, n int) []provider.Posted {
 	t.Helper()
@@ -56,7 +70,7 @@ func (b bundle) paying(t *testing.T, invoices []provider.Posted) payments {
 	ref := b.reference(t)
 	var set payments
 	for _, inv := range invoices {
-		p, err := xero.PaymentOf(decided(bankID(t, ref), inv.Total.Decimal.String(), "ch_1"), inv.ID, inv.Number, "GBP", samplePolicy(), ref)
+		p, err := b.payment(decided(bankID(t, ref), inv.Total.Decimal.String(), "ch_1"), inv.ID, inv.Number, ref)
 		require.NoError(t, err)
 		set = append(set, provider.Item[provider.Payment]{Value: p, Try: provider.Try{Key: "payment of " + inv.Number}})
 	}
@@ -154,7 +168,7 @@ func writings() []writing {
 		{"part payments", "PUT /Payments", true, func(t *testing.T, b bundle, n int) func(context.Context, provider.Try) []result {
 			set := b.paying(t, b.invoiced(t, n))
 			for i := range set {
-				p, err := xero.PaymentOf(decided(set[i].Value.AccountID, "1.10", "ch_1"), set[i].Value.DocumentID, set[i].Value.Number, "GBP", samplePolicy(), provider.Reference{})
+				p, err := b.payment(decided(set[i].Value.AccountID, "1.10", "ch_1"), set[i].Value.DocumentID, set[i].Value.Number, provider.Reference{})
 				require.NoError(t, err)
 				set[i].Value = p
 			}
@@ -180,12 +194,12 @@ func writings() []writing {
 			ref := b.reference(t)
 			var set payments
 			for _, note := range b.credited(t, b.sim.AddContact("1", "Somebody"), "10.00", n) {
-				p, err := xero.RefundOf(decided(bankID(t, ref), "10", note.Number), note.ID, note.Number, "GBP", samplePolicy(), ref)
+				p, err := b.refund(decided(bankID(t, ref), "10", note.Number), note.ID, note.Number, ref)
 				require.NoError(t, err)
 				set = append(set, provider.Item[provider.Payment]{Value: p, Try: provider.Try{Key: "refund of " + note.Number}})
 			}
 			return func(ctx context.Context, try provider.Try) []result {
-				return results(b.client.EnsureRefunds(ctx, tried(set, try)))
+				return results(b.client.EnsurePayments(ctx, tried(set, try)))
 			}
 		}, func(b bundle) int { return len(b.sim.Payments()) }, func(t *testing.T, b bundle, n int) {
 			for i := range n {
@@ -196,7 +210,7 @@ func writings() []writing {
 			invoices := b.invoiced(t, n)
 			var set []provider.Item[provider.Allocation]
 			for i, note := range b.credited(t, invoices[0].Contact, "10.00", n) {
-				a, err := xero.AllocationOf(note, invoices[i].ID, dec("10"), "2026-04-29")
+				a, err := b.allocation(note, invoices[i].ID, "10")
 				require.NoError(t, err)
 				set = append(set, provider.Item[provider.Allocation]{Value: a, Try: provider.Try{Key: "allocation of " + note.Number}})
 			}
@@ -213,7 +227,7 @@ func writings() []writing {
 		{"items", "POST /Items", false, func(t *testing.T, b bundle, n int) func(context.Context, provider.Try) []result {
 			var set []provider.Item[provider.CatalogItem]
 			for i := range n {
-				item, err := xero.Item(canon.Product{SKU: fmt.Sprintf("SKU-%d", i), Name: "Rope", Price: ptr(dec("5.2500"))}, samplePolicy(), b.reference(t))
+				item, err := b.client.Item(canon.Product{SKU: fmt.Sprintf("SKU-%d", i), Name: "Rope", Price: ptr(dec("5.2500"))}, samplePolicy(), b.reference(t))
 				require.NoError(t, err)
 				set = append(set, provider.Item[provider.CatalogItem]{Value: item, Try: provider.Try{Key: item.Code}})
 			}
@@ -225,7 +239,7 @@ func writings() []writing {
 				require.Equal(t, xerosim.Item{ID: item.ID, Code: item.Code, Name: "Rope", Account: "200", Price: "5.25"}, item)
 			}
 		}},
-		{"contacts", "POST /Contacts", false, func(t *testing.T, b bundle, n int) func(context.Context, provider.Try) []result {
+		{"contacts", "POST /Contacts", true, func(t *testing.T, b bundle, n int) func(context.Context, provider.Try) []result {
 			set := people(n)
 			var updates []provider.Item[policy.ContactUpdate]
 			for i, o := range b.client.EnsureContacts(b.ctx, set) {
