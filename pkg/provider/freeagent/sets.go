@@ -2,9 +2,18 @@ package freeagent
 
 import "towpath/pkg/provider"
 
-// BatchSize is how many items of a set are worth handing over at once: the wire
-// has no joint call, so a larger set saves nothing.
-func (c *Client) BatchSize() int { return 1 }
+// BatchSize is how many items of a set are worth handing over at once. The wire has
+// no joint call, so as a rule one; but where each new buyer is looked for in a list
+// of everybody, a set reads that list once. It stays small: its items are written
+// one after another, and the last is on record only then.
+func (c *Client) BatchSize() int {
+	if c.cfg.MatchContacts {
+		return matchedBatch
+	}
+	return 1
+}
+
+const matchedBatch = 10
 
 // inTurn ensures the items of a set one after another. Each is judged by
 // itself, but for failures that the next call would meet too: then the rest is

@@ -30,9 +30,10 @@ func (b *bundle) documents(t *testing.T, n int) []provider.Item[provider.Documen
 	return set
 }
 
-func TestBatchSize_is_one(t *testing.T) {
+func TestBatchSize_is_one_but_where_a_set_shares_a_look_up(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 1, (&Client{}).BatchSize())
+	require.Equal(t, 10, (&Client{cfg: Config{MatchContacts: true}}).BatchSize())
 }
 
 func TestSet_empty_without_a_call(t *testing.T) {
