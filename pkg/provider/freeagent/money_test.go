@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/canon"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 )
@@ -79,7 +80,7 @@ func TestPayment_body(t *testing.T) {
 	p := m.payment(t, "4840.86")
 	require.JSONEq(t, `{"bank_transaction_explanation":{"bank_account":"http://ledger.test/v2/bank_accounts/1","dated_on":"2026-04-29",
 		"gross_value":"4840.86","paid_invoice":"`+m.invoice.ID+`","description":"ch_3Nx"}}`, string(p.Body))
-	p.DocumentID = testBase + "/v2/credit_notes/9"
+	p.DocumentID, p.Refund = testBase+"/v2/credit_notes/9", true
 	p, err := m.client.Payment(p, m.ref)
 	require.NoError(t, err)
 	require.Contains(t, string(p.Body), `"gross_value":"-4840.86"`, "money that goes out")
@@ -181,7 +182,7 @@ func TestRefund_of_a_credit_note_made_once_whatever_fails(t *testing.T) {
 			m := withInvoice(t, freeagentsim.Config{})
 			credit := m.credit(t, "CM-1", "-60.00")
 			p := m.payment(t, "60")
-			p.DocumentID, p.Number = credit.ID, credit.Number
+			p.DocumentID, p.Number, p.Refund = credit.ID, credit.Number, true
 			m.sim.Inject(f.Fault)
 			require.Equal(t, f.kind, failureIn(t, m.pay(t, p, false).Err).Kind)
 			out := m.pay(t, p, true)
@@ -265,7 +266,7 @@ func TestAllocation_goes_as_far_as_both_are_open(t *testing.T) {
 	require.Equal(t, "Paid", m.sim.Invoices()[0].Status)
 	// What is left goes back to the buyer.
 	p := m.payment(t, "19.14")
-	p.DocumentID, p.Number = credit.ID, credit.Number
+	p.DocumentID, p.Number, p.Refund = credit.ID, credit.Number, true
 	require.NoError(t, m.pay(t, p, false).Err)
 	require.Equal(t, "Refunded", m.sim.CreditNotes()[0].Status)
 	// A second credit note finds nothing open.
@@ -353,6 +354,68 @@ func TestPayment_waits_where_the_document_takes_none(t *testing.T) {
 	p.AccountID = testBase + "/v2/bank_accounts/9"
 	require.Equal(t, "account_invalid", failureIn(t, m.pay(t, p, false).Err).Reason)
 	require.Empty(t, m.sim.Explanations())
+}
+
+// The settings name another account, and another day has begun, when the payment
+// is tried again: it is found all the same.
+func TestPayment_in_part_found_on_another_account(t *testing.T) {
+	t.Parallel()
+	m := withInvoice(t, freeagentsim.Config{})
+	m.sim.Inject(freeagentsim.Fault{Operation: freeagentsim.ExplanationCreate, After: true, Reset: true})
+	p := m.payment(t, "100")
+	require.Error(t, m.pay(t, p, false).Err)
+	p.AccountID, p.Date = testBase+"/v2/bank_accounts/2", "2026-04-30"
+	out := m.pay(t, p, true)
+	require.NoError(t, out.Err)
+	require.True(t, out.Value.Adopted)
+	require.Len(t, m.sim.Explanations(), 1)
+}
+
+func TestPayment_amount_in_pence(t *testing.T) {
+	t.Parallel()
+	m := withInvoice(t, freeagentsim.Config{})
+	p := m.payment(t, "10.005")
+	requireEqual(t, dec("10.01"), p.Amount)
+	require.Len(t, p.Notes, 1)
+	p.Amount = dec("0.001")
+	_, err := m.client.Payment(p, m.ref)
+	require.Equal(t, provider.Refused, failureIn(t, err).Kind)
+}
+
+func TestStandings_of_documents(t *testing.T) {
+	t.Parallel()
+	m := withInvoice(t, freeagentsim.Config{})
+	credit := m.credit(t, "CM-1", "-60.00")
+	require.NoError(t, m.pay(t, m.payment(t, "4800"), false).Err)
+	missing := testBase + "/v2/invoices/999"
+	byID, err := m.client.InvoicesByID(t.Context(), []string{m.invoice.ID, missing, m.invoice.ID, ""})
+	require.NoError(t, err)
+	require.Len(t, byID, 1)
+	found := byID[m.invoice.ID]
+	require.Equal(t, provider.StateOpen, found.State)
+	require.Equal(t, []string{m.invoice.ID, m.invoice.Number, "GBP", m.doc.ContactID}, []string{found.ID, found.Number, found.Currency, found.ContactID})
+	requireEqual(t, dec("40.86"), found.Open.Decimal)
+	requireEqual(t, dec("4840.86"), found.Total.Decimal)
+	byNumber, err := m.client.InvoicesByNumber(t.Context(), []string{m.invoice.Number, "none"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]provider.Standing{m.invoice.Number: found}, byNumber)
+	credits, err := m.client.CreditNotesByID(t.Context(), []string{credit.ID})
+	require.NoError(t, err)
+	requireEqual(t, dec("60"), credits[credit.ID].Open.Decimal)
+	require.Equal(t, provider.StateOpen, credits[credit.ID].State)
+	m.sim.Inject(freeagentsim.Fault{Operation: freeagentsim.InvoiceList, Status: 200, Body: "<html>"})
+	_, err = m.client.InvoicesByNumber(t.Context(), []string{"none"})
+	require.Equal(t, provider.Temporary, failureIn(t, err).Kind, "not found is not known")
+}
+
+func TestProducts_are_not_of_this_wire(t *testing.T) {
+	t.Parallel()
+	b := setup(t, freeagentsim.Config{})
+	out := b.client.EnsureItems(t.Context(), make([]provider.Item[provider.CatalogItem], 2))
+	require.Len(t, out, 2)
+	require.Equal(t, provider.Refused, failureIn(t, out[1].Err).Kind)
+	_, err := b.client.Item(canon.Product{}, b.pol, b.ref)
+	require.Equal(t, provider.Refused, failureIn(t, err).Kind)
 }
 
 // A list or a document that cannot be read leads to no second payment.

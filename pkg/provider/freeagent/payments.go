@@ -3,11 +3,9 @@ package freeagent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -36,10 +34,17 @@ type paymentAnswer struct {
 	Description string `json:"description"`
 }
 
-// Payment is p with the body that is sent where the whole amount is open. It fails
-// Held where the account cannot take it as things are: it is archived, or in
-// another currency, for the wire would want a rate that nobody has told.
+// Payment is p with its body, and its amount in pence. It makes no call. It fails
+// Held where the account cannot take it as things are: it is hidden, or in another
+// currency, for the wire would want a rate that nobody has told.
 func (c *Client) Payment(p provider.Payment, ref provider.Reference) (provider.Payment, error) {
+	asked := p.Amount
+	if p.Amount = p.Amount.Round(2); !p.Amount.IsPositive() {
+		return p, &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation, Message: "a payment must be more than nothing"}
+	}
+	if !p.Amount.Equal(asked) {
+		p.Notes = append(p.Notes, "the shop's amount is "+asked.String()+", rounded to pence")
+	}
 	for _, a := range ref.Accounts {
 		switch {
 		case !sameResource(a.ID, p.AccountID):
@@ -55,7 +60,7 @@ func (c *Client) Payment(p provider.Payment, ref provider.Reference) (provider.P
 }
 
 func paymentOf(p provider.Payment, amount decimal.Decimal) paymentEnvelope {
-	if kindOf(p.DocumentID) == creditNotes() {
+	if p.Refund {
 		amount = amount.Neg()
 	}
 	return paymentEnvelope{paymentBody{
@@ -68,12 +73,12 @@ func bankText(p provider.Payment) string {
 	if text := cleanText(p.Reference, maxField); text != "" {
 		return text
 	}
-	return cleanText(kindOf(p.DocumentID).words+" "+p.Number, maxField)
+	return cleanText(kindOf(p).words+" "+p.Number, maxField)
 }
 
-// kindOf is the kind of a document by its address.
-func kindOf(document string) kind {
-	if strings.Contains(document, "/"+creditNotes().plural+"/") {
+// kindOf is that of the document that p is on.
+func kindOf(p provider.Payment) kind {
+	if p.Refund {
 		return creditNotes()
 	}
 	return invoices()
@@ -85,9 +90,8 @@ func kindOf(document string) kind {
 //
 // If the create was not permitted, or failed before it reached the ledger: nothing
 // happened. If its answer is lost, or the process dies after it: the caller comes
-// again with try.Uncertain, and the payment is looked for among those of its
-// account and day before anything is written; it also is where the document shows
-// that something was paid.
+// again with try.Uncertain, and the payment is looked for before anything is
+// written; it also is where the document shows that something was paid.
 //
 // A document that is settled already takes nothing: the outcome is Settled. A
 // draft and a void one are Held, and so is an amount that exceeds what is open by
@@ -103,12 +107,12 @@ func (c *Client) EnsurePayments(ctx context.Context, set []provider.Item[provide
 }
 
 func (c *Client) ensurePayment(ctx context.Context, p provider.Payment, try provider.Try) (provider.Posted, []string, error) {
-	doc, err := c.standing(ctx, kindOf(p.DocumentID), p.DocumentID)
+	doc, err := c.standing(ctx, kindOf(p), p.DocumentID)
 	if err != nil {
 		return provider.Posted{}, nil, err
 	}
 	if try.Uncertain || doc.touched {
-		if found, err := c.findPayment(ctx, p); err != nil || found != nil {
+		if found, err := c.findPayment(ctx, p, doc, try); err != nil || found != nil {
 			return paid(p, found, true), nil, err
 		}
 	}
@@ -159,17 +163,40 @@ func payable(p provider.Payment, doc standing) (decimal.Decimal, []string, error
 		open.StringFixed(2), p.Amount.StringFixed(2), p.Currency, doc.Number)}, nil
 }
 
-// findPayment looks for p among the payments of its account and day: ours is for
-// its document, and has its description or its whole amount. Filters are checked
-// again, since the server may ignore them.
-func (c *Client) findPayment(ctx context.Context, p provider.Payment) (*paymentAnswer, error) {
+// findPayment looks for p among the payments of its account, and where an earlier
+// try may have been made under other settings, and something was paid, of all
+// accounts: the wire lists them by account only. Each list begins with the
+// document's day, or the payment's where that is earlier.
+func (c *Client) findPayment(ctx context.Context, p provider.Payment, doc standing, try provider.Try) (*paymentAnswer, error) {
+	found, err := c.findPaymentOn(ctx, p, p.AccountID, min(doc.Date, p.Date))
+	if found != nil || err != nil || !try.Uncertain || !doc.touched {
+		return found, err
+	}
+	var others []string
+	err = list(ctx, c, opBankAccounts, "bank_accounts", nil, func(a struct {
+		URL string `json:"url"`
+	}) bool {
+		if !sameResource(a.URL, p.AccountID) {
+			others = append(others, a.URL)
+		}
+		return true
+	})
+	for i := 0; err == nil && found == nil && i < len(others); i++ {
+		found, err = c.findPaymentOn(ctx, p, others[i], min(doc.Date, p.Date))
+	}
+	return found, err
+}
+
+// findPaymentOn: ours is for p's document, and has its description, or on its day
+// its whole amount. Filters are checked again, since the server may ignore them.
+func (c *Client) findPaymentOn(ctx context.Context, p provider.Payment, account, since string) (*paymentAnswer, error) {
 	var ours *paymentAnswer
-	query := url.Values{"bank_account": {p.AccountID}, "from_date": {p.Date}, "to_date": {p.Date}}
+	query := url.Values{"bank_account": {account}, "from_date": {since}}
 	err := list(ctx, c, opPaymentList, "bank_transaction_explanations", query, func(a paymentAnswer) bool {
-		if !sameResource(a.PaidInvoice, p.DocumentID) || a.DatedOn != "" && a.DatedOn != p.Date || idOf(a.URL) == "" {
+		if !sameResource(a.PaidInvoice, p.DocumentID) || idOf(a.URL) == "" {
 			return true
 		}
-		if a.Description == bankText(p) || a.Gross.Valid && a.Gross.Decimal.Abs().Equal(p.Amount) {
+		if a.Description == bankText(p) || a.DatedOn == p.Date && a.Gross.Valid && a.Gross.Decimal.Abs().Equal(p.Amount) {
 			ours = &a
 		}
 		return ours == nil
@@ -191,62 +218,4 @@ func paid(p provider.Payment, a *paymentAnswer, adopted bool) provider.Posted {
 		posted.Total = decimal.NewNullDecimal(a.Gross.Decimal.Abs())
 	}
 	return posted
-}
-
-// standing is a document as the ledger shows it.
-type standing struct {
-	provider.Standing
-	words   string
-	touched bool // something was paid, refunded or set against it
-}
-
-// standing reads a document of k. One that is gone is Held: a person removed it.
-func (c *Client) standing(ctx context.Context, k kind, document string) (standing, error) {
-	a, err := c.must(ctx, call{operation: k.read, method: http.MethodGet, path: "/" + k.plural + "/" + idOf(document)})
-	if missing(err) {
-		return standing{}, held(provider.HeldDocumentVoid, "the ledger has no "+k.words+" "+document+" any more: restore it, or cancel this run")
-	}
-	if err != nil {
-		return standing{}, err
-	}
-	doc := documentIn(k, a)
-	if doc.Status == "" || !doc.Due.Valid {
-		return standing{}, unreadable(k.words, errors.New("it has no status or due_value"))
-	}
-	settled := doc.Paid.Decimal.Add(doc.Refunded.Decimal)
-	return standing{words: k.words, touched: !settled.IsZero(), Standing: provider.Standing{
-		ID: document, Number: doc.Reference, URL: document, State: stateOf(doc), Status: doc.Status, Total: doc.Total.NullDecimal,
-		Open: decimal.NewNullDecimal(decimal.Max(doc.Due.Decimal, decimal.Zero)), Currency: doc.Currency, ContactID: doc.Contact, Date: doc.DatedOn, Reference: doc.Reference,
-	}}, nil
-}
-
-// stateOf puts the wire's statuses into the words that all ledgers share. One that
-// it does not know counts by what is open.
-func stateOf(doc documentAnswer) provider.State {
-	switch doc.Status {
-	case "Draft", "Scheduled To Email":
-		return provider.StateDraft
-	case "Written-off", "Part written-off", "Cancelled":
-		return provider.StateVoid
-	}
-	if doc.Due.Decimal.IsPositive() {
-		return provider.StateOpen
-	}
-	return provider.StateSettled
-}
-
-// takes is nil where the document may be paid or credited, or needs not be.
-func (s standing) takes(what string) error {
-	switch s.State {
-	case provider.StateDraft:
-		return held(provider.HeldDocumentNotApproved, fmt.Sprintf("%s %s is a draft in the ledger, which takes no %s: mark it as sent there; with invoice_status_default Sent later ones are", s.words, s.Number, what))
-	case provider.StateVoid:
-		return held(provider.HeldDocumentVoid, fmt.Sprintf("%s %s is %s in the ledger and takes no %s: reopen it there, or cancel this run", s.words, s.Number, strings.ToLower(s.Status), what))
-	}
-	return nil
-}
-
-// settled is the knowledge that nothing needs to be written.
-func (s standing) settled() provider.Posted {
-	return provider.Posted{Settled: true, Number: s.Number, URL: s.URL, Status: s.Status}
 }
