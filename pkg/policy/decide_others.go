@@ -8,10 +8,9 @@ import (
 	"towpath/pkg/canon"
 )
 
-// DecideCreditMemo asks the filters of invoices, as far as they concern a memo.
-// storeID is the event's, since the form has none. A memo of an invoice is as old as
+// DecideCreditMemo asks the filters of invoices, as far as they concern a memo. A memo of an invoice is as old as
 // that invoice; whether the invoice itself was synced is for the caller to know.
-func DecideCreditMemo(memo canon.CreditMemo, storeID int64, p Policy) Decision {
+func DecideCreditMemo(memo canon.CreditMemo, p Policy) Decision {
 	return ask([]question{
 		{"sync_zero_value_invoices", SkipZeroValue, func() (bool, string) { return zeroMemo(memo, p) }},
 		{"sync_since", SkipOutsideSince, func() (bool, string) {
@@ -21,7 +20,7 @@ func DecideCreditMemo(memo canon.CreditMemo, storeID int64, p Policy) Decision {
 			return createdBefore("created", memo.CreatedAt, p)
 		}},
 		{"website_filter", SkipWebsite, func() (bool, string) { return outside("website", int64(memo.WebsiteID), p.WebsiteFilter) }},
-		{"store_filter", SkipStore, func() (bool, string) { return outside("store", storeID, p.StoreFilter) }},
+		{"store_filter", SkipStore, func() (bool, string) { return outside("store", int64(memo.StoreID), p.StoreFilter) }},
 	})
 }
 

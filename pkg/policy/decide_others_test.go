@@ -21,7 +21,7 @@ func setting(change func(*policy.Policy)) policy.Policy {
 func Test_Credit_memo_is_filtered_as_its_invoice_is(t *testing.T) {
 	t.Parallel()
 	invoiced := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
-	memo := canon.CreditMemo{WebsiteID: 1, GrandTotal: decimal.NewFromInt(5), InvoiceCreatedAt: &invoiced, CreatedAt: invoiced.AddDate(0, 2, 0)}
+	memo := canon.CreditMemo{WebsiteID: 1, StoreID: 3, GrandTotal: decimal.NewFromInt(5), InvoiceCreatedAt: &invoiced, CreatedAt: invoiced.AddDate(0, 2, 0)}
 	ofOrder := memo
 	ofOrder.InvoiceCreatedAt = nil
 	nothing, card := memo, memo
@@ -47,7 +47,7 @@ func Test_Credit_memo_is_filtered_as_its_invoice_is(t *testing.T) {
 		"zero before since, website, store":  {nothing, setting(func(p *policy.Policy) { p.SyncZeroValueInvoices, p.SyncSince, p.StoreFilter = false, &may, []int64{2} }), "zero_value_invoice"},
 		"since before website and the store": {memo, setting(func(p *policy.Policy) { p.SyncSince, p.WebsiteFilter, p.StoreFilter = &may, []int64{2}, []int64{2} }), "outside_sync_since"},
 	} {
-		d := policy.DecideCreditMemo(c.memo, 3, c.pol)
+		d := policy.DecideCreditMemo(c.memo, c.pol)
 		require.Equal(t, c.reason, d.Reason, name)
 		require.Equal(t, c.reason != "", d.Action == policy.Skip, name)
 	}

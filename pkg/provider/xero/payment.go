@@ -54,7 +54,7 @@ func (c *Client) Payment(p provider.Payment, ref provider.Reference) (provider.P
 	if err := checkBank(p.AccountID, ref); err != nil {
 		return p, err
 	}
-	if err := checkDay(p.Date, "the payment", ref.Organisation); err != nil {
+	if err := checkDay(p.Date, "the payment", "", ref.Organisation); err != nil {
 		return p, err
 	}
 	body := paymentBody{Account: accountRef{p.AccountID}, Date: p.Date, Amount: number(p.Amount, 2), Reference: p.Reference}
@@ -91,17 +91,6 @@ func checkBank(id string, ref provider.Reference) error {
 		return nil
 	}
 	return held(reasonAccountInvalid, "account "+id+" of payment_method_map or default_bank_account_id is not in Xero's chart of accounts: choose another in the settings"+goesOn)
-}
-
-// checkDay holds what lies in a locked period: on the later of the two lock dates or
-// before.
-func checkDay(day, what string, org provider.Organisation) error {
-	locked := max(org.PeriodLockDate, org.EndOfYearLockDate)
-	if locked == "" || day > locked {
-		return nil
-	}
-	return held(reasonPeriodLocked, what+" is dated "+day+", but Xero takes nothing dated "+locked+
-		" or before: move the lock date in Xero (Financial settings)"+goesOn)
 }
 
 // ofAmount is the one element of a payment's body, with that amount.

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"towpath/pkg/provider"
 )
 
 // What Xero says of itself is asked before a document is posted: a lock date or
@@ -29,16 +31,24 @@ func (b *builder) date() time.Time {
 // dates or before. A draft posts nothing to the ledger, so Xero takes it there;
 // one to be approved later (SUBMITTED) is treated as if it were.
 func (b *builder) checkPeriod() error {
-	org, day := b.ref.Organisation, b.date().Format(time.DateOnly)
+	if b.status() == draft {
+		return nil
+	}
+	return checkDay(b.date().Format(time.DateOnly), "the "+b.what, ", or set xero_invoice_status_default to DRAFT", b.ref.Organisation)
+}
+
+// checkDay holds what is dated on the later of the two lock dates or before. or is
+// what else may be done than to move that.
+func checkDay(day, what, or string, org provider.Organisation) error {
 	locked, name := org.PeriodLockDate, "period lock date"
 	if org.EndOfYearLockDate > locked {
 		locked, name = org.EndOfYearLockDate, "end of year lock date"
 	}
-	if locked == "" || day > locked || b.status() == draft {
+	if locked == "" || day > locked {
 		return nil
 	}
-	return held(reasonPeriodLocked, "the "+b.what+" is dated "+day+", but Xero takes nothing dated "+locked+" or before ("+name+
-		"): move the lock date in Xero (Financial settings), or set xero_invoice_status_default to DRAFT"+goesOn)
+	return held(reasonPeriodLocked, what+" is dated "+day+", but Xero takes nothing dated "+locked+" or before ("+name+
+		"): move the lock date in Xero (Financial settings)"+or+goesOn)
 }
 
 // goesOn ends a message about something that a person has to change elsewhere.
