@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 
 	"github.com/shopspring/decimal"
 
@@ -112,7 +111,7 @@ func (c *Client) allocate(ctx context.Context, a provider.Allocation, amount dec
 // findAllocation is what is between the two already, by whomever: one of it, and
 // its sum. None is older than the credit note.
 func (c *Client) findAllocation(ctx context.Context, a provider.Allocation, since string) (found *allocationAnswer, sum decimal.Decimal, err error) {
-	err = list(ctx, c, opAllocList, "credit_note_reconciliations", url.Values{"from_date": {since}}, func(r allocationAnswer) bool {
+	err = list(ctx, c, opAllocList, "credit_note_reconciliations", from(since), func(r allocationAnswer) bool {
 		if sameResource(r.CreditNote, a.CreditNoteID) && sameResource(r.Invoice, a.InvoiceID) && idOf(r.URL) != "" {
 			found, sum = &r, sum.Add(r.Gross.Decimal.Abs())
 		}

@@ -81,6 +81,9 @@ func (s contactSet) ensure(ctx context.Context, one *sought) (string, error) {
 	}
 	for {
 		id, refusal, err := s.client.createContact(ctx, one.body)
+		if err == nil {
+			s.created(one, id)
+		}
 		if err == nil || refusal.status == 0 {
 			return id, err
 		}
@@ -97,6 +100,18 @@ func (s contactSet) ensure(ctx context.Context, one *sought) (string, error) {
 			if lookErr := s.client.lookUp(ctx, one, []*sought{one}); lookErr != nil || one.found != "" {
 				return one.found, lookErr
 			}
+		}
+	}
+}
+
+// created shows one's new contact to those after it who were looked up before it
+// was there: two customers of one e-mail are one.
+func (s contactSet) created(one *sought, id string) {
+	made := contactAnswer{URL: id, Organisation: one.body.Organisation, FirstName: one.body.FirstName, LastName: one.body.LastName,
+		Email: one.body.Email, Status: "Active"}
+	for i := len(s.items) - 1; i >= 0 && s.items[i].Value != one; i-- {
+		if other := s.items[i].Value; other.looked && other.found == "" && other.body.Email != "" {
+			other.see(made)
 		}
 	}
 }

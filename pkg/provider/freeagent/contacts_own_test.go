@@ -186,6 +186,22 @@ func TestContacts_of_one_name_cost_a_call_each(t *testing.T) {
 	}
 }
 
+// Two accounts of one person in one set: the second was looked for before the first
+// was there.
+func TestContacts_of_one_email_in_a_set_are_one(t *testing.T) {
+	t.Parallel()
+	b := setup(t, freeagentsim.RealFreeAgent(freeagentsim.Config{}), func(c *Config) { c.MatchContacts = true })
+	b.sim.AddContact(map[string]string{"organisation_name": "Other", "email": "other@example.com"})
+	again, stranger := ada(), guest("Jane", ada().Email)
+	again.Key = "8"
+	all := ensureContacts(t, b, provider.Try{}, ada(), again, stranger)
+	require.NoError(t, all[0].Err)
+	require.Equal(t, all[0].Value, all[1].Value)
+	require.NotEqual(t, all[0].Value, all[2].Value, "a guest of another name is another")
+	require.Len(t, b.sim.Contacts(), 3)
+	require.Equal(t, 1, b.sim.Count(freeagentsim.ContactList))
+}
+
 // A look-up that fails for one buyer leaves the others alone; one that the next
 // call would meet too stops the set, and nothing is written.
 func TestContacts_look_up_that_fails(t *testing.T) {

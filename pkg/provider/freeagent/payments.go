@@ -191,7 +191,8 @@ func (c *Client) findPayment(ctx context.Context, p provider.Payment, doc standi
 // its whole amount. Filters are checked again, since the server may ignore them.
 func (c *Client) findPaymentOn(ctx context.Context, p provider.Payment, account, since string) (*paymentAnswer, error) {
 	var ours *paymentAnswer
-	query := url.Values{"bank_account": {account}, "from_date": {since}}
+	query := from(since)
+	query.Set("bank_account", account)
 	err := list(ctx, c, opPaymentList, "bank_transaction_explanations", query, func(a paymentAnswer) bool {
 		if !sameResource(a.PaidInvoice, p.DocumentID) || idOf(a.URL) == "" {
 			return true
@@ -202,6 +203,14 @@ func (c *Client) findPaymentOn(ctx context.Context, p provider.Payment, account,
 		return ours == nil
 	})
 	return ours, err
+}
+
+// from asks for what is not older than a day; for all where it is not known.
+func from(day string) url.Values {
+	if day == "" {
+		return url.Values{}
+	}
+	return url.Values{"from_date": {day}}
 }
 
 // paid is found, or made, as what was posted. A payment names the document that it
