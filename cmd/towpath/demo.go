@@ -145,7 +145,10 @@ const (
 
 func (d *demo) startSimulators() error {
 	d.shop = magentosim.New(magentosim.Config{})
-	d.xero = xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{demoToken}})
+	d.xero = xerosim.New(xerosim.Config{
+		OrgID: demoOrgID, Tokens: []string{demoToken},
+		Limits: xerosim.Limits{PerMinute: 60, PerDay: 5000, Concurrent: 5}, // Xero's own; each answer tells what is left
+	})
 	var err error
 	if d.shopURL, err = d.serve("127.0.0.1:0", d.shop); err != nil {
 		return err

@@ -141,7 +141,7 @@ func (s *allocationSet) unread(p part, asked []part, id string) {
 func pair(a provider.Allocation, note, invoice *documentAnswer, due decimal.Decimal) (allocating, error) {
 	var w allocating
 	if note == nil || invoice == nil {
-		return w, held(provider.HeldDocumentVoid, "Xero no longer shows credit note "+a.Number+" or its invoice: it was removed there; cancel this, or allocate it there by hand")
+		return w, noteGone(a.Number)
 	}
 	w.noteID = string(note.id())
 	w.posted = provider.Posted{Number: note.number(), URL: creditNotes().link(string(note.id())), Status: string(note.Status), Contact: string(note.Contact.Value.ContactID)}
@@ -163,6 +163,10 @@ func pair(a provider.Allocation, note, invoice *documentAnswer, due decimal.Deci
 	}
 	w.posted.Settled = w.amount.IsZero() && w.already.IsZero()
 	return w, nil
+}
+
+func noteGone(number string) *provider.Failure {
+	return held(provider.HeldDocumentVoid, "Xero no longer shows credit note "+number+" or its invoice: it was removed there; cancel this, or allocate it there by hand")
 }
 
 // allocationID is the allocation's, or the credit note's where Xero does not tell it.
@@ -205,6 +209,8 @@ func (s *allocationSet) put(ctx context.Context, w allocating, key string) (post
 	switch {
 	case err != nil:
 		return posted, false, err
+	case answer.status == http.StatusNotFound: // since it was read a moment ago
+		return posted, true, noteGone(a.Number)
 	case answer.status != http.StatusOK:
 		return posted, true, classify(answer)
 	}

@@ -24,6 +24,8 @@ import (
 //   - the new name is another contact's: the customer's key goes behind it;
 //   - a part that Xero refuses (an e-mail with umlauts) is left as it is, with a note;
 //   - archived, or no longer there: Held contact_archived, contact_not_found.
+//
+// The shared contact of B2C consolidation is nobody's, and left alone.
 func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.ContactUpdate]) []provider.Outcome[provider.Posted] {
 	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
 		s := &updateSet{set: set, changed: make([]*changed, len(set)), named: map[string]string{}}
@@ -129,7 +131,7 @@ func (s *updateSet) write(ctx context.Context, parts []part) []part {
 	for _, p := range parts {
 		w := s.changed[p.at]
 		change, any := w.change()
-		if !any {
+		if !any || w.buyer.Shared {
 			s.end(p, provider.Posted{ID: w.id, Contact: w.id, Adopted: true, Proven: true}, nil)
 			continue
 		}

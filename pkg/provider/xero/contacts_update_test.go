@@ -148,6 +148,14 @@ func Test_One_refused_contact_does_not_hurt_the_others(t *testing.T) {
 	require.Empty(t, b.contact(t, set[0].Value.ContactID).Phone)
 }
 
+func Test_The_shared_contact_is_left_alone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.known(t, policy.Buyer{Key: policy.SharedKey, Shared: true, Name: "Web sales"})
+	require.NoError(t, b.update1(t, id, policy.Buyer{Key: policy.SharedKey, Shared: true, Name: "Other", Company: "Other"}).Err)
+	require.Equal(t, "Web sales", b.contact(t, id).Name)
+}
+
 func Test_A_merged_contact_is_written_where_it_went(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
