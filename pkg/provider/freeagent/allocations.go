@@ -47,7 +47,7 @@ func allocationOf(a provider.Allocation, amount decimal.Decimal) allocationEnvel
 // is between the two already counts: so it is never set twice. Where nothing is
 // left to set, the outcome is Settled.
 func (c *Client) EnsureAllocations(ctx context.Context, set []provider.Item[provider.Allocation]) []provider.Outcome[provider.Posted] {
-	return inTurn(set, func(a provider.Allocation, try provider.Try) provider.Outcome[provider.Posted] {
+	return inTurn(ctx, set, func(ctx context.Context, a provider.Allocation, try provider.Try) provider.Outcome[provider.Posted] {
 		return outcome(c.ensureAllocation(ctx, a, try))
 	})
 }

@@ -34,16 +34,18 @@ func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.
 	for i, item := range set {
 		s.items[i] = provider.Item[*sought]{Value: newSought(item), Try: item.Try}
 	}
-	if err := s.lookUpFirst(ctx); err != nil {
-		return provider.Failed[string](len(set), unsent(err))
+	looking, looked := trace(ctx)
+	if err := s.lookUpFirst(looking); err != nil {
+		return withCalls(provider.Failed[string](len(set), unsent(err)), looked())
 	}
-	return inTurn(s.items, func(one *sought, _ provider.Try) provider.Outcome[string] {
+	outcomes := inTurn(ctx, s.items, func(ctx context.Context, one *sought, _ provider.Try) provider.Outcome[string] {
 		id, err := s.ensure(ctx, one)
 		if err != nil {
 			return provider.Outcome[string]{Err: err}
 		}
 		return provider.Outcome[string]{Value: id, Notes: one.notes}
 	})
+	return withCalls(outcomes, looked())
 }
 
 // contactSet carries a set of buyers through its calls.

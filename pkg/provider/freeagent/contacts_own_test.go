@@ -200,6 +200,10 @@ func TestContacts_of_one_email_in_a_set_are_one(t *testing.T) {
 	require.NotEqual(t, all[0].Value, all[2].Value, "a guest of another name is another")
 	require.Len(t, b.sim.Contacts(), 3)
 	require.Equal(t, 1, b.sim.Count(freeagentsim.ContactList))
+	for i, calls := range []int{2, 1, 2} { // the list, and what was written for each
+		require.Len(t, all[i].Calls, calls)
+		require.Equal(t, all[0].Calls[0], all[i].Calls[0])
+	}
 }
 
 // A look-up that fails for one buyer leaves the others alone; one that the next

@@ -19,7 +19,7 @@ import (
 // A refusal that names an optional part is answered by one more try without it,
 // which the outcome notes. A contact that is gone is Held.
 func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.ContactUpdate]) []provider.Outcome[provider.Posted] {
-	return inTurn(set, func(u policy.ContactUpdate, _ provider.Try) provider.Outcome[provider.Posted] {
+	return inTurn(ctx, set, func(ctx context.Context, u policy.ContactUpdate, _ provider.Try) provider.Outcome[provider.Posted] {
 		posted, notes, err := c.updateContact(ctx, u)
 		if err != nil {
 			return provider.Outcome[provider.Posted]{Err: err}

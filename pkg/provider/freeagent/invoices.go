@@ -31,7 +31,7 @@ func creditNotes() kind {
 // not called, and its failures say so: RateLimited and Auth as they are, else
 // Temporary.
 func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
-	return inTurn(set, func(doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
+	return inTurn(ctx, set, func(ctx context.Context, doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
 		return outcome(c.ensureDocument(ctx, invoices(), doc, try))
 	})
 }
@@ -39,7 +39,7 @@ func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provide
 // EnsureCreditNotes is EnsureInvoices for credit notes. What is answered has its
 // sums above zero, as the documents have, though the wire's are below.
 func (c *Client) EnsureCreditNotes(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
-	return inTurn(set, func(doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
+	return inTurn(ctx, set, func(ctx context.Context, doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
 		return outcome(c.ensureDocument(ctx, creditNotes(), doc, try))
 	})
 }

@@ -408,6 +408,19 @@ func TestStandings_of_documents(t *testing.T) {
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind, "not found is not known")
 }
 
+// Each outcome has the ids of its own calls, failed ones too: the ledger's support
+// asks for them.
+func TestOutcomes_name_their_calls(t *testing.T) {
+	t.Parallel()
+	m := withInvoice(t, freeagentsim.Config{})
+	all := m.client.EnsurePayments(t.Context(), []provider.Item[provider.Payment]{{Value: m.payment(t, "9999")}, {Value: m.payment(t, "10")}})
+	require.Error(t, all[0].Err)
+	require.Len(t, all[0].Calls, 1)
+	require.Len(t, all[1].Calls, 2)
+	require.Regexp(t, `^request-\d+$`, all[1].Calls[1])
+	require.NotContains(t, all[1].Calls, all[0].Calls[0])
+}
+
 func TestProducts_are_not_of_this_wire(t *testing.T) {
 	t.Parallel()
 	b := setup(t, freeagentsim.Config{})

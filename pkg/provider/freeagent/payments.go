@@ -97,7 +97,7 @@ func kindOf(p provider.Payment) kind {
 // draft and a void one are Held, and so is an amount that exceeds what is open by
 // more than the tolerance.
 func (c *Client) EnsurePayments(ctx context.Context, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
-	return inTurn(set, func(p provider.Payment, try provider.Try) provider.Outcome[provider.Posted] {
+	return inTurn(ctx, set, func(ctx context.Context, p provider.Payment, try provider.Try) provider.Outcome[provider.Posted] {
 		made, notes, err := c.ensurePayment(ctx, p, try)
 		if err != nil {
 			return provider.Outcome[provider.Posted]{Err: err}

@@ -1,6 +1,10 @@
 package freeagent
 
-import "towpath/pkg/provider"
+import (
+	"context"
+
+	"towpath/pkg/provider"
+)
 
 // BatchSize is how many items of a set are worth handing over at once. The wire has
 // no joint call, so as a rule one; but where each new buyer is looked for in a list
@@ -19,10 +23,12 @@ const matchedBatch = 10
 // itself, but for failures that the next call would meet too: then the rest is
 // not called any more. If the process stops here, the caller's intents say of
 // each item that it may exist, of the uncalled ones as well.
-func inTurn[T, V any](set []provider.Item[T], ensure func(T, provider.Try) provider.Outcome[V]) []provider.Outcome[V] {
+func inTurn[T, V any](ctx context.Context, set []provider.Item[T], ensure func(context.Context, T, provider.Try) provider.Outcome[V]) []provider.Outcome[V] {
 	all := make([]provider.Outcome[V], len(set))
 	for i, item := range set {
-		all[i] = ensure(item.Value, item.Try)
+		traced, calls := trace(ctx)
+		all[i] = ensure(traced, item.Value, item.Try)
+		all[i].Calls = calls()
 		if rest := unsent(all[i].Err); rest != nil {
 			copy(all[i+1:], provider.Failed[V](len(set)-i-1, rest))
 			break

@@ -1,6 +1,7 @@
 package freeagentsim
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -70,6 +71,7 @@ type Server struct {
 	creditNotes     []*invoice
 	explanations    []*explanation
 	reconciliations []*reconciliation
+	requests        int
 	lastID          int
 	lockedUntil     string // YYYY-MM-DD, empty: nothing is locked
 	faults          []Fault
@@ -99,6 +101,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the client is gone
 	}
 	operation, id := operationOf(r)
+	w.Header().Set("X-Request-Id", s.requestID())
 	fault, faulty := s.admit(operation)
 	if faulty && !fault.After {
 		fault.happen(w, r, reply{})
@@ -181,6 +184,14 @@ func (s *Server) knows(token string) bool {
 		}
 	}
 	return false
+}
+
+// requestID numbers the requests.
+func (s *Server) requestID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests++
+	return fmt.Sprintf("request-%d", s.requests)
 }
 
 func (s *Server) nextID() int {
