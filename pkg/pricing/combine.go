@@ -11,7 +11,7 @@ import (
 // that is 0.07 of compensation, which is in no field; only the residue tells.
 
 // maxSpread bounds the pennies that the choices of all items may differ by.
-const maxSpread = 20_000
+const maxSpread = 5_000
 
 // combine chooses the compensation of each item out of those that the shop can have
 // computed, such that they come to the residue exactly; the nearest to the plain way

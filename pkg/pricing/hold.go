@@ -50,6 +50,13 @@ func twoReadings(r reading, doubt decimal.Decimal) error {
 		amount(r.left)+" of the grand total is on no line, or "+amount(doubt)+" more or less", doubt, "the tax within a coupon")
 }
 
+// unclearPennies is for so little beside coupons on prices with tax that it may be
+// their rounding as well as a charge or a payment.
+func unclearPennies(left decimal.Decimal) error {
+	return mismatch(amount(left)+" of the grand total is on no line, beside coupons on prices with tax", left,
+		"a charge or a gift card, or what rounding the tax within the coupons by the piece comes to")
+}
+
 // describe names the item for a message.
 func (it item) describe() string {
 	text := it.line.Name

@@ -89,6 +89,11 @@ func (p *pricer) explainRefund(r reading) error {
 	}
 	var err error
 	switch {
+	case p.isRoundingOfTax(r, left):
+		p.header.Tax = p.header.Tax.Add(left)
+		p.notes = append(p.notes, "the memo's grand total is "+amount(left)+" off its parts: the rounding of its invoice's tax")
+	case left.IsNegative() && left.Neg().LessThanOrEqual(p.sale.Shipping):
+		return mismatch(p.bothSums(left), left, "a discount of the shipping, which no field shows, or a gift card")
 	case left.IsNegative():
 		err = p.addPaidOtherwise(left.Neg())
 	case len(p.sale.Lines) == 0 || p.sale.Refund.Adjustment.IsPositive():
@@ -101,6 +106,34 @@ func (p *pricer) explainRefund(r reading) error {
 	}
 	return err
 }
+
+// isRoundingOfTax reports whether left can be what the invoice's header, which
+// rounded the tax on the sums of its rates, had beside its rows: a memo that takes all
+// back takes that too, and has no header to show it. Whether the rates come to it
+// settleTax sees.
+func (p *pricer) isRoundingOfTax(r reading, left decimal.Decimal) bool {
+	items := make([]item, len(r.items))
+	for i, t := range r.items {
+		items[i] = t.item
+	}
+	off := p.totalsTax().Sub(p.rowsTax()).Sub(left)
+	return len(p.sale.Lines) > 0 && off.Abs().LessThanOrEqual(penny) || left.Abs().LessThanOrEqual(taxOfPieces(items))
+}
+
+// taxOfPieces is what taxes that were rounded by the piece may miss those on the sums
+// by: of a thousand pieces of pennies it is pounds.
+func taxOfPieces(items []item) decimal.Decimal {
+	sum := decimal.Zero
+	for _, it := range items {
+		if it.byUnit {
+			sum = sum.Add(it.quantity.Mul(unitOff(quarter)))
+		}
+	}
+	return sum
+}
+
+// quarter is above the rates of most countries.
+var quarter = decimal.NewFromInt(25)
 
 func (p *pricer) bothSums(left decimal.Decimal) string {
 	return "the memo's parts come to " + amount(p.sale.GrandTotal.Sub(left)) + " and its grand total to " + amount(p.sale.GrandTotal)

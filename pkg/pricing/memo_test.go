@@ -35,8 +35,12 @@ func Test_Credit_memo_is_priced_as_its_sale_was(t *testing.T) {
 		"a fee of the sale":      {canontest.Sale().Row("A", "1", "250", "250", "50", "0").Memo("304.50", "0", "0"), []string{"250 50 T20", "4.5 0 T0"}, "0"},
 		"a cent off":             {canontest.Sale().Row("A", "3", "5.55", "16.65", "3.33", "0").Memo("19.97", "0", "0"), []string{"16.65 3.33 T20"}, "-0.01"},
 		"off by the tolerance":   {canontest.Sale().Row("A", "3", "5.55", "16.65", "3.33", "0").Memo("20.03", "0", "0"), []string{"16.65 3.33 T20"}, "0.05"},
-		"a cent of nothing":      {canontest.Sale().Memo("0.01", "0", "0"), nil, "0.01"},
-		"a child row":            {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Row("A", "1", "0", "0", "0", "0").Memo("72", "0", "0"), []string{"60 12 T20"}, "0"},
+		"the invoice's header had less tax": {canontest.Sale().Row("Nail", "40", "0.02", "0.80", "0.40", "0").Row("B", "1", "10", "10", "2", "0").Memo("13", "0", "0"),
+			[]string{"0.8 0.2 T25", "10 2 T20"}, "0"},
+		"tax before the discount": {
+			canontest.Sale().Row("A", "1", "100", "100", "20", "30").Row("B", "1", "60", "60", "3", "0").Memo("153", "0", "0"), []string{"70 20 T20", "60 3 T5"}, "0"},
+		"a cent of nothing": {canontest.Sale().Memo("0.01", "0", "0"), nil, "0.01"},
+		"a child row":       {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Row("A", "1", "0", "0", "0", "0").Memo("72", "0", "0"), []string{"60 12 T20"}, "0"},
 	} {
 		got, err := pricing.Price(pricing.CreditMemo(c.memo), settings())
 		require.NoError(t, err, name)
@@ -68,6 +72,8 @@ func Test_Credit_memo_that_its_parts_do_not_explain_is_held_with_both_sums(t *te
 			[]string{"parts come to 72.00 and its grand total to 75.00", "3.00 is charged by no line", "charges_account_code"}},
 		"a gift card, without the account": {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Memo("70", "0", "0"), noAccounts, provider.HeldMissingMapping,
 			[]string{"parts come to 72.00 and its grand total to 70.00", "2.00 was paid otherwise", "paid_otherwise_account_code"}},
+		"less than the shipping": {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Shipping("5", "1", "0").Memo("73", "0", "0"), settings(), provider.HeldTotalMismatch,
+			[]string{"parts come to 78.00 and its grand total to 73.00", "a discount of the shipping, which no field shows, or a gift card"}},
 		"a tax that no rate gives": {canontest.Sale().Row("A", "1", "60", "60", "7", "0").Memo("67", "0", "0"), settings(), provider.HeldTaxRateNotMapped,
 			[]string{"no one tax rate"}},
 	} {

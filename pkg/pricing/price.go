@@ -23,7 +23,10 @@ func Price(s Sale, set Settings) (Priced, error) {
 	if failed != nil {
 		return Priced{}, missingRate(items, *failed, set.Rates, off)
 	}
-	if doubt.GreaterThan(set.Tolerance) {
+	switch {
+	case r.unclear:
+		return Priced{}, unclearPennies(r.left)
+	case doubt.GreaterThan(set.Tolerance):
 		return Priced{}, twoReadings(r, doubt)
 	}
 	p.alone = r.alone
@@ -77,6 +80,9 @@ func (p *pricer) beside(items []item) beside {
 	}
 	if off.tax.Abs().LessThanOrEqual(roundings(2 * len(items))) {
 		off.tax = decimal.Zero
+	}
+	if p.sale.Refund != nil {
+		off.near = decimal.Max(p.set.Tolerance, taxOfPieces(items))
 	}
 	return off
 }

@@ -16,7 +16,10 @@ type reading struct {
 	left  decimal.Decimal // of the residue, beside the compensation
 	// explainsTax: what is left is a charge that a known rate gives the tax of no line on
 	explainsTax bool
+	near        bool // what is left is no more than a memo may be off by
 	alone       bool // no other reading leaves something else
+	// unclear: what is left may be the rounding of the tax within coupons, by the piece
+	unclear bool
 }
 
 // taxed is an item with the rate that explains its tax.
@@ -38,6 +41,7 @@ type portion struct {
 type beside struct {
 	residue decimal.Decimal
 	tax     decimal.Decimal // nothing where it can be rounding
+	near    decimal.Decimal // what the residue may be off by all the same: a memo's
 }
 
 // read finds the reading that explains the taxes of all items, and with them the
@@ -55,6 +59,7 @@ func read(items []item, rates Rates, off beside) (r reading, doubt decimal.Decim
 			continue
 		}
 		next.compensate(off.residue)
+		next.near = next.left.Abs().LessThanOrEqual(off.near)
 		next.explainsTax = explainsTax(next.left, off.tax, rates)
 		readings = append(readings, next)
 	}
@@ -64,10 +69,23 @@ func read(items []item, rates Rates, off beside) (r reading, doubt decimal.Decim
 	slices.SortStableFunc(readings, reading.compare)
 	r = readings[0]
 	r.alone = !slices.ContainsFunc(readings, func(other reading) bool { return !other.left.Equal(r.left) })
+	r.unclear = !r.settled() && slices.ContainsFunc(readings, reading.withinPieces)
 	if len(readings) > 1 && !r.settled() && r.compare(readings[1]) == 0 {
 		doubt = readings[1].left.Sub(r.left).Abs()
 	}
 	return r, doubt, nil
+}
+
+// withinPieces reports whether what is left is no more than a penny for each
+// discounted piece of prices with tax: the shop may have rounded its tax by unit.
+func (r reading) withinPieces() bool {
+	pieces := decimal.Zero
+	for _, t := range r.items {
+		if t.kind != Discount && !t.discount.IsZero() {
+			pieces = pieces.Add(decimal.Max(t.quantity, one))
+		}
+	}
+	return r.basis == withTax && r.left.Abs().LessThanOrEqual(pieces.Shift(-2))
 }
 
 // basesOf are the ways that the items' discounts can have been taken.
@@ -79,8 +97,8 @@ func basesOf(items []item) []basis {
 }
 
 // compare orders readings (half the price at 20 % has the tax of the whole at
-// 10 %): first that leaves nothing of the residue, or a charge that bears the tax of
-// no line; then the one with the fewest taxes that a single rounding does not give;
+// 10 %): first that leaves nothing of the residue (of a memo's, next to nothing), or a
+// charge that bears the tax of no line; then the one with the fewest taxes that a single rounding does not give;
 // then the one by which the tax is right on the net that is posted; then the one by
 // which more discounts are a whole percentage.
 func (r reading) compare(other reading) int {
@@ -89,6 +107,7 @@ func (r reading) compare(other reading) int {
 	}
 	return cmp.Or(
 		first(r.settled(), other.settled()),
+		first(r.near, other.near),
 		first(r.explainsTax, other.explainsTax),
 		cmp.Compare(r.weak, other.weak),
 		first(r.basis != beforeDiscount, other.basis != beforeDiscount),

@@ -74,7 +74,7 @@ func addPennies(missing decimal.Decimal, lines []*priced) {
 	for i, l := range lines {
 		short[i] = l.taxedOn.Mul(l.Rate.Percent.Decimal).Shift(-2).Sub(l.Tax).Mul(step)
 	}
-	for !missing.IsZero() {
+	for missing.Abs().GreaterThanOrEqual(penny) {
 		at := -1
 		for i, l := range lines {
 			if step.IsNegative() && l.Tax.LessThan(penny) {

@@ -14,9 +14,12 @@ import (
 // half of a line, of the shipping alone, of an adjustment alone, or a second one of
 // what the first left; with adjustment refunds and fees; and now and then a cent off
 // its parts, as Magento's are.
-func DrawMemo(t *rapid.T, id int64) canon.CreditMemo {
+func DrawMemo(t *rapid.T, id int64) canon.CreditMemo { return DrawMemoOf(t, DrawCart(t), id) }
+
+// DrawMemoOf is DrawMemo of a given cart.
+func DrawMemoOf(t *rapid.T, cart magentosim.Cart, id int64) canon.CreditMemo {
 	at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
-	sale := DrawCart(t).Sale(id, at)
+	sale := cart.Sale(id, at)
 	for {
 		refund, left := drawRefund(t, sale)
 		memo, err := sale.Refund(id, at.Add(24*time.Hour), refund)
