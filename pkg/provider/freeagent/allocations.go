@@ -60,7 +60,7 @@ func (c *Client) ensureAllocation(ctx context.Context, a provider.Allocation, tr
 	left := a.Amount
 	var found *allocationAnswer
 	if try.Uncertain || credit.touched {
-		sum := decimal.Zero
+		var sum decimal.Decimal
 		if found, sum, err = c.findAllocation(ctx, a, credit.Date); err != nil {
 			return provider.Posted{}, err
 		}
