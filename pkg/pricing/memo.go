@@ -82,7 +82,7 @@ func (p *pricer) addRefund() {
 func (p *pricer) explainRefund(r reading) error {
 	left := money(r.left)
 	if left.Abs().LessThanOrEqual(p.set.Tolerance) {
-		if !left.IsZero() && !r.settled() {
+		if !left.IsZero() {
 			p.notes = append(p.notes, "the memo's grand total, which the buyer got back, is "+amount(left)+" off its parts: a line of its own")
 		}
 		return nil

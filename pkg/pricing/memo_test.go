@@ -40,7 +40,9 @@ func Test_Credit_memo_is_priced_as_its_sale_was(t *testing.T) {
 		"tax before the discount": {
 			canontest.Sale().Row("A", "1", "100", "100", "20", "30").Row("B", "1", "60", "60", "3", "0").Memo("153", "0", "0"), []string{"70 20 T20", "60 3 T5"}, "0"},
 		"a cent of nothing": {canontest.Sale().Memo("0.01", "0", "0"), nil, "0.01"},
-		"a child row":       {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Row("A", "1", "0", "0", "0", "0").Memo("72", "0", "0"), []string{"60 12 T20"}, "0"},
+		"three cents off beside a coupon on prices with tax": {
+			canontest.Sale().Row("A", "1", "100", "100", "18", "12").Memo("108.03", "0", "0"), []string{"90 18 T20"}, "0.03"},
+		"a child row": {canontest.Sale().Row("A", "1", "60", "60", "12", "0").Row("A", "1", "0", "0", "0", "0").Memo("72", "0", "0"), []string{"60 12 T20"}, "0"},
 	} {
 		got, err := pricing.Price(pricing.CreditMemo(c.memo), settings())
 		require.NoError(t, err, name)

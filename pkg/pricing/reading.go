@@ -69,7 +69,7 @@ func read(items []item, rates Rates, off beside) (r reading, doubt decimal.Decim
 	slices.SortStableFunc(readings, reading.compare)
 	r = readings[0]
 	r.alone = !slices.ContainsFunc(readings, func(other reading) bool { return !other.left.Equal(r.left) })
-	r.unclear = !r.settled() && slices.ContainsFunc(readings, reading.withinPieces)
+	r.unclear = !r.settled() && !r.near && slices.ContainsFunc(readings, reading.withinPieces)
 	if len(readings) > 1 && !r.settled() && r.compare(readings[1]) == 0 {
 		doubt = readings[1].left.Sub(r.left).Abs()
 	}
@@ -98,9 +98,9 @@ func basesOf(items []item) []basis {
 
 // compare orders readings (half the price at 20 % has the tax of the whole at
 // 10 %): first that leaves nothing of the residue (of a memo's, next to nothing), or a
-// charge that bears the tax of no line; then the one with the fewest taxes that a single rounding does not give;
-// then the one by which the tax is right on the net that is posted; then the one by
-// which more discounts are a whole percentage.
+// charge that bears the tax of no line; then the one with the fewest taxes that a
+// single rounding does not give; then the one by which the tax is right on the net that
+// is posted; then the one by which more discounts are a whole percentage.
 func (r reading) compare(other reading) int {
 	if r.settled() && other.settled() {
 		return cmp.Or(cmp.Compare(r.weak, other.weak), r.left.Abs().Cmp(other.left.Abs()))
