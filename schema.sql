@@ -214,12 +214,14 @@ CREATE TABLE sync_run_events (
 CREATE INDEX sync_run_events_run ON sync_run_events (run_id, id);
 
 -- Shop id <-> provider id, by organisation: another organisation never inherits
--- them, and no two shops of one have the same document. shop_id is the invoice's id, or the key of a customer.
+-- them, and no two shops of one have the same document. shop_id is the invoice's id
+-- (also of its payment), the credit memo's (also of what is done with its credit), the
+-- product's, or the key of a customer.
 CREATE TABLE entity_xref (
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     provider text NOT NULL,
     org_key text NOT NULL, -- the binding's
-    entity_type text NOT NULL CHECK (entity_type IN ('invoice', 'contact')),
+    entity_type text NOT NULL CHECK (entity_type IN ('invoice', 'contact', 'payment', 'creditmemo', 'allocation', 'refund', 'item')),
     shop_id text NOT NULL,
     provider_id text NOT NULL,
     provider_reference text,
@@ -233,18 +235,23 @@ CREATE TABLE entity_xref (
     -- run's. verify names it, and a retry of its run books the sale anew.
     disputed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- Of a contact or an item: what was written last, and when.
+    body_hash text,
+    written_at timestamptz,
     PRIMARY KEY (tenant_id, provider, org_key, entity_type, shop_id)
 );
--- Two invoices never share one document, whichever shops they are of.
-CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (provider, org_key, provider_id)
-    WHERE entity_type = 'invoice' AND NOT disputed;
+-- Two invoices never share one document, whichever shops they are of; nor do two
+-- credit memos, or payments.
+CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (provider, org_key, entity_type, provider_id)
+    WHERE entity_type IN ('invoice', 'creditmemo', 'payment', 'refund') AND NOT disputed;
 CREATE INDEX entity_xref_contact ON entity_xref (provider, org_key, provider_id) WHERE entity_type = 'contact';
 
 -- What is about to be written at the provider, committed before the call: while
 -- settled_at is null, "it may exist". Only one run at a time may be at it.
 CREATE TABLE provider_intents (
     run_id uuid NOT NULL REFERENCES sync_runs (id),
-    operation text NOT NULL CHECK (operation IN ('contact', 'invoice')),
+    operation text NOT NULL
+        CHECK (operation IN ('contact', 'invoice', 'payment', 'creditmemo', 'allocation', 'refund', 'contact_update', 'item')),
     object_key text NOT NULL,
     binding_id uuid NOT NULL REFERENCES bindings (id),
     body_hash text NOT NULL,

@@ -176,7 +176,7 @@ func workOf(r dbsqlc.SyncRunClaimedRow, stage string) work {
 			EntityType: r.EntityType, MagentoEntityID: r.MagentoEntityID, WebsiteID: r.WebsiteID, StoreID: r.StoreID, Lane: r.Lane,
 			OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt, Backfill: r.Backfill, Status: r.Status, Stage: r.Stage,
 			RiverJobID: r.RiverJobID, Attempt: r.Attempt, HoldReason: r.HoldReason, SkipReason: r.SkipReason, ErrorCode: r.ErrorCode,
-			ProviderEntityID: r.ProviderEntityID, ProviderReference: r.ProviderReference, FinishedAt: r.FinishedAt, Canonical: r.Canonical,
+			ProviderEntityID: r.ProviderEntityID, ProviderReference: r.ProviderReference, FinishedAt: r.FinishedAt, Canonical: r.Canonical, Decision: r.Decision,
 		},
 		Tenant: r.Tenant,
 		Binding: dbsqlc.Binding{

@@ -2,8 +2,8 @@ package riverjobs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,13 +41,17 @@ func contacts[D billed]() step[D] {
 		value:     contactOf[D],
 		call:      ensureContacts,
 		record: func(ctx context.Context, b *batch[D], o *one[D, buyer]) error {
-			xref := syncrun.Xref{EntityType: "contact", ShopID: o.value.Key(), ProviderID: o.outcome.Value.ID, Merged: o.outcome.Merged}
-			err := pgx.BeginFunc(ctx, b.Pool, func(tx pgx.Tx) error { return syncrun.FoundContact(ctx, tx, o.taken, xref, o.outcome.Notes) })
+			xref := syncrun.Xref{EntityType: "contact", ShopID: o.value.Key(), ProviderID: o.outcome.Value.ID, Merged: o.outcome.Merged, BodyHash: &o.value.hash}
 			*o.doc.contact() = o.outcome.Value.ID
-			return err
+			return b.record(ctx, o.taken, syncrun.Made{Xref: &xref, Notes: o.outcome.Notes})
 		},
 		share: func(from, to *draft[D]) { *to.doc.contact() = *from.doc.contact() },
 	})
+}
+
+// record puts what a write has made on record, where it is not the run's last.
+func (p *pipeline) record(ctx context.Context, taken syncrun.Taken, made syncrun.Made) error {
+	return pgx.BeginFunc(context.WithoutCancel(ctx), p.Pool, func(tx pgx.Tx) error { return syncrun.Record(ctx, tx, taken, made) })
 }
 
 func contactOf[D billed](ctx context.Context, b *batch[D], d *draft[D]) (buyer, provider.Try, bool, error) {
@@ -61,11 +65,7 @@ func contactOf[D billed](ctx context.Context, b *batch[D], d *draft[D]) (buyer, 
 		*d.doc.contact() = known
 		return buyer{}, provider.Try{}, false, nil
 	}
-	body, err := json.Marshal(who)
-	if err != nil {
-		return buyer{}, provider.Try{}, false, fmt.Errorf("encode buyer: %w", err)
-	}
-	return buyer{who, hash(body)}, provider.Try{Known: stale, Uncertain: stale != ""}, true, nil
+	return buyer{who, policy.ContactUpdate{Buyer: who}.Hash()}, provider.Try{Known: stale, Uncertain: stale != ""}, true, nil
 }
 
 func ensureContacts(ctx context.Context, l Ledger, set []provider.Item[buyer]) []provider.Outcome[provider.Posted] {
@@ -73,11 +73,71 @@ func ensureContacts(ctx context.Context, l Ledger, set []provider.Item[buyer]) [
 	for i, item := range set {
 		asked[i] = provider.Item[policy.Buyer]{Value: item.Value.Buyer, Try: item.Try}
 	}
-	outcomes := make([]provider.Outcome[provider.Posted], len(set))
-	for i, o := range l.EnsureContacts(ctx, asked) {
-		outcomes[i] = provider.Outcome[provider.Posted]{Value: provider.Posted{ID: o.Value}, Err: o.Err, Notes: o.Notes, Merged: o.Merged}
+	return byID(l.EnsureContacts(ctx, asked))
+}
+
+// byID are outcomes of which only the id is known.
+func byID(ids []provider.Outcome[string]) []provider.Outcome[provider.Posted] {
+	outcomes := make([]provider.Outcome[provider.Posted], len(ids))
+	for i, o := range ids {
+		outcomes[i] = provider.Outcome[provider.Posted]{Value: provider.Posted{ID: o.Value}, Err: o.Err, Notes: o.Notes, Merged: o.Merged, Calls: o.Calls}
 	}
 	return outcomes
+}
+
+// newsAfter is how long a contact is left alone after it was written.
+const newsAfter = 24 * time.Hour
+
+// freshen brings contacts up to date that were made of older data than an invoice
+// carries: the shop tells few of its customers' changes. At most once a day, in one
+// call for all, and without effect on the invoices: what fails is tried with the next.
+// It is not an intent, since writing it twice is harmless.
+func freshen[D billed](at func(doc D) time.Time) step[D] {
+	return func(ctx context.Context, b *batch[D], drafts []*draft[D]) {
+		var set []provider.Item[policy.ContactUpdate]
+		var of []*draft[D]
+		asked := map[string]bool{}
+		for _, d := range drafts {
+			update := policy.ContactUpdate{ContactID: *d.doc.contact(), Buyer: d.doc.buyer(d.pol)}
+			if update.Buyer.Shared || asked[update.Key()] {
+				continue
+			}
+			row, err := b.lookUp(ctx, d.work, "contact", update.Buyer.Key)
+			if err != nil || row == nil || row.Merged || !b.news(*row, update.Buyer, at(d.doc)) {
+				continue
+			}
+			asked[update.Key()] = true
+			set, of = append(set, provider.Item[policy.ContactUpdate]{Value: update}), append(of, d)
+		}
+		if len(set) == 0 {
+			return
+		}
+		for i, o := range b.ledger.UpdateContacts(ctx, set) {
+			err := o.Err
+			if err == nil {
+				as := b.written(set[i].Value.Buyer)
+				err = b.queries.EntityXrefWritten(ctx, b.Pool, dbsqlc.EntityXrefWrittenParams{
+					RunID: of[i].SyncRun.ID, EntityType: "contact", ShopID: set[i].Value.Buyer.Key, BodyHash: &as,
+				})
+			}
+			if err != nil {
+				b.Logger.InfoContext(ctx, "contact not brought up to date", "run_id", of[i].SyncRun.ID, "error", err)
+			}
+		}
+	}
+}
+
+// news reports whether data of that time is other than what a contact was written as,
+// and newer.
+func (p *pipeline) news(row dbsqlc.EntityXref, who policy.Buyer, at time.Time) bool {
+	if text(row.BodyHash) == p.written(who) {
+		return false
+	}
+	last := row.CreatedAt
+	if row.WrittenAt != nil {
+		last = *row.WrittenAt
+	}
+	return at.After(last) && p.Now().Sub(last) > newsAfter
 }
 
 // forgotten answers ErrBusy where the document was held for a contact that an

@@ -20,6 +20,16 @@ func allowed[D any](document documentOf[D]) step[D] {
 	}
 }
 
+// referenced lets each go on under the reference data, whatever that says.
+func referenced[D any](ctx context.Context, b *batch[D], drafts []*draft[D]) {
+	for _, d := range drafts { // one after the other: the first reads for all
+		d.err = recovering(func() (err error) {
+			d.ref, err = b.reference(ctx, d.work, b.ledger)
+			return err
+		})
+	}
+}
+
 func (b *batch[D]) allowed(ctx context.Context, d *draft[D], document documentOf[D]) (err error) {
 	if d.ref, err = b.reference(ctx, d.work, b.ledger); err != nil {
 		return err

@@ -4,30 +4,28 @@ import (
 	"context"
 
 	"towpath/pkg/magento"
-	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
 
-// endState is what the shop is told. A cancelled run changed nothing, so of an
-// invoice that stands in the ledger the shop is told that it does: cancelling the
-// run of a payment must not make a posted invoice look failed.
+// endState is what the shop is told. The chip of an invoice is also that of its
+// payment, and the shop keeps what it is told last: so with the end of a payment goes
+// where the invoice stands. A cancelled run changed nothing, so of an invoice that
+// stands in the ledger the shop is told that it does: cancelling the run of a payment
+// must not make a posted invoice look failed.
 func (p *pipeline) endState(ctx context.Context, run work) (magento.SyncState, error) {
 	state := endOf(run)
-	if run.SyncRun.Status != syncrun.Cancelled || run.SyncRun.EntityType != "invoice" {
+	if run.SyncRun.EntityType != "invoice" || run.SyncRun.Status != syncrun.Cancelled && run.SyncRun.Event == "invoice.created" {
 		return state, nil
 	}
 	known, err := p.known(ctx, run, "invoice")
 	if err != nil || known == nil {
 		return state, err
 	}
-	return standing(state, *known), nil
-}
-
-// standing is the state of a document that stands.
-func standing(state magento.SyncState, known provider.Posted) magento.SyncState {
-	state.Status, state.ErrorCode = magento.Synced, ""
+	if run.SyncRun.Status == syncrun.Cancelled {
+		state.Status, state.ErrorCode = magento.Synced, ""
+	}
 	state.ProviderEntityID, state.ProviderReference = known.ID, known.Number
-	return state
+	return state, nil
 }
 
 // endOf is the end of the run itself. Its time is the run's end, so that every

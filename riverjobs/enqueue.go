@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,7 @@ func Enqueue(client *Client) syncrun.Enqueue {
 	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 		next := make([]nextJob, len(runs))
 		for i, run := range runs {
-			next[i] = nextJob{args: FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, share: run.TenantID, backfill: run.Backfill}
+			next[i] = nextJob{args: FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, share: run.TenantID, backfill: run.Backfill, after: run.After}
 		}
 		return insertJobs(ctx, tx, client, next)
 	}
@@ -30,6 +31,7 @@ type nextJob struct {
 	args     river.JobArgs
 	share    uuid.UUID
 	backfill bool
+	after    time.Duration // it is not due before; the heartbeat lets it in
 }
 
 // partition is whose room a job asks for.
@@ -55,8 +57,12 @@ func insertJobs(ctx context.Context, tx pgx.Tx, client *Client, next []nextJob) 
 	params := make([]river.InsertManyParams, len(next))
 	for i, n := range next {
 		opts := options(n.backfill)
-		taken[n.partition()]++
-		opts.Pending = full[n.partition()] || taken[n.partition()] > mostInFlight
+		if n.after > 0 {
+			opts.Pending, opts.ScheduledAt = true, time.Now().Add(n.after)
+		} else {
+			taken[n.partition()]++
+			opts.Pending = full[n.partition()] || taken[n.partition()] > mostInFlight
+		}
 		params[i] = river.InsertManyParams{Args: n.args, InsertOpts: opts}
 	}
 	results, err := client.InsertManyTx(ctx, tx, params)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
@@ -31,37 +30,41 @@ func (p *pipeline) fetch(ctx context.Context, run hand) (change, after, error) {
 	}, err
 }
 
-// decide reads what the event is about and asks the policy. Events whose document
-// this version cannot write are held, not refused: nothing is wrong with them, and a
-// version that can write them goes on by itself.
+// decide reads what the event is about and asks the policy.
 func (p *pipeline) decide(ctx context.Context, run work, pol policy.Policy) (fetched, error) {
 	from := sourceOf(run.SyncRun.Event)
 	if from == nil {
-		return fetched{}, &provider.Failure{
-			Kind: provider.Held, Code: provider.CodeInternal, Reason: "event_not_supported", RetryAfter: time.Hour,
-			Message: fmt.Sprintf("this version of Towpath cannot write %s yet; the run waits for one that can", run.SyncRun.Event),
-		}
+		return fetched{}, fmt.Errorf("no job writes %s", run.SyncRun.Event)
 	}
 	shop, err := p.Shops(run.Tenant)
 	if err != nil {
 		return fetched{}, err
 	}
-	got, err := from.fetch(ctx, shop, run, pol)
+	got, err := from.fetch(ctx, p, shop, run, pol)
 	if err != nil {
 		return fetched{}, err
 	}
 	if err := p.recovered(ctx, run); err != nil {
 		return fetched{}, fmt.Errorf("note connection: %w", err)
 	}
-	if d := got.decision; d.Action == policy.Hold {
-		return fetched{}, provider.Hold(d.Reason, "the shop's document cannot be written as it is: "+d.Reason)
+	if got.decision.Action == policy.Hold {
+		return fetched{}, heldBy(got.decision)
 	}
 	return got, nil
 }
 
+// heldBy is the hold that a decision asks for, in the words of the rule that hit.
+func heldBy(d policy.Decision) error {
+	message := d.Reason
+	if n := len(d.Rules); n > 0 {
+		message = d.Rules[n-1].Text
+	}
+	return provider.Hold(d.Reason, message)
+}
+
 // handOn is T2: the run and its next job.
 func handOn(run hand, got fetched) (change, error) {
-	encoded, err := json.Marshal(got.decision)
+	encoded, err := json.Marshal(decided{got.decision, got.invoice})
 	if err != nil {
 		return change{}, fmt.Errorf("encode decision: %w", err)
 	}

@@ -105,7 +105,7 @@ func (j takenJob) putBack(ctx context.Context, v verdict, cause error) error {
 		if wait <= shortWait {
 			back.State = string(rivertype.JobStatePending)
 		}
-	case v.report.Outcome == outcomeHeld:
+	case v.report.Outcome == outcomeHeld, v.report.Parked:
 		back.State, back.Waits, wait = string(rivertype.JobStateScheduled), true, v.snooze
 	default:
 		back.State, back.Waits, wait = string(rivertype.JobStatePending), true, v.snooze

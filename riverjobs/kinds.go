@@ -76,6 +76,10 @@ func kinds() []kind {
 	return []kind{
 		touching(stageFetch, func(a RunArgs) FetchCanonicalArgs { return FetchCanonicalArgs{a} }, (*pipeline).fetch),
 		writing(func(a RunArgs) PostInvoiceArgs { return PostInvoiceArgs{a} }, postInvoice()),
+		writing(func(a RunArgs) PostPaymentArgs { return PostPaymentArgs{a} }, postPayment()),
+		writing(func(a RunArgs) PostCreditNoteArgs { return PostCreditNoteArgs{a} }, postCreditNote()),
+		writing(func(a RunArgs) UpsertContactArgs { return UpsertContactArgs{a} }, upsertContact()),
+		writing(func(a RunArgs) UpsertItemArgs { return UpsertItemArgs{a} }, upsertItem()),
 		touching(stagePush, func(a RunArgs) PushSyncStateArgs { return PushSyncStateArgs{a} }, (*pipeline).tell),
 	}
 }
@@ -135,6 +139,42 @@ func (PostInvoiceArgs) Kind() string { return "post_invoice" }
 
 // InsertOpts names the kind's queue.
 func (a PostInvoiceArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
+
+// PostPaymentArgs writes that a run's invoice was paid.
+type PostPaymentArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (PostPaymentArgs) Kind() string { return "post_payment" }
+
+// InsertOpts names the kind's queue.
+func (a PostPaymentArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
+
+// PostCreditNoteArgs writes a run's credit memo to the ledger.
+type PostCreditNoteArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (PostCreditNoteArgs) Kind() string { return "post_credit_note" }
+
+// InsertOpts names the kind's queue.
+func (a PostCreditNoteArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
+
+// UpsertContactArgs writes a customer's contact.
+type UpsertContactArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (UpsertContactArgs) Kind() string { return "upsert_contact" }
+
+// InsertOpts names the kind's queue.
+func (a UpsertContactArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
+
+// UpsertItemArgs writes a product to the price list.
+type UpsertItemArgs struct{ RunArgs }
+
+// Kind is the name in river_job.
+func (UpsertItemArgs) Kind() string { return "upsert_item" }
+
+// InsertOpts names the kind's queue.
+func (a UpsertItemArgs) InsertOpts() river.InsertOpts { return inQueue(a) }
 
 // PushSyncStateArgs tells the shop how a run ended. The SQL function
 // towpath_insert_push inserts the same job where a run is ended in SQL.

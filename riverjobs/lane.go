@@ -17,6 +17,10 @@ const longestPark = time.Hour
 func park(say report, ahead *syncrun.Ahead) verdict {
 	say.Parked = true
 	switch {
+	case ahead.Unknown != "":
+		say.Outcome, say.Reason = outcomeHeld, provider.HeldInvoiceUnknown
+		say.Code, say.Message = provider.HoldCode(say.Reason), ahead.Unknown
+		return verdict{snooze: holdRecheck, report: say} // somebody may put it into the ledger
 	case ahead.Failed:
 		say.Outcome, say.Reason = outcomeHeld, provider.HeldInvoiceFailed
 		say.Code = provider.HoldCode(say.Reason)

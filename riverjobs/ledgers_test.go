@@ -42,6 +42,8 @@ type ledgerSim interface {
 	calls(operation string) int         // creations of "contact" or "invoice", refused ones too
 	inject(operation string, how fault) // at the next creation
 	hold(operation string)              // answers once that the contact is archived
+	due(number string) string           // what is open on an invoice, or left of a credit note
+	payments() int                      // in either direction
 }
 
 type xeroSim struct{ *xerosim.Sim }
@@ -57,7 +59,9 @@ func (s xeroSim) documents() []document {
 func (s xeroSim) contacts() int { return len(s.Contacts()) }
 
 func (s xeroSim) operation(name string) string {
-	return map[string]string{"contact": "PUT /Contacts", "invoice": "PUT /Invoices"}[name]
+	return map[string]string{
+		"contact": "PUT /Contacts", "invoice": "PUT /Invoices", "payment": "PUT /Payments", "credit": "PUT /CreditNotes", "allocation": "PUT /CreditNotes/Allocations",
+	}[name]
 }
 
 func (s xeroSim) calls(name string) int { return s.Calls(s.operation(name)) }
@@ -91,6 +95,10 @@ func (s xeroSim) hold(name string) {
 		Body: `{"Type":"ValidationException","Elements":[{"ValidationErrors":[{"Message":"The contact has been archived"}]}]}`})
 }
 
+func (s xeroSim) due(number string) string { return s.AmountDue(number) }
+
+func (s xeroSim) payments() int { return len(s.Payments()) }
+
 type v2Sim struct{ *freeagentsim.Server }
 
 func (s v2Sim) documents() []document {
@@ -100,6 +108,17 @@ func (s v2Sim) documents() []document {
 	}
 	return list
 }
+
+func (s v2Sim) due(number string) string {
+	for _, v := range append(s.Invoices(), s.CreditNotes()...) {
+		if v.Reference == number {
+			return v.Due.Abs().StringFixed(2)
+		}
+	}
+	return ""
+}
+
+func (s v2Sim) payments() int { return len(s.Explanations()) }
 
 func (s v2Sim) contacts() int { return len(s.Contacts()) }
 

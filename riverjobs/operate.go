@@ -101,7 +101,7 @@ func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun,
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}
-	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, JobLost: lost, Backfill: o.Backfill, Who: o.Who})
+	_, err = dbsqlc.New().SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{ID: run.ID, NextJobID: inserted.Job.ID, JobLost: lost, Backfill: o.Backfill, Who: o.Who, Why: "retried by an operator"})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("retry run %s: %w: it was just retried", run.ID, ErrNothingToDo)
 	}

@@ -183,7 +183,7 @@ func Test_Cancel(t *testing.T) {
 		b.work(t)
 		inv, id := b.raise(t, "plain_vat")
 		posted := b.until(t, id, toldAs(syncrun.Succeeded))
-		paid := b.accept(t, "invoice.paid", inv.ID)
+		paid := b.paid(t, inv) // there is no account for its money
 		b.until(t, paid, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Held })
 		require.NoError(t, b.op.Cancel(t.Context(), paid))
 		b.until(t, paid, toldAs(syncrun.Cancelled))
@@ -197,13 +197,15 @@ func Test_Cancel(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.work(t)
-		id := b.accept(t, "creditmemo.created", 7)
+		inv, err := b.shop.RaiseCanonical(sample(t, "plain_vat"))
+		require.NoError(t, err)
+		id := b.paid(t, inv) // there is no account for its money
 		b.until(t, id, is(syncrun.Held))
 		require.NoError(t, b.op.Cancel(t.Context(), id))
 		b.noMismatch(t)
 		run := b.until(t, id, toldAs(syncrun.Cancelled))
 		require.Nil(t, run.HoldReason)
-		require.Equal(t, "failed", b.shop.Chip("creditmemo", 7).Status)
+		require.Equal(t, "failed", b.shop.Chip("invoice", inv.ID).Status)
 	})
 
 	t.Run("Running_run_ends_when_the_worker_lets_go", func(t *testing.T) {

@@ -23,6 +23,12 @@ import (
 type Shop interface {
 	// Invoice reads the canonical invoice: the bytes as they came, and decoded.
 	Invoice(ctx context.Context, id int64) (json.RawMessage, canon.Invoice, error)
+	// Payment reads how the invoice with that id was paid; the gateway's own data is
+	// left out.
+	Payment(ctx context.Context, invoiceID int64) (json.RawMessage, canon.Payment, error)
+	CreditMemo(ctx context.Context, id int64) (json.RawMessage, canon.CreditMemo, error)
+	Customer(ctx context.Context, id int64) (json.RawMessage, canon.Customer, error)
+	Product(ctx context.Context, id int64) (json.RawMessage, canon.Product, error)
 	// PushSyncState tells the end of a run; telling it twice is harmless.
 	PushSyncState(ctx context.Context, state magento.SyncState) error
 }
@@ -46,6 +52,29 @@ type Ledger interface {
 	// order of set. Where a try is Uncertain, or a number is taken, it looks the
 	// document up and adopts it if it is ours.
 	EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted]
+	// CreditNote is Document for a credit memo.
+	CreditNote(memo canon.CreditMemo, pol policy.Policy, ref provider.Reference, contactID, runURL string) (provider.Document, error)
+	// EnsureCreditNotes is EnsureInvoices for credit notes.
+	EnsureCreditNotes(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted]
+	// Day is the organisation's day at that time, YYYY-MM-DD.
+	Day(at time.Time, ref provider.Reference) string
+	// Payment and Allocation are pure: the value with the body that is sent for its
+	// whole amount, or a Held failure where it must not be.
+	Payment(p provider.Payment, ref provider.Reference) (provider.Payment, error)
+	Allocation(a provider.Allocation) (provider.Allocation, error)
+	// These look first, whatever Try says, and write what is missing; where nothing is
+	// open to write against, the outcome is Settled.
+	EnsurePayments(ctx context.Context, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted]
+	EnsureAllocations(ctx context.Context, set []provider.Item[provider.Allocation]) []provider.Outcome[provider.Posted]
+	// UpdateContacts writes what the shop knows of contacts that exist, and blanks
+	// nothing. It answers their ids: another one, with Merged, where a person merged
+	// it.
+	UpdateContacts(ctx context.Context, set []provider.Item[policy.ContactUpdate]) []provider.Outcome[provider.Posted]
+	// InvoicesByNumber are invoices as they stand, by the number asked for.
+	InvoicesByNumber(ctx context.Context, numbers []string) (map[string]provider.Standing, error)
+	// Item is pure; EnsureItems creates or updates.
+	Item(product canon.Product, pol policy.Policy, ref provider.Reference) (provider.CatalogItem, error)
+	EnsureItems(ctx context.Context, set []provider.Item[provider.CatalogItem]) []provider.Outcome[provider.Posted]
 	// BatchSize is how many documents one call takes.
 	BatchSize() int
 }

@@ -1,6 +1,7 @@
 package riverjobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -36,10 +38,16 @@ type plan[D any] struct {
 	operation string
 	read      func(ctx context.Context, shop Shop, id int64) (json.RawMessage, D, error)
 	decode    func(raw []byte) (D, error)
-	decide    func(doc D, pol policy.Policy) policy.Decision
+	decide    func(ctx context.Context, p *pipeline, run work, doc D, pol policy.Policy) (policy.Decision, error)
+	// lastFirst: of several changes only the last has to be written, so the others wait
+	// for it, and are not even read before.
+	lastFirst bool
 	// lane is that of the document that it is about, where only its canonical form says
 	// so; nil: the lane that it came with.
 	lane func(doc D) string
+	// about is the shop's id of the invoice that it follows, which is read from the shop
+	// too where it says so; nil: it follows none.
+	about func(doc D, known bool) (id int64, read bool)
 	// keep gives the settings back under which a document may have been written; nil
 	// where its key does not hang on settings.
 	keep  func(doc D, pol policy.Policy, key string) policy.Policy
@@ -56,6 +64,7 @@ type draft[D any] struct {
 	doc   D
 	pol   policy.Policy
 	ref   provider.Reference
+	sale  *canon.Invoice // the invoice that it follows, as the shop had it; nil where it was not read
 	ended bool
 	err   error
 }
@@ -65,28 +74,69 @@ type source interface {
 	// of is the event.
 	of() string
 	// fetch reads an event's document and asks the policy.
-	fetch(ctx context.Context, shop Shop, run work, pol policy.Policy) (fetched, error)
+	fetch(ctx context.Context, p *pipeline, shop Shop, run work, pol policy.Policy) (fetched, error)
 }
 
 // fetched is what the shop says of a run.
 type fetched struct {
 	raw      json.RawMessage
 	decision policy.Decision
-	lane     string // empty: the lane that the run came with
+	lane     string          // empty: the lane that the run came with
+	invoice  json.RawMessage // that it follows; nil where it was not read
+}
+
+// decided is a decision as it is stored, with the invoice that it was made beside.
+type decided struct {
+	policy.Decision
+	Invoice json.RawMessage `json:"invoice,omitempty"`
 }
 
 func (pl *plan[D]) of() string { return pl.event }
 
-func (pl *plan[D]) fetch(ctx context.Context, shop Shop, run work, pol policy.Policy) (fetched, error) {
+func (pl *plan[D]) fetch(ctx context.Context, p *pipeline, shop Shop, run work, pol policy.Policy) (fetched, error) {
+	if pl.lastFirst {
+		if err := syncrun.First(ctx, p.Pool, run.SyncRun.ID); err != nil {
+			return fetched{}, err
+		}
+	}
 	raw, doc, err := pl.read(ctx, shop, run.SyncRun.MagentoEntityID)
 	if err != nil {
 		return fetched{}, err
 	}
-	got := fetched{raw: raw, decision: pl.decide(doc, pol)}
+	decision, err := pl.decide(ctx, p, run, doc, pol)
+	if err != nil {
+		return fetched{}, err
+	}
+	got := fetched{raw: raw, decision: decision}
 	if pl.lane != nil {
 		got.lane = pl.lane(doc)
 	}
-	return got, nil
+	got.invoice, err = pl.followed(ctx, p, shop, run, doc)
+	return got, err
+}
+
+// followed reads the invoice that a document follows, where more must be known of it
+// than is known here. Of one that the shop does not have any more nothing is.
+func (pl *plan[D]) followed(ctx context.Context, p *pipeline, shop Shop, run work, doc D) (json.RawMessage, error) {
+	if pl.about == nil {
+		return nil, nil
+	}
+	id, _ := pl.about(doc, true)
+	if id == 0 {
+		return nil, nil
+	}
+	row, err := p.queries.SyncRunInvoice(ctx, p.Pool, dbsqlc.SyncRunInvoiceParams{ID: run.SyncRun.ID, InvoiceID: id})
+	if err != nil {
+		return nil, fmt.Errorf("read invoice %d: %w", id, err)
+	}
+	if _, read := pl.about(doc, row.ProviderID != "" || row.Status != ""); !read {
+		return nil, nil
+	}
+	raw, _, err := shop.Invoice(ctx, id)
+	if err != nil && provider.AsFailure(err).Kind == provider.Gone {
+		return nil, nil
+	}
+	return canon.Storable(raw), err
 }
 
 // work is one attempt of a job, and of those that its batch takes along.
@@ -118,6 +168,9 @@ func (b *batch[D]) draft(ctx context.Context, h hand) (*draft[D], error) {
 	if d.doc, err = b.plan.decode(h.SyncRun.Canonical); err != nil {
 		return nil, err
 	}
+	if d.sale, err = h.followed(); err != nil {
+		return nil, err
+	}
 	key, err := b.mayExistAs(ctx, h.work, b.plan.operation)
 	if err != nil {
 		return nil, err
@@ -126,9 +179,12 @@ func (b *batch[D]) draft(ctx context.Context, h hand) (*draft[D], error) {
 		d.pol = b.plan.keep(d.doc, d.pol, key)
 	}
 	if key == "" {
-		if decision := b.plan.decide(d.doc, d.pol); decision.Action != policy.Post {
-			d.ended = true
-			return d, b.skip(ctx, h, decision) // the settings changed while it was held
+		decision, err := b.plan.decide(ctx, b.pipeline, h.work, d.doc, d.pol)
+		if err != nil {
+			return nil, err
+		}
+		if decision.Action != policy.Post {
+			return d, b.leaveOut(ctx, d, decision) // the settings changed while it was held
 		}
 	}
 	if b.plan.entity == "" {
@@ -139,6 +195,32 @@ func (b *batch[D]) draft(ctx context.Context, h hand) (*draft[D], error) {
 		return d, err
 	}
 	return d, b.finish(ctx, d, result{entity: b.plan.entity, posted: *known, document: provider.Document{Number: known.Number}})
+}
+
+// followed is the invoice that was read with a run's document.
+func (w work) followed() (*canon.Invoice, error) {
+	var said decided
+	if len(w.SyncRun.Decision) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(w.SyncRun.Decision, &said); err != nil {
+		return nil, fmt.Errorf("read decision of run %s: %w", w.SyncRun.ID, err)
+	}
+	if len(said.Invoice) == 0 {
+		return nil, nil
+	}
+	inv, err := canon.DecodeInvoice(said.Invoice)
+	return &inv, err
+}
+
+// leaveOut ends a run that the policy leaves out, or holds it.
+func (b *batch[D]) leaveOut(ctx context.Context, d *draft[D], decision policy.Decision) error {
+	if decision.Action == policy.Hold {
+		return heldBy(decision)
+	}
+	err := b.skip(ctx, d.hand, decision)
+	d.ended = err == nil
+	return err
 }
 
 // mayExistAs is the key under which an earlier attempt may have made the write, empty
@@ -158,10 +240,12 @@ func (p *pipeline) mayExistAs(ctx context.Context, run work, operation string) (
 
 // result is what T4 records of a draft.
 type result struct {
-	entity   string
+	entity   string // of what was made, in entity_xref; empty where it is on record, or nothing was made
 	posted   provider.Posted
-	document any // as it was sent, for the run's page
+	shown    *provider.Posted // the document that the shop shows, where it is another
+	document any              // as it was sent, for the run's page
 	variance map[string]difference
+	why      string // empty: posted or adopted
 }
 
 // finish is T4.
@@ -174,12 +258,21 @@ func (b *batch[D]) finish(ctx context.Context, d *draft[D], r result) error {
 	if err != nil {
 		return fmt.Errorf("encode variance: %w", err)
 	}
-	err = b.end(ctx, d.hand, change{next: tellNext(d.SyncRun), posted: &syncrun.Posted{
-		Step: syncrun.Step{RunID: d.SyncRun.ID}, Xref: xrefOf(d.work, r.entity, r.posted), Document: record, Variance: difference,
-		Why: story(r.posted), Found: found(b.plan.operation, r.posted),
-	}})
+	shown := r.posted
+	if r.shown != nil {
+		shown = *r.shown
+	}
+	posted := syncrun.Posted{
+		Step: syncrun.Step{RunID: d.SyncRun.ID}, ProviderID: shown.ID, Reference: shown.Number, URL: shown.URL,
+		Document: record, Variance: difference, Why: cmp.Or(r.why, story(r.posted)),
+	}
+	if r.entity != "" {
+		xref := xrefOf(d.work, r.entity, r.posted)
+		posted.Xref, posted.Found = &xref, found(b.plan.operation, r.posted)
+	}
+	err = b.end(ctx, d.hand, change{next: tellNext(d.SyncRun), posted: &posted})
 	if others := (*syncrun.OthersDocument)(nil); errors.As(err, &others) {
-		return b.othersDocument(ctx, d.work, r.posted, others)
+		return b.othersDocument(ctx, d.work, r.entity, r.posted, others)
 	}
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package riverjobs
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
@@ -32,13 +33,16 @@ func postInvoice() *plan[*invoice] {
 			inv, err := canon.DecodeInvoice(raw)
 			return &invoice{Invoice: inv}, err
 		},
-		decide: func(i *invoice, pol policy.Policy) policy.Decision { return policy.Decide(i.Invoice, pol) },
+		decide: func(_ context.Context, _ *pipeline, _ work, i *invoice, pol policy.Policy) (policy.Decision, error) {
+			return policy.Decide(i.Invoice, pol), nil
+		},
 		keep: func(i *invoice, pol policy.Policy, number string) policy.Policy {
 			return policy.WithNumber(i.Invoice, pol, number)
 		},
 		steps: []step[*invoice]{
 			allowed(invoiceDocument), // before a contact is made that no document needs
 			contacts[*invoice](),
+			freshen(func(i *invoice) time.Time { return i.CreatedAt }),
 			ensure(document(syncrun.WriteInvoice, invoiceDocument, Ledger.EnsureInvoices)),
 		},
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon/canontest"
-	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/syncrun"
 )
@@ -54,14 +53,5 @@ func Test_Spine(t *testing.T) {
 		second := b.until(t, b.accept(t, "invoice.created", inv.ID), told)
 		require.Equal(t, first.ProviderEntityID, second.ProviderEntityID)
 		require.Len(t, b.xero.Invoices(), 1)
-	})
-
-	t.Run("An_event_that_cannot_be_written_yet_is_held", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.work(t)
-		run := b.until(t, b.accept(t, "creditmemo.created", 7), func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Held })
-		require.Equal(t, "event_not_supported", *run.HoldReason)
-		b.noMismatch(t)
 	})
 }

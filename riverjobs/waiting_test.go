@@ -33,7 +33,7 @@ func (b *bundle) until(t *testing.T, id uuid.UUID, condition func(dbsqlc.SyncRun
 			return run
 		}
 		if time.Now().After(deadline) {
-			require.Failf(t, "waited too long", "run %s is %s at %s, attempt %d: %s", id, run.Status, run.Stage, run.Attempt, text(run.ErrorDetail))
+			require.Failf(t, "waited too long", "run %s is %s at %s, attempt %d: %s %s %s", id, run.Status, run.Stage, run.Attempt, text(run.HoldReason), text(run.ErrorMessage), text(run.ErrorDetail))
 		}
 		pause(t)
 	}

@@ -67,9 +67,9 @@ func contactKnown(row *dbsqlc.EntityXref) (id, stale string) {
 // othersDocument holds a run whose number another invoice's document has, and
 // names that one. Of a number that both may have written, this run's document may
 // exist.
-func (p *pipeline) othersDocument(ctx context.Context, run work, posted provider.Posted, cause *syncrun.OthersDocument) error {
+func (p *pipeline) othersDocument(ctx context.Context, run work, entityType string, posted provider.Posted, cause *syncrun.OthersDocument) error {
 	if cause.Shop == "" { // the unique index said so, and does not tell whose it is
-		owner, err := syncrun.Owner(ctx, p.Pool, run.SyncRun.ID, posted.ID)
+		owner, err := syncrun.Owner(ctx, p.Pool, run.SyncRun.ID, entityType, posted.ID)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func promises() []promise {
 		{"one_document", "no two invoices have the same document, whichever shops of the organisation they are of",
 			`SELECT 'document ' || min(r.provider_reference) || ' is of ' || string_agg('run ' || r.id || ' (' || t.name || ')', ' and ' ORDER BY r.finished_at, r.id)
 			 FROM sync_runs r JOIN bindings b ON b.id = r.binding_id JOIN tenants t ON t.id = r.tenant_id
-			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice'
+			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created'
 			 GROUP BY b.provider, b.org_key, r.provider_entity_id HAVING count(DISTINCT (r.tenant_id, r.magento_entity_id)) > 1`},
 		{"one_customer", "no two customers whose e-mail and name differ are booked on one contact, unless a person merged theirs",
 			`WITH known AS (
@@ -55,7 +55,7 @@ func promises() []promise {
 			   AND coalesce(nullif(a.company, '') <> nullif(b.company, ''), true)`},
 		{"own_contact", "every document is booked on a contact that its own shop knows",
 			`SELECT 'run ' || r.id || ' on contact ' || (r.document ->> 'contact_id') FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
-			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice' AND r.document ->> 'contact_id' <> ''
+			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created' AND r.document ->> 'contact_id' <> ''
 			   AND EXISTS (SELECT 1 FROM entity_xref x WHERE x.provider = b.provider AND x.org_key = b.org_key
 			     AND x.entity_type = 'contact' AND x.provider_id = r.document ->> 'contact_id')
 			   AND NOT EXISTS (SELECT 1 FROM entity_xref x WHERE x.provider = b.provider AND x.org_key = b.org_key
@@ -65,11 +65,11 @@ func promises() []promise {
 			 GROUP BY run_id HAVING count(*) > 1`},
 		{"xref", "every invoice that was posted is known by its provider id",
 			`SELECT r.id::text FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
-			 WHERE r.status = 'succeeded' AND r.entity_type = 'invoice' AND NOT EXISTS (SELECT 1 FROM entity_xref x
+			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created' AND NOT EXISTS (SELECT 1 FROM entity_xref x
 			   WHERE x.tenant_id = r.tenant_id AND x.provider = b.provider AND x.org_key = b.org_key AND x.entity_type = 'invoice' AND NOT x.disputed
 			   AND x.shop_id = r.magento_entity_id::text AND x.provider_id = r.provider_entity_id)`},
 		{"exact_totals", "every posted document comes to the shop's grand_total, by its own answer too",
-			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND entity_type = 'invoice'
+			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND event = 'invoice.created'
 			 AND (variance ? 'total' OR (document -> 'body') <> 'null'::jsonb
 			   AND (document ->> 'total')::numeric <> (canonical ->> 'grand_total')::numeric)`},
 		{"intents", "no run that ended leaves a write open",

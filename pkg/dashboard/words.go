@@ -115,8 +115,6 @@ func holdWords(reason string) string {
 	switch reason {
 	case "binding_revoked":
 		return "its connection was revoked; nothing more is written through it"
-	case "event_not_supported":
-		return "this version of Towpath cannot write this kind of event yet"
 	case "invoice_held":
 		return "an earlier run of its document is held; this goes on when that one has"
 	case "invoice_failed":

@@ -43,7 +43,7 @@ func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefF
 }
 
 const entityXrefGet = `-- name: EntityXrefGet :one
-SELECT x.tenant_id, x.provider, x.org_key, x.entity_type, x.shop_id, x.provider_id, x.provider_reference, x.provider_url, x.run_id, x.stale, x.merged, x.disputed, x.created_at
+SELECT x.tenant_id, x.provider, x.org_key, x.entity_type, x.shop_id, x.provider_id, x.provider_reference, x.provider_url, x.run_id, x.stale, x.merged, x.disputed, x.created_at, x.body_hash, x.written_at
 FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
 JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
@@ -79,21 +79,25 @@ func (q *Queries) EntityXrefGet(ctx context.Context, db DBTX, arg EntityXrefGetP
 		&i.Merged,
 		&i.Disputed,
 		&i.CreatedAt,
+		&i.BodyHash,
+		&i.WrittenAt,
 	)
 	return i, err
 }
 
 const entityXrefInsert = `-- name: EntityXrefInsert :exec
 INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id,
-    provider_reference, provider_url, run_id, merged)
+    provider_reference, provider_url, run_id, merged, body_hash, written_at)
 SELECT run.tenant_id, binding.provider, binding.org_key, $1, $2, $3,
-    $4, $5, run.id, $6
+    $4, $5, run.id, $6, $7,
+    CASE WHEN $7::text IS NOT NULL THEN clock_timestamp() END
 FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
-WHERE run.id = $7
+WHERE run.id = $8
 ON CONFLICT (tenant_id, provider, org_key, entity_type, shop_id) DO UPDATE
 SET provider_id = excluded.provider_id, provider_reference = excluded.provider_reference, provider_url = excluded.provider_url,
-    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false
+    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false,
+    body_hash = excluded.body_hash, written_at = excluded.written_at
 WHERE entity_xref.stale OR entity_xref.disputed
 `
 
@@ -104,6 +108,7 @@ type EntityXrefInsertParams struct {
 	ProviderReference *string
 	ProviderUrl       *string
 	Merged            bool
+	BodyHash          *string
 	RunID             uuid.UUID
 }
 
@@ -117,6 +122,7 @@ func (q *Queries) EntityXrefInsert(ctx context.Context, db DBTX, arg EntityXrefI
 		arg.ProviderReference,
 		arg.ProviderUrl,
 		arg.Merged,
+		arg.BodyHash,
 		arg.RunID,
 	)
 	return err
@@ -128,15 +134,16 @@ FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
 JOIN entity_xref AS x ON x.provider = binding.provider
     AND x.org_key = binding.org_key
-    AND x.entity_type = 'invoice'
-    AND x.provider_id = $1
+    AND x.entity_type = $1
+    AND x.provider_id = $2
     AND NOT x.disputed
 JOIN tenants AS tenant ON tenant.id = x.tenant_id
-WHERE run.id = $2
+WHERE run.id = $3
     AND x.run_id <> run.id
 `
 
 type EntityXrefOwnerParams struct {
+	EntityType string
 	ProviderID string
 	RunID      uuid.UUID
 }
@@ -148,7 +155,7 @@ type EntityXrefOwnerRow struct {
 
 // The shop that a document of a run's organisation is known of.
 func (q *Queries) EntityXrefOwner(ctx context.Context, db DBTX, arg EntityXrefOwnerParams) ([]EntityXrefOwnerRow, error) {
-	rows, err := db.Query(ctx, entityXrefOwner, arg.ProviderID, arg.RunID)
+	rows, err := db.Query(ctx, entityXrefOwner, arg.EntityType, arg.ProviderID, arg.RunID)
 	if err != nil {
 		return nil, err
 	}
@@ -257,4 +264,35 @@ func (q *Queries) EntityXrefWhose(ctx context.Context, db DBTX, arg EntityXrefWh
 		return nil, err
 	}
 	return items, nil
+}
+
+const entityXrefWritten = `-- name: EntityXrefWritten :exec
+UPDATE entity_xref AS x
+SET body_hash = $1, written_at = clock_timestamp()
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = $2
+    AND x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = $3
+    AND x.shop_id = $4
+`
+
+type EntityXrefWrittenParams struct {
+	BodyHash   *string
+	RunID      uuid.UUID
+	EntityType string
+	ShopID     string
+}
+
+// What a contact or an item was last written as.
+func (q *Queries) EntityXrefWritten(ctx context.Context, db DBTX, arg EntityXrefWrittenParams) error {
+	_, err := db.Exec(ctx, entityXrefWritten,
+		arg.BodyHash,
+		arg.RunID,
+		arg.EntityType,
+		arg.ShopID,
+	)
+	return err
 }

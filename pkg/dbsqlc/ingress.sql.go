@@ -97,7 +97,7 @@ WHERE run.tenant_id = $1
     AND run.entity_type = $2
     AND run.magento_entity_id = $3
     AND ($4::text IS NULL OR binding.provider = $4)
-ORDER BY run.hold_reason IS NOT DISTINCT FROM 'event_not_supported', run.received_at DESC, run.id DESC
+ORDER BY run.received_at DESC, run.id DESC
 LIMIT 1
 `
 
@@ -124,8 +124,6 @@ type IngressEntityStatusRow struct {
 }
 
 // The last run of one entity, at any of the tenant's bindings or at one provider's.
-// One that waits for a version of Towpath that can write it says nothing of the
-// entity, unless it is all there is.
 func (q *Queries) IngressEntityStatus(ctx context.Context, db DBTX, arg IngressEntityStatusParams) (IngressEntityStatusRow, error) {
 	row := db.QueryRow(ctx, ingressEntityStatus,
 		arg.TenantID,
@@ -300,7 +298,6 @@ SELECT (
         SELECT count(*)
         FROM bindings AS binding
         JOIN sync_runs AS run ON run.binding_id = binding.id AND run.finished_at IS NULL
-            AND run.hold_reason IS DISTINCT FROM 'event_not_supported'
         WHERE binding.tenant_id = $1
             AND ($2::text IS NULL OR binding.provider = $2)
     ) AS pending,

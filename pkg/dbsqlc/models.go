@@ -102,6 +102,8 @@ type EntityXref struct {
 	Merged            bool
 	Disputed          bool
 	CreatedAt         time.Time
+	BodyHash          *string
+	WrittenAt         *time.Time
 }
 
 type HoldLook struct {

@@ -170,6 +170,7 @@ SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run
     run.lane, run.occurred_at, run.received_at, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.hold_reason, run.skip_reason,
     run.error_code, run.provider_entity_id, run.provider_reference, run.finished_at,
     CASE WHEN $1::boolean THEN run.canonical END::json AS canonical,
+    CASE WHEN $1::boolean THEN run.decision END::jsonb AS decision,
     tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at,
     binding.provider, binding.wire, binding.status AS binding_status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed,
     binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
@@ -212,6 +213,7 @@ type SyncRunClaimedRow struct {
 	ProviderReference    *string
 	FinishedAt           *time.Time
 	Canonical            []byte
+	Decision             json.RawMessage
 	Tenant               Tenant
 	Provider             string
 	Wire                 string
@@ -264,6 +266,7 @@ func (q *Queries) SyncRunClaimed(ctx context.Context, db DBTX, arg SyncRunClaime
 			&i.ProviderReference,
 			&i.FinishedAt,
 			&i.Canonical,
+			&i.Decision,
 			&i.Tenant.ID,
 			&i.Tenant.Name,
 			&i.Tenant.MagentoUrl,
@@ -659,6 +662,57 @@ func (q *Queries) SyncRunInsertMany(ctx context.Context, db DBTX, arg SyncRunIns
 	return items, nil
 }
 
+const syncRunInvoice = `-- name: SyncRunInvoice :one
+SELECT coalesce(x.provider_id, '')::text AS provider_id, coalesce(x.provider_reference, '')::text AS number,
+    coalesce(x.provider_url, '')::text AS url, coalesce(created.status, '')::text AS status
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+LEFT JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = 'invoice'
+    AND x.shop_id = CAST($1::bigint AS text)
+    AND NOT x.disputed
+LEFT JOIN LATERAL (
+    SELECT last.status
+    FROM sync_runs AS last
+    WHERE last.tenant_id = run.tenant_id
+        AND last.entity_type = 'invoice'
+        AND last.magento_entity_id = $1::bigint
+        AND last.binding_id = run.binding_id
+        AND last.event = 'invoice.created'
+    ORDER BY last.status = 'succeeded' DESC, last.received_at DESC, last.id DESC
+    LIMIT 1
+) AS created ON true
+WHERE run.id = $2
+`
+
+type SyncRunInvoiceParams struct {
+	InvoiceID int64
+	ID        uuid.UUID
+}
+
+type SyncRunInvoiceRow struct {
+	ProviderID string
+	Number     string
+	Url        string
+	Status     string
+}
+
+// What is known of the invoice that a run is about: its document, and how the run
+// that had to write it stands.
+func (q *Queries) SyncRunInvoice(ctx context.Context, db DBTX, arg SyncRunInvoiceParams) (SyncRunInvoiceRow, error) {
+	row := db.QueryRow(ctx, syncRunInvoice, arg.InvoiceID, arg.ID)
+	var i SyncRunInvoiceRow
+	err := row.Scan(
+		&i.ProviderID,
+		&i.Number,
+		&i.Url,
+		&i.Status,
+	)
+	return i, err
+}
+
 const syncRunJobIsMine = `-- name: SyncRunJobIsMine :one
 SELECT id
 FROM river.river_job
@@ -686,8 +740,8 @@ const syncRunKnown = `-- name: SyncRunKnown :many
 SELECT asked.n,
     coalesce((SELECT spent.request_key FROM spent_jtis AS spent WHERE spent.tenant_id = asked.tenant_id AND spent.jti = asked.jti), '')::text AS spent_for,
     coalesce(run.event, '')::text AS event, coalesce(run.magento_entity_id, 0)::bigint AS magento_entity_id,
-    coalesce((SELECT same.id FROM sync_runs AS same WHERE same.binding_id = asked.binding_id AND same.dedupe_key = asked.dedupe_key),
-        '00000000-0000-0000-0000-000000000000')::uuid AS run_id
+    coalesce(same.id, '00000000-0000-0000-0000-000000000000')::uuid AS run_id,
+    coalesce(same.status = 'failed' AND same.stage = 'done', false)::boolean AS failed
 FROM (
     SELECT unnest($1::int[])::int AS n, unnest($2::uuid[]) AS tenant_id, unnest($3::text[]) AS jti,
         unnest($4::uuid[]) AS binding_id, unnest($5::text[]) AS idempotency_key,
@@ -701,6 +755,13 @@ LEFT JOIN LATERAL (
     ORDER BY earlier.received_at, earlier.id
     LIMIT 1
 ) AS run ON true
+LEFT JOIN LATERAL (
+    SELECT known.id, known.status, known.stage
+    FROM sync_runs AS known
+    WHERE known.binding_id = asked.binding_id
+        AND known.dedupe_key = asked.dedupe_key
+    LIMIT 1
+) AS same ON true
 `
 
 type SyncRunKnownParams struct {
@@ -718,11 +779,13 @@ type SyncRunKnownRow struct {
 	Event           string
 	MagentoEntityID int64
 	RunID           uuid.UUID
+	Failed          bool
 }
 
 // What is known of a set of events, a row each: what its token was used for, the
-// first run that came under its key, and the run that the event itself made. A
-// subquery each, so that every one is a look-up in an index whatever the statistics.
+// first run that came under its key, and the run that the event itself made, with
+// whether that failed and the shop knows. A subquery each, so that every one is a
+// look-up in an index whatever the statistics.
 func (q *Queries) SyncRunKnown(ctx context.Context, db DBTX, arg SyncRunKnownParams) ([]SyncRunKnownRow, error) {
 	rows, err := db.Query(ctx, syncRunKnown,
 		arg.N,
@@ -745,6 +808,7 @@ func (q *Queries) SyncRunKnown(ctx context.Context, db DBTX, arg SyncRunKnownPar
 			&i.Event,
 			&i.MagentoEntityID,
 			&i.RunID,
+			&i.Failed,
 		); err != nil {
 			return nil, err
 		}
@@ -893,8 +957,8 @@ WITH posted AS (
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = 'succeeded', stage = 'push', shop_told = 'pending', river_job_id = posted.next_job_id,
-        provider_entity_id = posted.provider_entity_id, provider_reference = posted.provider_reference,
-        provider_url = posted.provider_url, document = posted.document,
+        provider_entity_id = nullif(posted.provider_entity_id, ''), provider_reference = nullif(posted.provider_reference, ''),
+        provider_url = nullif(posted.provider_url, ''), document = posted.document,
         variance = CASE WHEN posted.variance <> 'null'::jsonb THEN posted.variance END,
         error_code = NULL, error_message = NULL, error_detail = NULL,
         finished_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -971,7 +1035,7 @@ WITH updated AS (
     RETURNING run.id, before.status AS from_status
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
-    SELECT updated.id, 'retry', updated.from_status, 'queued', $5::text, 'retried by an operator'
+    SELECT updated.id, 'retry', updated.from_status, 'queued', $5::text, $6::text
     FROM updated
 )
 SELECT updated.id
@@ -984,6 +1048,7 @@ type SyncRunRequeueParams struct {
 	JobLost   bool
 	ID        uuid.UUID
 	Who       string
+	Why       string
 }
 
 // An operator's retry of an ended run, or of one whose job is lost; its new job
@@ -995,10 +1060,33 @@ func (q *Queries) SyncRunRequeue(ctx context.Context, db DBTX, arg SyncRunRequeu
 		arg.JobLost,
 		arg.ID,
 		arg.Who,
+		arg.Why,
 	)
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const syncRunSuperseded = `-- name: SyncRunSuperseded :one
+SELECT EXISTS (
+    SELECT 1
+    FROM sync_runs AS mine
+    JOIN sync_runs AS later ON later.tenant_id = mine.tenant_id
+        AND later.entity_type = mine.entity_type
+        AND later.magento_entity_id = mine.magento_entity_id
+        AND later.binding_id = mine.binding_id
+        AND later.status = 'succeeded'
+        AND (later.occurred_at, later.received_at, later.id) > (mine.occurred_at, mine.received_at, mine.id)
+    WHERE mine.id = $1
+)
+`
+
+// Whether a later change of the same thing has been written.
+func (q *Queries) SyncRunSuperseded(ctx context.Context, db DBTX, id uuid.UUID) (bool, error) {
+	row := db.QueryRow(ctx, syncRunSuperseded, id)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const syncRunTellAgain = `-- name: SyncRunTellAgain :one

@@ -212,7 +212,14 @@ func TestDisconnect_sent_several_times_at_once_has_one_answer(t *testing.T) {
 	answers := make([]string, 8)
 	var all sync.WaitGroup
 	for i := range answers {
-		all.Go(func() { answers[i] = d.send(t, q).raw })
+		all.Go(func() {
+			// On a busy machine one may be told to come again.
+			a := d.send(t, q)
+			for n := 0; a.status == 503 && n < 20; n++ {
+				a = d.send(t, q)
+			}
+			answers[i] = a.raw
+		})
 	}
 	all.Wait()
 	for _, a := range answers {

@@ -47,7 +47,9 @@ func ErrorCodes() []string {
 func Stages() []string { return []string{"fetch", "post", "push"} }
 
 // JobKinds are the kinds of jobs in the queue.
-func JobKinds() []string { return []string{"fetch_canonical", "post_invoice", "push_sync_state"} }
+func JobKinds() []string {
+	return []string{"fetch_canonical", "post_invoice", "post_payment", "post_credit_note", "upsert_contact", "upsert_item", "push_sync_state"}
+}
 
 // JobStates are the states of jobs that are not finished.
 func JobStates() []string {
@@ -57,7 +59,7 @@ func JobStates() []string {
 // HoldReasons are why a run waits for something outside to change.
 func HoldReasons() []string {
 	return []string{
-		"auth", "event_not_supported", "missing_mapping", "tax_rate_not_mapped", "total_mismatch", "period_locked",
+		"auth", "missing_mapping", "tax_rate_not_mapped", "total_mismatch", "period_locked",
 		"plan_limit", "currency_not_enabled", "account_archived", "account_invalid", "tax_type_invalid",
 		"contact_archived", "contact_not_found", "contact_number_taken", "contact_name_taken", "number_taken", "invoice_failed", "invoice_held",
 		"invoice_unknown", "payment_method_not_mapped", "document_not_approved", "document_void", "amount_exceeds_due", "item_code_taken",

@@ -74,6 +74,20 @@ type FirstJob struct {
 	RunID    uuid.UUID
 	TenantID uuid.UUID
 	Backfill bool
+	// After is how long it waits for more of the same.
+	After time.Duration
+}
+
+// settling is how long a change of what changes often waits for the next one: a form
+// that is saved ten times in a second is written once.
+const settling = time.Second
+
+func (e Event) firstJob(run uuid.UUID) FirstJob {
+	first := FirstJob{RunID: run, TenantID: e.TenantID, Backfill: e.backfill()}
+	if kind, _ := kindOf(e.Name); kind.again {
+		first.After = settling
+	}
+	return first
 }
 
 // backfillAge is how old an event is when it comes that lets newer ones go first:
@@ -85,7 +99,7 @@ func (e Event) backfill() bool { return time.Since(e.OccurredAt) > backfillAge }
 
 // Accept is T1 for a set: it spends the tokens and inserts the runs with their first
 // jobs. An event that is known already is answered with its run's id and adds
-// nothing but its token; one that is refused adds nothing. On an error nothing may
+// nothing but its token, unless that run failed: then it starts over; one that is refused adds nothing. On an error nothing may
 // be committed.
 //
 // If the process dies before the commit, nothing is stored and the shops send
@@ -97,16 +111,20 @@ func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]
 		return nil, err
 	}
 	accepted := make([]Accepted, len(events))
-	var spent, fresh []int
+	var spent, fresh, again []int
 	for i, e := range events {
 		if accepted[i].Refused = known.refusal(i, e); accepted[i].Refused != nil {
 			continue
 		}
-		if known.spend(i, e) {
+		asked := known.spend(i, e)
+		if asked {
 			spent = append(spent, i)
 		}
 		if run := known.run(i, e); run != uuid.Nil {
 			accepted[i] = Accepted{RunID: run, Replayed: true}
+			if asked && known.failed(i, e) {
+				again = append(again, i)
+			}
 			continue
 		}
 		id, err := uuid.NewV7()
@@ -123,7 +141,38 @@ func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]
 	if err := spend(ctx, tx, events, spent); err != nil {
 		return nil, err
 	}
+	if err := startOver(ctx, tx, enqueue, events, accepted, again); err != nil {
+		return nil, err
+	}
 	return accepted, insert(ctx, tx, enqueue, events, accepted, fresh)
+}
+
+// startOver retries the failed runs of events that the shop sends anew, with a new
+// token: somebody there has pressed the button, after the fault was mended.
+func startOver(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, accepted []Accepted, again []int) error {
+	if len(again) == 0 {
+		return nil
+	}
+	first := make([]FirstJob, len(again))
+	for n, i := range again {
+		first[n] = events[i].firstJob(accepted[i].RunID)
+	}
+	jobs, err := enqueue(ctx, tx, first)
+	if err != nil {
+		return fmt.Errorf("insert jobs: %w", err)
+	}
+	for n, i := range again {
+		_, err := queries.SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{
+			ID: accepted[i].RunID, NextJobID: jobs[n], Backfill: first[n].Backfill, Who: "shop", Why: "sent again by the shop",
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrRaced
+		}
+		if err != nil {
+			return fmt.Errorf("requeue run %s: %w", accepted[i].RunID, err)
+		}
+	}
+	return nil
 }
 
 // spend marks the tokens of the events at these places as used.
@@ -180,7 +229,7 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 	}
 	first := make([]FirstJob, len(fresh))
 	for n, i := range fresh {
-		first[n] = FirstJob{RunID: accepted[i].RunID, TenantID: events[i].TenantID, Backfill: events[i].backfill()}
+		first[n] = events[i].firstJob(accepted[i].RunID)
 	}
 	jobs, err := enqueue(ctx, tx, first) // in the order of arrival
 	if err != nil {

@@ -16,8 +16,14 @@ import (
 
 // Operations that an intent can stand for.
 const (
-	WriteContact = "contact"
-	WriteInvoice = "invoice"
+	WriteContact       = "contact"
+	WriteInvoice       = "invoice"
+	WritePayment       = "payment"
+	WriteCreditMemo    = "creditmemo"
+	WriteAllocation    = "allocation"
+	WriteRefund        = "refund"
+	WriteContactUpdate = "contact_update"
+	WriteItem          = "item"
 )
 
 // Intent is a write at the provider that is about to be made.
@@ -47,6 +53,8 @@ var ErrBusy = errors.New("another run is at the same document")
 type Ahead struct {
 	Held   bool // one of them is held
 	Failed bool // it is the invoice, which failed: what follows it waits until it is there
+	// Unknown says what is to be done about an invoice that has not come at all.
+	Unknown string
 }
 
 func (a *Ahead) Error() string { return "an earlier run of the same document comes first" }
@@ -150,19 +158,30 @@ func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX, answer Answer) erro
 	return nil
 }
 
-// FoundContact stores the contact's xref and settles its intent, so that the
-// next run of the customer needs no call. Notes go into the run's history.
-func FoundContact(ctx context.Context, tx pgx.Tx, taken Taken, xref Xref, notes []string) error {
-	if err := xref.insert(ctx, tx, taken.RunID); err != nil {
+// Made is what a write has made that is not the last of its run.
+type Made struct {
+	Xref  *Xref  // nil where nothing new is to be remembered
+	Found *Found // nil: the run made it, or it names the run
+	Notes []string
+	// Rewritten: the xref is there already, and says from now on what was written.
+	Rewritten bool
+}
+
+// Record stores what a write has made and settles its intent, so that the run's next
+// attempt, and the next run of the same customer, need no call for it. Notes go into
+// the run's history. If the process dies before the commit, the next attempt finds the
+// intent and looks the object up.
+func Record(ctx context.Context, tx pgx.Tx, taken Taken, made Made) error {
+	if err := made.remember(ctx, tx, taken.RunID); err != nil {
 		return err
 	}
 	status := Running
-	for _, note := range notes {
+	for _, note := range made.Notes {
 		err := queries.SyncRunEventInsert(ctx, tx, dbsqlc.SyncRunEventInsertParams{
 			RunID: taken.RunID, Step: "post", FromStatus: &status, ToStatus: Running, Who: &taken.Who, Why: note,
 		})
 		if err != nil {
-			return fmt.Errorf("note contact %q: %w", taken.ObjectKey, err)
+			return fmt.Errorf("note %s %q: %w", taken.Operation, taken.ObjectKey, err)
 		}
 	}
 	err := queries.ProviderIntentSettle(ctx, tx, dbsqlc.ProviderIntentSettleParams{
@@ -170,6 +189,19 @@ func FoundContact(ctx context.Context, tx pgx.Tx, taken Taken, xref Xref, notes 
 	})
 	if err != nil {
 		return fmt.Errorf("settle intent %s %q: %w", taken.Operation, taken.ObjectKey, err)
+	}
+	return nil
+}
+
+func (m Made) remember(ctx context.Context, tx pgx.Tx, runID uuid.UUID) error {
+	if !m.Rewritten {
+		return remember(ctx, tx, runID, m.Xref, m.Found)
+	}
+	err := queries.EntityXrefWritten(ctx, tx, dbsqlc.EntityXrefWrittenParams{
+		RunID: runID, EntityType: m.Xref.EntityType, ShopID: m.Xref.ShopID, BodyHash: m.Xref.BodyHash,
+	})
+	if err != nil {
+		return fmt.Errorf("note what %s %q was written as: %w", m.Xref.EntityType, m.Xref.ShopID, err)
 	}
 	return nil
 }

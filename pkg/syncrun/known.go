@@ -17,6 +17,7 @@ type known struct {
 	tokens map[token]string         // the request that a token was used for
 	first  map[key]named            // the first use of an idempotency key
 	runs   map[key]uuid.UUID        // by dedupe key
+	again  map[uuid.UUID]bool       // failed runs that this set starts over
 }
 
 type (
@@ -56,6 +57,7 @@ func readKnown(ctx context.Context, tx pgx.Tx, events []Event) (known, error) {
 	k := known{
 		stored: make([]dbsqlc.SyncRunKnownRow, len(events)),
 		tokens: map[token]string{}, first: map[key]named{}, runs: map[key]uuid.UUID{},
+		again: map[uuid.UUID]bool{},
 	}
 	for _, row := range rows {
 		k.stored[row.N] = row
@@ -92,6 +94,16 @@ func (k known) run(place int, e Event) uuid.UUID {
 		return id
 	}
 	return k.runs[e.uniqueKey()]
+}
+
+// failed reports whether the run that the event has made failed, and the shop was
+// told. Once: the next event of the set finds that it is on its way again.
+func (k known) failed(place int, e Event) bool {
+	if !k.stored[place].Failed || k.again[k.stored[place].RunID] {
+		return false
+	}
+	k.again[k.stored[place].RunID] = true
+	return true
 }
 
 // add notes a new run for the events that come after it in the set.

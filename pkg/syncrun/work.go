@@ -50,12 +50,13 @@ func Decide(ctx context.Context, tx pgx.Tx, who string, set []Decided) error {
 // Xref is one pair of shop id and provider id, in the organisation that the run
 // writes to.
 type Xref struct {
-	EntityType string // invoice or contact
+	EntityType string // invoice, contact, payment, creditmemo, allocation, refund or item
 	ShopID     string
 	ProviderID string
 	Reference  *string
 	URL        *string
-	Merged     bool // of a contact: a person at the provider merged the shop's into it
+	Merged     bool    // of a contact: a person at the provider merged the shop's into it
+	BodyHash   *string // of a contact or an item: what it was written as
 }
 
 // Found is a document that was there already and does not name the run that
@@ -66,14 +67,17 @@ type Found struct {
 	Source    *uuid.UUID // the run that it names
 }
 
-// Posted is a document that exists at the provider.
+// Posted is a run that has written what it had to.
 type Posted struct {
 	Step
-	Xref     Xref
-	Document json.RawMessage // number, totals and body as they were sent
-	Variance json.RawMessage // JSON null where the answer's totals are ours
-	Found    *Found          // nil: the run made the document, or the document names the run
-	Why      string
+	ProviderID string // of the document that the shop shows; empty where there is none
+	Reference  string
+	URL        string
+	Xref       *Xref           // nil where nothing new is to be remembered
+	Document   json.RawMessage // number, totals and body as they were sent
+	Variance   json.RawMessage // JSON null where the answer's totals are ours
+	Found      *Found          // nil: the run made the document, or the document names the run
+	Why        string
 }
 
 // Post is T4: it stores what the provider answered, the xref, settles the run's
@@ -86,9 +90,9 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 		rows.ID = append(rows.ID, p.RunID)
 		rows.JobID = append(rows.JobID, p.JobID)
 		rows.NextJobID = append(rows.NextJobID, p.NextJobID)
-		rows.ProviderEntityID = append(rows.ProviderEntityID, p.Xref.ProviderID)
-		rows.ProviderReference = append(rows.ProviderReference, value(p.Xref.Reference))
-		rows.ProviderUrl = append(rows.ProviderUrl, value(p.Xref.URL))
+		rows.ProviderEntityID = append(rows.ProviderEntityID, p.ProviderID)
+		rows.ProviderReference = append(rows.ProviderReference, p.Reference)
+		rows.ProviderUrl = append(rows.ProviderUrl, p.URL)
 		rows.Document = append(rows.Document, p.Document)
 		rows.Variance = append(rows.Variance, p.Variance)
 		rows.Why = append(rows.Why, p.Why)
@@ -99,10 +103,7 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 	}
 	runs := make([]uuid.UUID, len(set))
 	for i, p := range set {
-		if err := p.ours(ctx, tx); err != nil {
-			return err
-		}
-		if err := p.Xref.insert(ctx, tx, p.RunID); err != nil {
+		if err := remember(ctx, tx, p.RunID, p.Xref, p.Found); err != nil {
 			return err
 		}
 		runs[i] = p.RunID
@@ -113,16 +114,33 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 	return nil
 }
 
+// remember stores an xref, once what was found there is known to be ours.
+func remember(ctx context.Context, tx pgx.Tx, runID uuid.UUID, xref *Xref, found *Found) error {
+	if xref == nil {
+		return nil
+	}
+	if err := found.ours(ctx, tx, runID); err != nil {
+		return err
+	}
+	return xref.insert(ctx, tx, runID)
+}
+
+// Adopt remembers a document that was there before its event came, once it is known
+// to be nobody else's.
+func Adopt(ctx context.Context, tx pgx.Tx, runID uuid.UUID, xref Xref, found *Found) error {
+	return remember(ctx, tx, runID, &xref, found)
+}
+
 // ours answers an OthersDocument where the document may be another invoice's, of
 // any shop of the organisation. It is asked in the transaction that records it:
 // whoever could have written the document had its intent committed before.
-func (p Posted) ours(ctx context.Context, tx pgx.Tx) error {
-	if p.Found == nil {
+func (f *Found) ours(ctx context.Context, tx pgx.Tx, runID uuid.UUID) error {
+	if f == nil {
 		return nil
 	}
-	rows, err := queries.EntityXrefWhose(ctx, tx, dbsqlc.EntityXrefWhoseParams{RunID: p.RunID, Operation: p.Found.Operation, Number: p.Found.Number, SourceRun: p.Found.Source})
+	rows, err := queries.EntityXrefWhose(ctx, tx, dbsqlc.EntityXrefWhoseParams{RunID: runID, Operation: f.Operation, Number: f.Number, SourceRun: f.Source})
 	if err != nil {
-		return fmt.Errorf("ask whose document %q is: %w", p.Found.Number, err)
+		return fmt.Errorf("ask whose document %q is: %w", f.Number, err)
 	}
 	if len(rows) > 0 {
 		return &OthersDocument{Shop: rows[0].Tenant, What: rows[0].What, Unsure: rows[0].Maybe}
@@ -133,7 +151,7 @@ func (p Posted) ours(ctx context.Context, tx pgx.Tx) error {
 func (x Xref) insert(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error {
 	err := queries.EntityXrefInsert(ctx, db, dbsqlc.EntityXrefInsertParams{
 		EntityType: x.EntityType, ShopID: x.ShopID, ProviderID: x.ProviderID,
-		ProviderReference: x.Reference, ProviderUrl: x.URL, RunID: runID, Merged: x.Merged,
+		ProviderReference: x.Reference, ProviderUrl: x.URL, RunID: runID, Merged: x.Merged, BodyHash: x.BodyHash,
 	})
 	if isUniqueViolation(err) {
 		return fmt.Errorf("insert xref %s %q: %w", x.EntityType, x.ShopID, &OthersDocument{})
@@ -155,8 +173,8 @@ func (o *OthersDocument) Error() string { return "the document is another invoic
 
 // Owner says which other invoice's the document is known as; nil where it is
 // nobody's.
-func Owner(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID, providerID string) (*OthersDocument, error) {
-	rows, err := queries.EntityXrefOwner(ctx, db, dbsqlc.EntityXrefOwnerParams{RunID: runID, ProviderID: providerID})
+func Owner(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID, entityType, providerID string) (*OthersDocument, error) {
+	rows, err := queries.EntityXrefOwner(ctx, db, dbsqlc.EntityXrefOwnerParams{RunID: runID, EntityType: entityType, ProviderID: providerID})
 	if err != nil {
 		return nil, fmt.Errorf("ask whose document %q is: %w", providerID, err)
 	}
@@ -221,11 +239,4 @@ func all(updated []uuid.UUID, want int, verb string, err error) error {
 		return fmt.Errorf("%s: %w", verb, ErrNotMine)
 	}
 	return nil
-}
-
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

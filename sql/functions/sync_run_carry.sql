@@ -91,7 +91,7 @@ BEGIN
         IF new_status = 'held' AND run.status <> 'held' THEN
             PERFORM towpath_wake(ARRAY[run.id]);
         END IF;
-        IF report ? 'parked' AND new_state = 'scheduled' AND NOT towpath_park(run.id) THEN
+        IF report ? 'parked' AND new_state = 'scheduled' AND NOT towpath_park(run.id, report ->> 'reason' = 'invoice_unknown') THEN
             UPDATE river.river_job
             SET state = 'pending', scheduled_at = clock_timestamp() + interval '1 second'
             WHERE id = old_job.id;

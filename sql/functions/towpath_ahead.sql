@@ -2,7 +2,9 @@
 -- pages. In a lane the invoice comes first, then its payment, then what was refunded,
 -- also where the invoice's event came later or says the same second; among alike the
 -- order is occurred_at, then arrival. A run that has ended is waited for no more, but
--- for an invoice that failed: what follows cannot be written before it is there.
+-- for an invoice that failed: what follows cannot be written before it is there. Of a
+-- customer's or a product's changes the last goes first: what came before it has
+-- nothing left to write then.
 -- Inlined into the query that asks.
 CREATE OR REPLACE FUNCTION towpath_ahead(run uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
     SELECT other.id
@@ -10,8 +12,11 @@ CREATE OR REPLACE FUNCTION towpath_ahead(run uuid) RETURNS SETOF uuid LANGUAGE s
     JOIN public.sync_runs AS other ON other.binding_id = mine.binding_id
         AND other.lane = mine.lane
         AND other.finished_at IS NULL
-        AND (public.towpath_event_rank(other.event), other.occurred_at, other.received_at, other.id)
-            < (public.towpath_event_rank(mine.event), mine.occurred_at, mine.received_at, mine.id)
+        AND CASE WHEN mine.entity_type IN ('customer', 'product')
+            THEN (other.occurred_at, other.received_at, other.id) > (mine.occurred_at, mine.received_at, mine.id)
+            ELSE (public.towpath_event_rank(other.event), other.occurred_at, other.received_at, other.id)
+                < (public.towpath_event_rank(mine.event), mine.occurred_at, mine.received_at, mine.id)
+        END
     WHERE mine.id = towpath_ahead.run
     UNION ALL
     -- Found by its entity: ended runs are in no index by lane. Of several the last says

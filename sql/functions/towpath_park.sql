@@ -2,11 +2,24 @@
 -- Whether a run may wait without looking again: each run ahead of it is locked until
 -- this commits, so that its end finds the waiting job (towpath_wake). Where one of
 -- them is just being changed, nobody waits for that here: the run comes again soon.
-CREATE OR REPLACE FUNCTION towpath_park(run uuid) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
+-- One whose invoice is unknown waits for a run of that to come, and to end.
+CREATE OR REPLACE FUNCTION towpath_park(run uuid, unknown boolean) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     ahead integer;
     locked integer;
 BEGIN
+    IF unknown THEN
+        RETURN NOT EXISTS (
+            SELECT 1
+            FROM sync_runs AS mine
+            JOIN sync_runs AS created ON created.tenant_id = mine.tenant_id
+                AND created.entity_type = 'invoice'
+                AND created.magento_entity_id = split_part(mine.lane, ':', 2)::bigint
+                AND created.binding_id = mine.binding_id
+                AND created.event = 'invoice.created'
+            WHERE mine.id = towpath_park.run
+        );
+    END IF;
     SELECT count(*) INTO ahead FROM towpath_ahead(run);
     SELECT count(*) INTO locked
     FROM (

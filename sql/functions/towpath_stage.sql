@@ -6,6 +6,10 @@ CREATE OR REPLACE FUNCTION towpath_stage(kind text) RETURNS text LANGUAGE sql IM
     SELECT CASE kind
         WHEN 'fetch_canonical' THEN 'fetch'
         WHEN 'post_invoice' THEN 'post'
+        WHEN 'post_payment' THEN 'post'
+        WHEN 'post_credit_note' THEN 'post'
+        WHEN 'upsert_contact' THEN 'post'
+        WHEN 'upsert_item' THEN 'post'
         WHEN 'push_sync_state' THEN 'push'
     END
 $$;

@@ -15,16 +15,31 @@ WHERE run.id = @run_id;
 -- or disputed one gives way.
 -- name: EntityXrefInsert :exec
 INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id,
-    provider_reference, provider_url, run_id, merged)
+    provider_reference, provider_url, run_id, merged, body_hash, written_at)
 SELECT run.tenant_id, binding.provider, binding.org_key, @entity_type, @shop_id, @provider_id,
-    sqlc.narg('provider_reference'), sqlc.narg('provider_url'), run.id, @merged
+    sqlc.narg('provider_reference'), sqlc.narg('provider_url'), run.id, @merged, sqlc.narg('body_hash'),
+    CASE WHEN sqlc.narg('body_hash')::text IS NOT NULL THEN clock_timestamp() END
 FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE run.id = @run_id
 ON CONFLICT (tenant_id, provider, org_key, entity_type, shop_id) DO UPDATE
 SET provider_id = excluded.provider_id, provider_reference = excluded.provider_reference, provider_url = excluded.provider_url,
-    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false
+    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false,
+    body_hash = excluded.body_hash, written_at = excluded.written_at
 WHERE entity_xref.stale OR entity_xref.disputed;
+
+-- What a contact or an item was last written as.
+-- name: EntityXrefWritten :exec
+UPDATE entity_xref AS x
+SET body_hash = @body_hash, written_at = clock_timestamp()
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = @run_id
+    AND x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = @entity_type
+    AND x.shop_id = @shop_id;
 
 -- What another run remembered is asked anew; what this run has just made sure of
 -- stays.
@@ -102,7 +117,7 @@ FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
 JOIN entity_xref AS x ON x.provider = binding.provider
     AND x.org_key = binding.org_key
-    AND x.entity_type = 'invoice'
+    AND x.entity_type = @entity_type
     AND x.provider_id = @provider_id
     AND NOT x.disputed
 JOIN tenants AS tenant ON tenant.id = x.tenant_id

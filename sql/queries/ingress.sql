@@ -27,8 +27,6 @@ WHERE id = @tenant_id
     AND offered_key_sealed = @offered_key_sealed::bytea;
 
 -- The last run of one entity, at any of the tenant's bindings or at one provider's.
--- One that waits for a version of Towpath that can write it says nothing of the
--- entity, unless it is all there is.
 -- name: IngressEntityStatus :one
 SELECT run.id, binding.provider, run.event, run.status, run.provider_entity_id, run.provider_reference, run.provider_url,
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.finished_at
@@ -38,7 +36,7 @@ WHERE run.tenant_id = @tenant_id
     AND run.entity_type = @entity_type
     AND run.magento_entity_id = @magento_entity_id
     AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'))
-ORDER BY run.hold_reason IS NOT DISTINCT FROM 'event_not_supported', run.received_at DESC, run.id DESC
+ORDER BY run.received_at DESC, run.id DESC
 LIMIT 1;
 
 -- The binding that the shop's tile shows: a live one before a revoked one, then
@@ -57,7 +55,6 @@ SELECT (
         SELECT count(*)
         FROM bindings AS binding
         JOIN sync_runs AS run ON run.binding_id = binding.id AND run.finished_at IS NULL
-            AND run.hold_reason IS DISTINCT FROM 'event_not_supported'
         WHERE binding.tenant_id = @tenant_id
             AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'))
     ) AS pending,
