@@ -76,6 +76,12 @@ func rules() map[string]rule {
 			tests: []string{"pkg/pgdb"},
 		},
 
+		// What is asked of the shop by hand.
+		"pkg/backfill": {
+			code:  []string{"pkg/dbsqlc", "pkg/syncrun"},
+			tests: []string{"pkg/policy", "riverjobs"},
+		},
+
 		// What only tests stand on, and the simulated servers.
 		"pkg/canon/testdata":                  {},
 		"pkg/pricing/advice":                  {code: []string{"pkg/policy", "pkg/provider"}},
@@ -87,7 +93,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/account", "pkg/backfill", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
 			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
 		}, river: "bench"},

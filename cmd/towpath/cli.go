@@ -30,22 +30,25 @@ type console struct {
 	in       io.Reader
 	lookup   func(string) (string, bool)
 	readFile func(string) ([]byte, error)
+	// terminal shows a line that is written over and over; nil where nobody watches.
+	terminal io.Writer
 }
 
 // commands is the whole command line; one file per command has the rest.
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Demo    demoCommand    `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
-	Serve   serveCommand   `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this program."`
-	Tenant  tenantCommand  `cmd:"" help:"Paired shops."`
-	Binding bindingCommand `cmd:"" help:"A tenant's accounts at providers, and their policies."`
-	Secrets secretsCommand `cmd:"" help:"What seals the secrets in the database."`
-	Runs    runsCommand    `cmd:"" help:"Events on their way: list, show, retry, cancel."`
-	Explain explainCommand `cmd:"" help:"What would be posted for a canonical invoice, and why. Posts nothing."`
-	Verify  verifyCommand  `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
-	Bench   benchCommand   `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
+	Demo     demoCommand     `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
+	Serve    serveCommand    `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to this program."`
+	Tenant   tenantCommand   `cmd:"" help:"Paired shops."`
+	Binding  bindingCommand  `cmd:"" help:"A tenant's accounts at providers, and their policies."`
+	Secrets  secretsCommand  `cmd:"" help:"What seals the secrets in the database."`
+	Runs     runsCommand     `cmd:"" help:"Events on their way: list, show, retry, cancel."`
+	Backfill backfillCommand `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`
+	Explain  explainCommand  `cmd:"" help:"What would be posted for a canonical invoice, and why. Posts nothing."`
+	Verify   verifyCommand   `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
+	Bench    benchCommand    `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 
 // usageError is a wrong use of the command line or a missing setting.

@@ -10,7 +10,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, readFile: os.ReadFile})
+	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, readFile: os.ReadFile}
+	if stat, err := os.Stderr.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
+		io.terminal = os.Stderr
+	}
+	code := run(ctx, os.Args[1:], io)
 	stop()
 	os.Exit(code)
 }

@@ -80,12 +80,18 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(-d), nil
 	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
+	if t, err := parseMoment(text); err == nil {
+		return t, nil
 	}
 	return time.Time{}, wrongUse("--since is %q; use 2026-04-29T10:00:00Z, 2026-04-29 or 24h", text)
+}
+
+// parseMoment reads a time of RFC 3339, or a day, which begins at midnight UTC.
+func parseMoment(text string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.DateOnly, text)
 }
 
 func optional(s string) *string {

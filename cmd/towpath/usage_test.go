@@ -42,6 +42,7 @@ func flagsOf() map[string][]string {
 		"runs cancel":        list,
 		"explain":            more(list, "--binding", "--file"),
 		"verify":             list,
+		"backfill":           {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--dry-run", "--wait"},
 		"bench":              {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
 	}
 }

@@ -948,6 +948,45 @@ func (q *Queries) SyncRunLockJob(ctx context.Context, db DBTX, jobID int64) (Syn
 	return i, err
 }
 
+const syncRunOfKeys = `-- name: SyncRunOfKeys :many
+SELECT DISTINCT ON (idempotency_key) idempotency_key, id
+FROM sync_runs
+WHERE binding_id = $1
+    AND idempotency_key = ANY ($2::text[])
+ORDER BY idempotency_key, received_at DESC, id DESC
+`
+
+type SyncRunOfKeysParams struct {
+	BindingID       uuid.UUID
+	IdempotencyKeys []string
+}
+
+type SyncRunOfKeysRow struct {
+	IdempotencyKey string
+	ID             uuid.UUID
+}
+
+// The newest run of each of these keys of a binding that has one.
+func (q *Queries) SyncRunOfKeys(ctx context.Context, db DBTX, arg SyncRunOfKeysParams) ([]SyncRunOfKeysRow, error) {
+	rows, err := db.Query(ctx, syncRunOfKeys, arg.BindingID, arg.IdempotencyKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunOfKeysRow{}
+	for rows.Next() {
+		var i SyncRunOfKeysRow
+		if err := rows.Scan(&i.IdempotencyKey, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const syncRunPostMany = `-- name: SyncRunPostMany :many
 WITH posted AS (
     SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id,
@@ -1065,6 +1104,38 @@ func (q *Queries) SyncRunRequeue(ctx context.Context, db DBTX, arg SyncRunRequeu
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const syncRunStatuses = `-- name: SyncRunStatuses :many
+SELECT id, status
+FROM sync_runs
+WHERE id = ANY ($1::uuid[])
+`
+
+type SyncRunStatusesRow struct {
+	ID     uuid.UUID
+	Status string
+}
+
+// How runs stand.
+func (q *Queries) SyncRunStatuses(ctx context.Context, db DBTX, ids []uuid.UUID) ([]SyncRunStatusesRow, error) {
+	rows, err := db.Query(ctx, syncRunStatuses, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunStatusesRow{}
+	for rows.Next() {
+		var i SyncRunStatusesRow
+		if err := rows.Scan(&i.ID, &i.Status); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const syncRunSuperseded = `-- name: SyncRunSuperseded :one

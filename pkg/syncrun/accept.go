@@ -30,8 +30,9 @@ type Event struct {
 	IdempotencyKey string
 	Body           json.RawMessage // as received, unknown fields and all
 
-	JTI          string    // the token's, spent with the run
+	JTI          string    // the token's, spent with the run; empty where it came without one
 	JTIExpiresAt time.Time // when the token could not be used anyway, leeway included
+	Backfill     bool      // lets what happens now go first, however new it is
 }
 
 func (e Event) dedupeKey() string {
@@ -94,18 +95,24 @@ func (e Event) firstJob(run uuid.UUID) FirstJob {
 // it waited in the shop longer than the shop's first four tries take.
 const backfillAge = time.Hour
 
-// backfill reports whether the event came late.
-func (e Event) backfill() bool { return time.Since(e.OccurredAt) > backfillAge }
+// backfill reports whether the event came late, or is said to be backfill.
+func (e Event) backfill() bool { return e.Backfill || time.Since(e.OccurredAt) > backfillAge }
 
-// Accept is T1 for a set: it spends the tokens and inserts the runs with their first
-// jobs. An event that is known already is answered with its run's id and adds
-// nothing but its token, unless that run failed: then it starts over; one that is refused adds nothing. On an error nothing may
+// Accept is AcceptFrom for what the shop sends.
+func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]Accepted, error) {
+	return AcceptFrom(ctx, tx, "shop", enqueue, events)
+}
+
+// AcceptFrom is T1 for a set, as sent by who: it spends the tokens and inserts the
+// runs with their first jobs. An event that is known already is answered with its
+// run's id and adds nothing but its token, unless that run failed and the token is
+// new: then it starts over. One that is refused adds nothing. On an error nothing may
 // be committed.
 //
 // If the process dies before the commit, nothing is stored and the shops send
 // again; if it dies after it and before the answers, they send again and are
 // answered as repeats.
-func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]Accepted, error) {
+func AcceptFrom(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events []Event) ([]Accepted, error) {
 	known, err := readKnown(ctx, tx, events)
 	if err != nil {
 		return nil, err
@@ -144,7 +151,7 @@ func Accept(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event) ([]
 	if err := startOver(ctx, tx, enqueue, events, accepted, again); err != nil {
 		return nil, err
 	}
-	return accepted, insert(ctx, tx, enqueue, events, accepted, fresh)
+	return accepted, insert(ctx, tx, who, enqueue, events, accepted, fresh)
 }
 
 // startOver retries the failed runs of events that the shop sends anew, with a new
@@ -223,7 +230,7 @@ func SpendToken(ctx context.Context, db dbsqlc.DBTX, tenantID uuid.UUID, jti, re
 }
 
 // insert inserts the runs of the events at the places in fresh, with their jobs.
-func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, accepted []Accepted, fresh []int) error {
+func insert(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events []Event, accepted []Accepted, fresh []int) error {
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -242,7 +249,7 @@ func insert(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, acc
 	slices.SortFunc(fresh, func(a, b int) int {
 		return cmp.Or(strings.Compare(events[a].dedupeKey(), events[b].dedupeKey()), bytes.Compare(events[a].BindingID[:], events[b].BindingID[:]))
 	})
-	rows := dbsqlc.SyncRunInsertManyParams{Who: "shop"}
+	rows := dbsqlc.SyncRunInsertManyParams{Who: who}
 	for _, i := range fresh {
 		rows.ID, rows.RiverJobID = append(rows.ID, accepted[i].RunID), append(rows.RiverJobID, job[i])
 		addEvent(&rows, events[i])

@@ -64,6 +64,28 @@ func Test_Accept(t *testing.T) {
 		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM spent_jtis"), "a refused event's token is not spent")
 	})
 
+	t.Run("Events_without_a_token_spend_none_and_come_once", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		one, two := b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 2, "invoice.created:2")
+		one.JTI, two.JTI = "", ""
+		accepted := b.mustAccept(t, one, two, one)
+		require.True(t, accepted[2].Replayed)
+		require.True(t, b.mustAccept(t, two)[0].Replayed)
+		require.Zero(t, b.count(t, "SELECT count(*) FROM spent_jtis"))
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM sync_runs"))
+	})
+
+	t.Run("Backfill_when_it_is_said_or_old", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		now, said := b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 2, "invoice.created:2")
+		now.OccurredAt, said.OccurredAt, said.Backfill = time.Now(), time.Now(), true
+		b.mustAccept(t, now, said, b.event("invoice.created", 3, "invoice.created:3"))
+		require.Equal(t, 1, b.count(t, "SELECT magento_entity_id FROM sync_runs WHERE NOT backfill"))
+		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM sync_runs WHERE backfill AND magento_entity_id IN (2, 3)"))
+	})
+
 	t.Run("Raced_when_another_transaction_inserts_the_run_first", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

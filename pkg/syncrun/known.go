@@ -81,8 +81,12 @@ func (k known) refusal(place int, e Event) error {
 	return nil
 }
 
-// spend notes the use of the event's token, and reports whether it is the first.
+// spend notes the use of the event's token, and reports whether it is the first. An
+// event without a token spends none.
 func (k known) spend(place int, e Event) bool {
+	if e.JTI == "" {
+		return false
+	}
 	first := k.stored[place].SpentFor == "" && k.tokens[e.token()] == ""
 	k.tokens[e.token()] = e.requestKey()
 	return first

@@ -59,6 +59,20 @@ WHERE binding_id = @binding_id
 ORDER BY received_at, id
 LIMIT 1;
 
+-- The newest run of each of these keys of a binding that has one.
+-- name: SyncRunOfKeys :many
+SELECT DISTINCT ON (idempotency_key) idempotency_key, id
+FROM sync_runs
+WHERE binding_id = @binding_id
+    AND idempotency_key = ANY (@idempotency_keys::text[])
+ORDER BY idempotency_key, received_at DESC, id DESC;
+
+-- How runs stand.
+-- name: SyncRunStatuses :many
+SELECT id, status
+FROM sync_runs
+WHERE id = ANY (@ids::uuid[]);
+
 -- name: SyncRunGet :one
 SELECT *
 FROM sync_runs
