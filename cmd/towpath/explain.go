@@ -8,31 +8,49 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/shopspring/decimal"
 
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/metrics"
 	"towpath/pkg/outbound"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
+	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
 
 type explainCommand struct {
 	database
 	printed
-	Binding string `required:"" placeholder:"UUID" help:"The binding whose policy and wire are asked."`
-	File    string `required:"" placeholder:"FILE" help:"A canonical invoice, JSON."`
+	Binding string `placeholder:"UUID" help:"The binding whose policy and wire are asked."`
+	File    string `placeholder:"FILE" help:"A canonical document of the shop's, JSON."`
+	Event   string `default:"invoice.created" placeholder:"EVENT" help:"What the file is about: invoice.created, invoice.paid (a payment), creditmemo.created, customer.upserted, product.upserted."`
+	RunID   string `name:"run" placeholder:"UUID" help:"A stored run, in place of binding and file: its document, under the version of the policy that is pinned to it."`
 }
 
-// explanation is what explain prints.
+// Help is shown below the flags by --help.
+func (explainCommand) Help() string {
+	return `Examples:
+  towpath explain --run 0198c1de-5b4f-7000-8000-000000000002
+  towpath explain --binding 0198c1de-5b4f-7000-8000-000000000001 --event invoice.paid --file payment.json`
+}
+
+// explanation is what explain prints. Of document, payment and item the one that the
+// event writes is set; none where nothing would be written.
 type explanation struct {
-	Decision    policy.Decision    `json:"decision"`
-	Buyer       buyerView          `json:"buyer"`
-	Document    *provider.Document `json:"document"` // null where nothing would be posted
-	Held        *heldView          `json:"held"`
-	ReferenceAt *time.Time         `json:"reference_at"` // null: what the provider has is not known
+	Event         string                `json:"event"`
+	PolicyVersion int32                 `json:"policy_version"`
+	Decision      policy.Decision       `json:"decision"`
+	Buyer         *buyerView            `json:"buyer"` // null for payments and products
+	Document      *provider.Document    `json:"document"`
+	Payment       *provider.Payment     `json:"payment"`
+	Item          *provider.CatalogItem `json:"item"`
+	Held          *heldView             `json:"held"`
+	ReferenceAt   *time.Time            `json:"reference_at"` // null: what the provider has is not known
 }
 
 // buyerView is a policy.Buyer with its fields as they are named elsewhere.
@@ -53,18 +71,34 @@ type heldView struct {
 	Message string `json:"message"`
 }
 
-// contactStandIn stands where the contact's id would be: explain looks nobody up.
-const contactStandIn = "00000000-0000-0000-0000-000000000000"
+// The ids that stand where the ledger's would be: explain looks nothing up there.
+const (
+	contactStandIn  = "00000000-0000-0000-0000-000000000000"
+	documentStandIn = contactStandIn
+)
 
-// Run asks the policy and builds the document as a run would, with the reference
-// data that is stored, and calls nobody.
+// Run asks the policy and builds what would be written as a run would, with the
+// reference data that is stored, and calls nobody.
 func (c explainCommand) Run(ctx context.Context, io console) error {
+	if c.RunID != "" {
+		if c.File != "" || c.Binding != "" {
+			return wrongUse("give --run, or --binding and --file")
+		}
+		return c.stored(ctx, io)
+	}
+	if c.Binding == "" || c.File == "" {
+		return wrongUse("give --run, or --binding and --file")
+	}
+	if !syncrun.KnownEvent(c.Event) {
+		return wrongUse("--event is %q; use %s", c.Event, strings.Join(metrics.Events(), ", "))
+	}
 	raw, err := io.readFile(c.File)
 	if err != nil {
 		return wrongUse("--file: %w", err)
 	}
-	inv, err := canon.DecodeInvoice(raw)
-	if err != nil {
+	// Whether the ledger has a customer's contact is known of runs only.
+	a := asked{event: c.Event, canonical: raw, known: func(string) (bool, error) { return false, nil }}
+	if _, err := a.subject(); err != nil {
 		return wrongUse("--file: %w", err)
 	}
 	return withBinding(ctx, io, c.database, c.Binding, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
@@ -72,52 +106,106 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return fmt.Errorf("read policy: %w", err)
 		}
-		pol, _, err := policy.Parse(row.Policy)
-		if err != nil {
-			return fmt.Errorf("read policy: %w", err)
-		}
-		// No key is needed to open a token that is not used.
-		ledger, err := newConnections(nil, outbound.Private{All: true}, nil).ledger(binding, provider.Unlimited)
-		if err != nil {
-			return err
-		}
-		e, err := explain(ledger, binding, pol, inv)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(io.out, e)
-		}
-		return printExplanation(io, e, inv)
+		return c.explain(io, a, binding, binding.PolicyVersion, row.Policy)
 	})
 }
 
-func explain(ledger riverjobs.Ledger, binding dbsqlc.Binding, pol policy.Policy, inv canon.Invoice) (explanation, error) {
+// stored explains a run by what is stored of it.
+func (c explainCommand) stored(ctx context.Context, io console) error {
+	id, err := runID(c.RunID)
+	if err != nil {
+		return err
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	row, err := dbsqlc.New().SyncRunWork(ctx, pool, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no run %s (see: towpath runs list)", id)
+	}
+	if err != nil {
+		return fmt.Errorf("read run %s: %w", id, err)
+	}
+	run := row.SyncRun
+	if run.Canonical == nil {
+		return fmt.Errorf("the document of run %s was not read from the shop yet; it is %s (see: towpath runs show %s)", id, run.Status, id)
+	}
+	return c.explain(io, asked{
+		event: run.Event, canonical: run.Canonical, occurredAt: run.OccurredAt, storeID: run.StoreID,
+		known: func(key string) (bool, error) { return hasContact(ctx, pool, id, key) },
+	}, row.Binding, run.PolicyVersion, row.Policy)
+}
+
+// hasContact reports whether the ledger of a run has a buyer's contact.
+func hasContact(ctx context.Context, pool *pgxpool.Pool, run uuid.UUID, key string) (bool, error) {
+	_, err := dbsqlc.New().EntityXrefGet(ctx, pool, dbsqlc.EntityXrefGetParams{RunID: run, EntityType: "contact", ShopID: key})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up contact %q: %w", key, err)
+	}
+	return true, nil
+}
+
+// explain prints what a binding would write under one version of its settings.
+func (c explainCommand) explain(io console, a asked, binding dbsqlc.Binding, version int32, settings []byte) error {
+	var err error
+	if a.pol, _, err = policy.Parse(settings); err != nil {
+		return fmt.Errorf("read policy: %w", err)
+	}
+	a.wire = binding.Wire
+	s, err := a.subject()
+	if err != nil {
+		return err
+	}
+	// No key is needed to open a token that is not used.
+	ledger, err := newConnections(nil, outbound.Private{All: true}, nil).ledger(binding, provider.Unlimited)
+	if err != nil {
+		return err
+	}
+	e := explanation{Event: a.event, PolicyVersion: version, Decision: s.decision, ReferenceAt: binding.ReferenceAt}
+	if s.buyer != nil {
+		view := buyerView(*s.buyer)
+		e.Buyer = &view
+	}
+	if err := e.write(s, ledger, binding.Reference); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, e)
+	}
+	return printExplanation(io, e, s)
+}
+
+// write builds what would be written.
+func (e *explanation) write(s subject, ledger riverjobs.Ledger, reference []byte) error {
 	var ref provider.Reference
-	if binding.Reference != nil {
-		if err := json.Unmarshal(binding.Reference, &ref); err != nil {
-			return explanation{}, fmt.Errorf("read reference data: %w", err)
+	if reference != nil {
+		if err := json.Unmarshal(reference, &ref); err != nil {
+			return fmt.Errorf("read reference data: %w", err)
 		}
 	}
-	e := explanation{Decision: policy.Decide(inv, pol), Buyer: buyerView(policy.BuyerOf(inv, pol)), ReferenceAt: binding.ReferenceAt}
-	if e.Decision.Action != policy.Post {
-		return e, nil
+	if s.decision.Action != policy.Post || s.write == nil {
+		return nil
 	}
-	doc, err := ledger.Document(inv, pol, ref, contactStandIn, "")
+	w, err := s.write(ledger, ref)
 	var f *provider.Failure
 	switch {
 	case errors.As(err, &f) && f.Kind == provider.Held:
 		e.Held = &heldView{Reason: f.Reason, Message: f.Message}
 	case err != nil:
-		return e, err
+		return err
 	default:
-		e.Document = &doc
+		e.Document, e.Payment, e.Item = w.document, w.payment, w.item
 	}
-	return e, nil
+	return nil
 }
 
-// outcome is what would become of the invoice: what the policy says, unless the
-// document that it would post is held.
+// outcome is what would become of it: what the policy says, unless what it would
+// write is held.
 func (e explanation) outcome() string {
 	if e.Held != nil {
 		return fmt.Sprint(policy.Hold, " ", e.Held.Reason)
@@ -125,8 +213,8 @@ func (e explanation) outcome() string {
 	return strings.TrimSpace(fmt.Sprint(e.Decision.Action, " ", e.Decision.Reason))
 }
 
-func printExplanation(io console, e explanation, inv canon.Invoice) error {
-	fmt.Fprintf(io.out, "invoice %s: %s\n\npolicy: a rule that hits keeps the invoice out\n", inv.IncrementID, e.outcome())
+func printExplanation(io console, e explanation, s subject) error {
+	fmt.Fprintf(io.out, "%s: %s\n\npolicy version %d: a rule that hits keeps it out\n", s.title, e.outcome(), e.PolicyVersion)
 	for _, rule := range e.Decision.Rules {
 		mark := "miss"
 		if rule.Hit {
@@ -134,26 +222,51 @@ func printExplanation(io console, e explanation, inv canon.Invoice) error {
 		}
 		fmt.Fprintf(io.out, "  %s  %-26s %s\n", mark, rule.Name, rule.Text)
 	}
-	fmt.Fprintf(io.out, "\nbuyer\n  %s (%s)\n", e.Buyer.Name, e.Buyer.Key)
-	if e.Held != nil {
+	if e.Buyer != nil {
+		fmt.Fprintf(io.out, "\nbuyer\n  %s (%s)\n", e.Buyer.Name, e.Buyer.Key)
+	}
+	switch {
+	case e.Held != nil:
 		fmt.Fprintf(io.out, "\nheld: %s\n  %s\n", e.Held.Reason, e.Held.Message)
 		return nil
-	}
-	if e.Document == nil {
+	case e.Decision.Action != policy.Post:
 		fmt.Fprintln(io.out, "\nnothing would be posted")
 		return nil
+	case s.write == nil:
+		fmt.Fprintln(io.out, "\ncontact, as the shop has it; what the ledger has besides stays")
+		return printJSON(io.out, e.Buyer)
 	}
 	if e.ReferenceAt == nil {
 		fmt.Fprintln(io.out, "\nThe provider's accounts and tax rates are not known yet: nothing was checked against them.")
 	}
-	fmt.Fprintln(io.out, "\ndocument")
-	for _, note := range e.Document.Notes {
-		fmt.Fprintln(io.out, "  "+note)
+	return printWritten(io, e, s)
+}
+
+// printWritten prints how the body came to be, its sums, and the body itself.
+func printWritten(io console, e explanation, s subject) error {
+	switch {
+	case e.Payment != nil:
+		printNotes(io, "payment", e.Payment.Notes)
+		fmt.Fprintf(io.out, "  %s %s on %s, to account %s, at most what is open on %s\n\nbody\n",
+			shopsAmount(e.Payment.Amount), e.Payment.Currency, e.Payment.Date, e.Payment.AccountID, e.Payment.Number)
+		return printJSON(io.out, e.Payment.Body)
+	case e.Item != nil:
+		printNotes(io, "item "+e.Item.Code, e.Item.Notes)
+		fmt.Fprintln(io.out, "\nbody")
+		return printJSON(io.out, e.Item.Body)
 	}
+	printNotes(io, "document", e.Document.Notes)
 	fmt.Fprintf(io.out, "\ntotals\n  sub total %s, tax %s, total %s; the shop's grand total %s\n  rounding line %s\n\nbody\n",
 		e.Document.SubTotal.StringFixed(2), e.Document.TotalTax.StringFixed(2), e.Document.Total.StringFixed(2),
-		shopsAmount(inv.GrandTotal), e.Document.Rounding.StringFixed(2))
+		shopsAmount(*s.total), e.Document.Rounding.StringFixed(2))
 	return printJSON(io.out, e.Document.Body)
+}
+
+func printNotes(io console, what string, notes []string) {
+	fmt.Fprintf(io.out, "\n%s\n", what)
+	for _, note := range notes {
+		fmt.Fprintln(io.out, "  "+note)
+	}
 }
 
 // shopsAmount is an amount with the decimals that the shop gave it, two at least.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"testing"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/canon"
 	"towpath/pkg/canon/canontest"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 )
@@ -24,8 +26,19 @@ type explained struct {
 		Total  decimal.Decimal
 		Notes  []string
 	}
-	Held        *struct{ Reason, Message string }
-	ReferenceAt *string `json:"reference_at"`
+	Payment *struct {
+		Date, Reference string
+		AccountID       string `json:"account_id"`
+		Amount          decimal.Decimal
+		Body            map[string]any
+	}
+	Item *struct {
+		Code string
+		Body map[string]any
+	}
+	PolicyVersion int `json:"policy_version"`
+	Held          *struct{ Reason, Message string }
+	ReferenceAt   *string `json:"reference_at"`
 }
 
 // everyRate maps what the samples need.
@@ -112,4 +125,72 @@ func Test_Explain_says_where_the_file_is_no_JSON(t *testing.T) {
 	said := d.run(t, "explain", "--binding", d.binding, "--file", file(t, "broken.json", "{\n  \"magento_id\": 7,\n  \"lines\": [,]\n}"))
 	require.Equal(t, 2, said.code)
 	require.Contains(t, said.err, "line 3, column 13: invalid character ','")
+}
+
+// followUps are settings under which everything is written that can be.
+const followUps = `{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},
+	"payment_method_map":{"checkmo":"00000000-0000-4000-8000-000000000090"},"sync_customers":true,"sync_products":true}`
+
+func Test_Explain_knows_every_event(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	_, err := d.pool.Exec(t.Context(), "UPDATE bindings SET reference = NULL, reference_at = NULL") // no bank account is checked
+	require.NoError(t, err)
+	_, err = d.pool.Exec(t.Context(), "UPDATE policies SET policy = $1", followUps)
+	require.NoError(t, err)
+	before := d.xero.AllCalls()
+	explain := func(event, canonical string) (e explained, text string) {
+		args := []string{"explain", "--binding", d.binding, "--event", event, "--file", file(t, "c.json", canonical)}
+		d.mustJSON(t, &e, args...)
+		return e, d.must(t, args...)
+	}
+	memo, text := explain("creditmemo.created", string(canon.EncodeCreditMemo(canontest.Memos()[0].Memo)))
+	require.Equal(t, "900000009", memo.Document.Number)
+	require.Contains(t, memo.Document.Body, "CreditNotes")
+	require.Contains(t, text, "credit memo 900000009: post\n")
+	require.Contains(t, text, "the shop's grand total 144.00")
+
+	const payment = `{"magento_id":7,"invoice_id":7,"invoice_increment_id":"700000007","method":"%s","currency":"GBP","amount":"12.50","captured_at":"2026-05-04T09:00:00Z"}`
+	paid, text := explain("invoice.paid", fmt.Sprintf(payment, "checkmo"))
+	require.Equal(t, "2026-05-04", paid.Payment.Date)
+	require.Equal(t, "00000000-0000-4000-8000-000000000090", paid.Payment.AccountID)
+	require.Contains(t, paid.Payment.Body, "Payments")
+	require.Contains(t, text, "payment of invoice 700000007: post\n")
+	require.Contains(t, text, "12.50 GBP on 2026-05-04")
+	held, text := explain("invoice.paid", fmt.Sprintf(payment, "braintree"))
+	require.Nil(t, held.Payment)
+	require.Equal(t, "hold", held.Decision.Action)
+	require.Contains(t, text, "payment of invoice 700000007: hold payment_method_not_mapped\n")
+
+	customer, text := explain("customer.upserted", `{"magento_id":42,"email":"ada@example.com","first_name":"Ada","last_name":"Byron"}`)
+	require.Equal(t, "post", customer.Decision.Action)
+	require.Equal(t, "42", customer.Buyer.Key)
+	require.Contains(t, text, `"email": "ada@example.com"`)
+	product, text := explain("product.upserted", `{"magento_id":3,"sku":"ROPE","name":"Mooring rope","price":"12.00"}`)
+	require.Equal(t, "ROPE", product.Item.Code)
+	require.Contains(t, product.Item.Body, "Items")
+	require.Contains(t, text, "product ROPE: post\n")
+	require.Equal(t, before, d.xero.AllCalls())
+}
+
+func Test_Explain_of_a_run_asks_the_policy_that_is_pinned_to_it(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.serve(t)
+	d.shop.RaiseInvoice(demoCart())
+	id := d.send(t)
+	until(t, "succeeded", func() bool { return d.status(t, id) == "succeeded" })
+	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", `{"default_xero_revenue_account_code":"200","invoice_number_prefix":"NEW-"}`))
+	var e explained
+	d.mustJSON(t, &e, "explain", "--run", id)
+	require.Len(t, d.xero.Invoices(), 1)
+	require.Equal(t, d.xero.Invoices()[0].Number, e.Document.Number, "without the new prefix")
+	require.Equal(t, 2, e.PolicyVersion)
+	require.Contains(t, d.must(t, "explain", "--run", id), "policy version 2")
+
+	none := d.run(t, "explain", "--run", d.binding)
+	require.Equal(t, exitFailed, none.code)
+	require.Contains(t, none.err, "there is no run "+d.binding)
+	require.Equal(t, exitUsage, d.run(t, "explain", "--run", id, "--binding", d.binding).code)
+	require.Equal(t, exitUsage, d.run(t, "explain", "--binding", d.binding).code)
 }

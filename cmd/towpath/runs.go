@@ -17,14 +17,13 @@ import (
 	"towpath/pkg/foreign"
 	"towpath/pkg/metrics"
 	"towpath/pkg/syncrun"
-	"towpath/riverjobs"
 )
 
 type runsCommand struct {
 	List   runsList   `cmd:"" help:"List runs, newest first."`
 	Show   runsShow   `cmd:"" help:"One run with its history."`
 	Retry  runsRetry  `cmd:"" help:"Start an ended run over, or let a waiting one go on now."`
-	Cancel runsCancel `cmd:"" help:"End a live run; the shop is told that it failed."`
+	Cancel runsCancel `cmd:"" help:"End live runs; the shop is told that they failed."`
 }
 
 // runFilter narrows a list of runs.
@@ -42,9 +41,9 @@ func (f runFilter) empty() bool {
 }
 
 // sayIfCut warns where more runs may fit than were taken.
-func (f runFilter) sayIfCut(io console, found int) {
+func (f runFilter) sayIfCut(io console, found int, more string) {
 	if found >= int(f.Limit) {
-		fmt.Fprintf(io.err, "towpath: only the newest %d are taken; --limit takes more\n", f.Limit)
+		fmt.Fprintf(io.err, "towpath: only the newest %d are taken; %s\n", f.Limit, more)
 	}
 }
 
@@ -165,7 +164,7 @@ func (c runsList) print(io console, list []dbsqlc.SyncRunListRow) error {
 	if c.JSON {
 		return printJSON(io.out, views)
 	}
-	c.sayIfCut(io, len(list))
+	c.sayIfCut(io, len(list), "--limit takes more")
 	return printTable(io.out, []string{"id", "received_at", "tenant", "event", "entity", "status", "reason", "reference"}, rows)
 }
 
@@ -299,57 +298,6 @@ func printTrace(io console, d runDetail) error {
 	return printTable(io.out, []string{"after", "step", "from", "to", "attempt", "who", "why"}, rows)
 }
 
-type runsRetry struct {
-	database
-	printed
-	runFilter
-	ID     string `arg:"" optional:"" help:"The run's id; or use the filters."`
-	DryRun bool   `name:"dry-run" help:"Only print what would be retried."`
-}
-
-// Run retries one run, or all that the filters find.
-func (c runsRetry) Run(ctx context.Context, io console) error {
-	if (c.ID == "") == c.empty() {
-		return wrongUse("name one run, or filters such as --status failed")
-	}
-	choose := c.found
-	if c.ID != "" {
-		id, err := runID(c.ID)
-		if err != nil {
-			return err
-		}
-		choose = func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error) { return []uuid.UUID{id}, nil }
-	} else if _, err := c.params(time.Now()); err != nil {
-		return err
-	}
-	return eachRun(ctx, io, c.database, c.JSON, choose, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
-		if c.DryRun {
-			return "would be retried", nil
-		}
-		return "retried", op.Retry(ctx, id)
-	})
-}
-
-// found are the runs that fit the filters and can be retried.
-func (c runsRetry) found(ctx context.Context, io console, pool *pgxpool.Pool) ([]uuid.UUID, error) {
-	params, err := c.params(time.Now())
-	if err != nil {
-		return nil, err
-	}
-	list, err := dbsqlc.New().SyncRunList(ctx, pool, params)
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	c.sayIfCut(io, len(list))
-	var ids []uuid.UUID
-	for _, r := range list {
-		if r.Status != syncrun.Succeeded && r.Status != syncrun.Running {
-			ids = append(ids, r.ID)
-		}
-	}
-	return ids, nil
-}
-
 // runID reads the id of a run.
 func runID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
@@ -357,87 +305,4 @@ func runID(text string) (uuid.UUID, error) {
 		return id, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", text)
 	}
 	return id, nil
-}
-
-type runsCancel struct {
-	database
-	printed
-	ID string `arg:"" help:"The run's id."`
-}
-
-// Run cancels one run.
-func (c runsCancel) Run(ctx context.Context, io console) error {
-	id, err := runID(c.ID)
-	if err != nil {
-		return err
-	}
-	one := func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error) { return []uuid.UUID{id}, nil }
-	return eachRun(ctx, io, c.database, c.JSON, one, func(op *riverjobs.Operator, id uuid.UUID) (string, error) {
-		return "cancelled", op.Cancel(ctx, id)
-	})
-}
-
-// runDone is what became of one run under an operator's hand.
-type runDone struct {
-	ID      uuid.UUID `json:"id"`
-	Outcome string    `json:"outcome"`
-	Error   string    `json:"error,omitempty"`
-}
-
-func (d runDone) String() string {
-	if d.Error != "" {
-		return fmt.Sprintf("%s %s: %s", d.ID, d.Outcome, d.Error)
-	}
-	return fmt.Sprintf("%s %s", d.ID, d.Outcome)
-}
-
-// eachRun lets an operator act on the chosen runs, one transaction each, and
-// prints what became of them; one that cannot be done does not stop the others.
-func eachRun(ctx context.Context, io console, db database, asJSON bool,
-	choose func(context.Context, console, *pgxpool.Pool) ([]uuid.UUID, error), act func(*riverjobs.Operator, uuid.UUID) (string, error),
-) error {
-	pool, err := db.open(ctx, io)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	op, err := io.operator(pool)
-	if err != nil {
-		return err
-	}
-	ids, err := choose(ctx, io, pool)
-	if err != nil {
-		return err
-	}
-	done := []runDone{}
-	failed := false
-	for _, id := range ids {
-		outcome, err := act(op, id)
-		d := runDone{ID: id, Outcome: outcome}
-		if err != nil {
-			d.Outcome, d.Error, failed = "error", err.Error(), true
-			if errors.Is(err, pgx.ErrNoRows) {
-				d.Error = "there is no such run (see: towpath runs list)"
-			}
-		}
-		done = append(done, d)
-	}
-	return printDone(io, asJSON, done, failed)
-}
-
-func printDone(io console, asJSON bool, done []runDone, failed bool) error {
-	if asJSON {
-		if err := printJSON(io.out, done); err != nil {
-			return err
-		}
-	} else {
-		for _, d := range done {
-			fmt.Fprintln(io.out, d)
-		}
-		fmt.Fprintln(io.out, counted(len(done), "run"))
-	}
-	if failed {
-		return errSilent
-	}
-	return nil
 }

@@ -189,11 +189,18 @@ func (d *desk) shownHarmless(t *testing.T, f fates) {
 
 func (d *desk) retriedDry(t *testing.T, f fates) {
 	before := d.must(t, "runs", "list", "--json")
-	require.Equal(t, f["failed"]+" would be retried\n1 run\n", d.must(t, "runs", "retry", "--status", "failed", "--dry-run"))
-	require.Contains(t, d.must(t, "runs", "retry", f["failed"], "--dry-run"), "would be retried")
+	const failed = "EVENT            STATUS  RUNS\ninvoice.created  failed  1\n1 run would be retried\n"
+	require.Equal(t, failed, d.must(t, "runs", "retry", "--status", "failed", "--dry-run"))
+	require.Equal(t, failed, d.must(t, "runs", "retry", f["failed"], "--dry-run"))
 	everything := d.must(t, "runs", "retry", "--since", "1h", "--dry-run")
-	require.Contains(t, everything, "4 runs")
-	require.NotContains(t, everything, f["succeeded"])
+	require.Contains(t, everything, "4 runs would be retried")
+	require.NotContains(t, everything, "succeeded")
+	var counts []struct {
+		Event, Status string
+		Runs          int
+	}
+	d.mustJSON(t, &counts, "runs", "cancel", "--event", "invoice.created", "--dry-run")
+	require.Len(t, counts, 2, "what has ended cannot be cancelled: %v", counts)
 	require.Equal(t, before, d.must(t, "runs", "list", "--json"))
 }
 
@@ -252,4 +259,18 @@ func Test_More_runs_than_the_limit_are_not_forgotten_in_silence(t *testing.T) {
 	require.Equal(t, 2, strings.Count(s.out, " retried\n"))
 	require.Contains(t, s.out, "2 runs")
 	require.Contains(t, s.err, fmt.Sprintf("only the newest %d are taken", 2))
+	require.Equal(t, exitUsage, d.run(t, "runs", "cancel", "--all").code, "all of what?")
+	s = d.run(t, "runs", "cancel", "--status", "queued", "--limit", "2", "--all")
+	require.Equal(t, 3, strings.Count(s.out, " cancelled\n"), s.err)
+	require.Empty(t, s.err)
+}
+
+func Test_All_goes_beyond_a_page(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.must(t, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("1-%d", pageSize+1))
+	_, err := d.pool.Exec(t.Context(), "UPDATE sync_runs SET received_at = '2026-05-04T09:00:00Z'") // many at one moment
+	require.NoError(t, err)
+	require.Contains(t, d.must(t, "runs", "cancel", "--status", "queued", "--all", "--dry-run"), fmt.Sprintf("%d runs would be cancelled", pageSize+1))
+	require.Contains(t, d.must(t, "runs", "cancel", "--status", "queued", "--dry-run"), "100 runs would be cancelled")
 }

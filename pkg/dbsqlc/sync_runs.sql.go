@@ -834,8 +834,9 @@ WHERE ($1::text IS NULL OR run.status = $1)
     AND ($4::text IS NULL
         OR $4 IN (run.error_code, run.hold_reason, run.skip_reason))
     AND ($5::timestamptz IS NULL OR run.received_at >= $5)
+    AND ($6::timestamptz IS NULL OR (run.received_at, run.id) < ($6, $7::uuid))
 ORDER BY run.received_at DESC, run.id DESC
-LIMIT $6
+LIMIT $8
 `
 
 type SyncRunListParams struct {
@@ -844,6 +845,8 @@ type SyncRunListParams struct {
 	TenantID  *uuid.UUID
 	ErrorCode *string
 	Since     *time.Time
+	BeforeAt  *time.Time
+	BeforeID  *uuid.UUID
 	MaxRows   int32
 }
 
@@ -875,6 +878,7 @@ type SyncRunListRow struct {
 	ToldAt            *time.Time
 }
 
+// Newest first; before_at and before_id are those of the last row of the page before.
 func (q *Queries) SyncRunList(ctx context.Context, db DBTX, arg SyncRunListParams) ([]SyncRunListRow, error) {
 	rows, err := db.Query(ctx, syncRunList,
 		arg.Status,
@@ -882,6 +886,8 @@ func (q *Queries) SyncRunList(ctx context.Context, db DBTX, arg SyncRunListParam
 		arg.TenantID,
 		arg.ErrorCode,
 		arg.Since,
+		arg.BeforeAt,
+		arg.BeforeID,
 		arg.MaxRows,
 	)
 	if err != nil {

@@ -315,6 +315,7 @@ WITH updated AS (
 SELECT updated.id
 FROM updated;
 
+-- Newest first; before_at and before_id are those of the last row of the page before.
 -- name: SyncRunList :many
 SELECT run.id, run.tenant_id, tenant.name AS tenant, run.binding_id, binding.provider, run.event, run.entity_type,
     run.magento_entity_id, run.idempotency_key, run.status, run.stage, run.attempt, run.next_attempt_at, run.hold_reason,
@@ -329,6 +330,7 @@ WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
     AND (sqlc.narg('error_code')::text IS NULL
         OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
     AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
+    AND (sqlc.narg('before_at')::timestamptz IS NULL OR (run.received_at, run.id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT @max_rows;
 

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/syncrun"
+	"towpath/riverjobs"
+)
+
+// chosen are the runs that an operator acts on: one, or those that the filters find.
+type chosen struct {
+	database
+	printed
+	runFilter
+	ID     string `arg:"" optional:"" help:"The run's id; or use the filters."`
+	All    bool   `help:"All that the filters find; without it the newest --limit."`
+	DryRun bool   `name:"dry-run" help:"Only count them, by event and status."`
+}
+
+type runsRetry struct{ chosen }
+
+// Run retries one run, or all that the filters find.
+func (c runsRetry) Run(ctx context.Context, io console) error {
+	return c.act(ctx, io, "retried", retriable, (*riverjobs.Operator).Retry)
+}
+
+// retriable are the statuses that the filters of retry choose from. A running one
+// goes on by itself; of succeeded ones each is to be named.
+var retriable = []string{syncrun.Queued, syncrun.Held, syncrun.Skipped, syncrun.Failed, syncrun.Cancelled}
+
+type runsCancel struct{ chosen }
+
+// Run cancels one run, or all live ones that the filters find.
+func (c runsCancel) Run(ctx context.Context, io console) error {
+	return c.act(ctx, io, "cancelled", []string{syncrun.Queued, syncrun.Running, syncrun.Held}, (*riverjobs.Operator).Cancel)
+}
+
+// act does one thing to the chosen runs, one transaction each, and says what became
+// of each as it goes; one that cannot be done does not stop the others.
+func (c chosen) act(ctx context.Context, io console, done string, statuses []string, do func(*riverjobs.Operator, context.Context, uuid.UUID) error) error {
+	if (c.ID == "") == c.empty() {
+		return wrongUse("name one run, or filters such as --status failed")
+	}
+	if _, err := c.params(time.Now()); err != nil {
+		return err
+	}
+	var id uuid.UUID
+	if c.ID != "" {
+		var err error
+		if id, err = runID(c.ID); err != nil {
+			return err
+		}
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	op, err := io.operator(pool)
+	if err != nil {
+		return err
+	}
+	runs := []runRef{{ID: id}}
+	switch {
+	case c.ID == "":
+		runs, err = c.found(ctx, io, pool, statuses)
+	case c.DryRun:
+		runs, err = one(ctx, pool, id)
+	}
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return c.printCounts(io, runs, done)
+	}
+	return c.each(ctx, io, runs, done, func(id uuid.UUID) error { return do(op, ctx, id) })
+}
+
+// runRef is a run that was chosen.
+type runRef struct {
+	ID            uuid.UUID
+	Event, Status string
+}
+
+func one(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) ([]runRef, error) {
+	run, err := dbsqlc.New().SyncRunGet(ctx, pool, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("there is no run %s (see: towpath runs list)", id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read run %s: %w", id, err)
+	}
+	return []runRef{{ID: run.ID, Event: run.Event, Status: run.Status}}, nil
+}
+
+// pageSize is how many runs --all reads at a time.
+const pageSize = 1000
+
+// found are the runs that fit the filters and have one of the statuses, newest first.
+// All are chosen before the first is touched, so that none is chosen twice.
+func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, statuses []string) ([]runRef, error) {
+	params, err := c.params(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if c.All {
+		params.MaxRows = pageSize
+	}
+	var runs []runRef
+	for {
+		page, err := dbsqlc.New().SyncRunList(ctx, pool, params)
+		if err != nil {
+			return nil, fmt.Errorf("list runs: %w", err)
+		}
+		for _, r := range page {
+			if slices.Contains(statuses, r.Status) {
+				runs = append(runs, runRef{ID: r.ID, Event: r.Event, Status: r.Status})
+			}
+		}
+		if !c.All {
+			c.sayIfCut(io, len(page), "--limit takes more, --all takes all")
+			return runs, nil
+		}
+		if len(page) < pageSize {
+			return runs, nil
+		}
+		last := page[len(page)-1]
+		params.BeforeAt, params.BeforeID = &last.ReceivedAt, &last.ID
+	}
+}
+
+// runCount is how many runs of an event are in a status.
+type runCount struct {
+	Event  string `json:"event"`
+	Status string `json:"status"`
+	Runs   int    `json:"runs"`
+}
+
+// printCounts prints what would be acted on, by event and status.
+func (c chosen) printCounts(io console, runs []runRef, done string) error {
+	counts := []runCount{}
+	for _, r := range runs {
+		i := slices.IndexFunc(counts, func(n runCount) bool { return n.Event == r.Event && n.Status == r.Status })
+		if i < 0 {
+			i, counts = len(counts), append(counts, runCount{Event: r.Event, Status: r.Status})
+		}
+		counts[i].Runs++
+	}
+	slices.SortFunc(counts, func(a, b runCount) int { return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Status, b.Status)) })
+	if c.JSON {
+		return printJSON(io.out, counts)
+	}
+	rows := [][]string{}
+	for _, n := range counts {
+		rows = append(rows, []string{n.Event, n.Status, fmt.Sprint(n.Runs)})
+	}
+	if err := printTable(io.out, []string{"event", "status", "runs"}, rows); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "%s would be %s\n", counted(len(runs), "run"), done)
+	return nil
+}
+
+// runDone is what became of one run under an operator's hand.
+type runDone struct {
+	ID      uuid.UUID `json:"id"`
+	Outcome string    `json:"outcome"`
+	Error   string    `json:"error,omitempty"`
+}
+
+func (d runDone) String() string {
+	if d.Error != "" {
+		return fmt.Sprintf("%s %s: %s", d.ID, d.Outcome, d.Error)
+	}
+	return fmt.Sprintf("%s %s", d.ID, d.Outcome)
+}
+
+func (c chosen) each(ctx context.Context, io console, runs []runRef, outcome string, do func(uuid.UUID) error) error {
+	all := []runDone{}
+	failed := false
+	for _, r := range runs {
+		d := runDone{ID: r.ID, Outcome: outcome}
+		if err := do(r.ID); err != nil {
+			d.Outcome, d.Error, failed = "error", err.Error(), true
+			if errors.Is(err, pgx.ErrNoRows) {
+				d.Error = "there is no such run (see: towpath runs list)"
+			}
+		}
+		if all = append(all, d); !c.JSON {
+			fmt.Fprintln(io.out, d)
+		}
+		if ctx.Err() != nil { // the others stay as they are
+			break
+		}
+	}
+	if c.JSON {
+		if err := printJSON(io.out, all); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(io.out, counted(len(all), "run"))
+	}
+	if failed || ctx.Err() != nil {
+		return errSilent
+	}
+	return nil
+}
