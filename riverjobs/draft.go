@@ -1,0 +1,96 @@
+package riverjobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"towpath/pkg/canon"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/policy"
+	"towpath/pkg/provider"
+)
+
+// draft decides what is to be written for a run. It has ended where nothing is: it is
+// known already, or the settings leave it out.
+func (b *batch[D]) draft(ctx context.Context, h hand) (*draft[D], error) {
+	d := &draft[D]{hand: h}
+	var err error
+	if d.pol, err = h.policy(); err != nil {
+		return nil, err
+	}
+	if d.doc, err = b.plan.decode(h.SyncRun.Canonical); err != nil {
+		return nil, err
+	}
+	if d.sale, err = h.followed(); err != nil {
+		return nil, err
+	}
+	key, err := b.mayExistAs(ctx, h.work, b.plan.operation)
+	if err != nil {
+		return nil, err
+	}
+	if key != "" && b.plan.keep != nil {
+		d.pol = b.plan.keep(d.doc, d.pol, key)
+	}
+	if key == "" {
+		decision, err := b.plan.decide(ctx, b.pipeline, h.work, d.doc, d.pol)
+		if err != nil {
+			return nil, err
+		}
+		if decision.Action != policy.Post {
+			return d, b.leaveOut(ctx, d, decision) // the settings changed while it was held
+		}
+	}
+	if b.plan.entity == "" {
+		return d, nil
+	}
+	known, err := b.known(ctx, h.work, b.plan.entity)
+	if err != nil || known == nil {
+		return d, err
+	}
+	return d, b.finish(ctx, d, result{entity: b.plan.entity, posted: *known, document: provider.Document{Number: known.Number}})
+}
+
+// followed is the invoice that was read with a run's document.
+func (w work) followed() (*canon.Invoice, error) {
+	var said decided
+	if len(w.SyncRun.Decision) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(w.SyncRun.Decision, &said); err != nil {
+		return nil, fmt.Errorf("read decision of run %s: %w", w.SyncRun.ID, err)
+	}
+	if len(said.Invoice) == 0 {
+		return nil, nil
+	}
+	inv, err := canon.DecodeInvoice(said.Invoice)
+	return &inv, err
+}
+
+// leaveOut ends a run that the policy leaves out, or holds it.
+func (b *batch[D]) leaveOut(ctx context.Context, d *draft[D], decision policy.Decision) error {
+	if decision.Action == policy.Hold {
+		return heldBy(decision)
+	}
+	err := b.skip(ctx, d.hand, decision)
+	d.ended = err == nil
+	return err
+}
+
+// mayExistAs is the key under which an earlier attempt may have made the write, empty
+// where none may. As long as that is open the document keeps this key and is not
+// left out, whatever the settings say now: else a new prefix would look for another
+// number, find nothing and write a second document.
+func (p *pipeline) mayExistAs(ctx context.Context, run work, operation string) (string, error) {
+	key, err := p.queries.ProviderIntentKey(ctx, p.Pool, dbsqlc.ProviderIntentKeyParams{RunID: run.SyncRun.ID, Operation: operation})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read intents of run %s: %w", run.SyncRun.ID, err)
+	}
+	return key, nil
+}
