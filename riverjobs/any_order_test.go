@@ -15,7 +15,7 @@ import (
 	"towpath/pkg/syncrun"
 )
 
-var anyOrderDocuments = flag.Int("anyorder.documents", 40, "invoices of Test_Any_order_of_events_ends_the_same; the soak has 1,000")
+var anyOrderDocuments = flag.Int("anyorder.documents", 16, "invoices of Test_Any_order_of_events_ends_the_same; the soak has 1,000")
 
 // shopEvent is an event that the shop has for us.
 type shopEvent struct {

@@ -10,7 +10,7 @@ import (
 // longestPark is when a run that waits for another of its document looks by itself.
 // It never has to: the end of that one lets it go on (towpath_wake), in the
 // transaction that ends it.
-const longestPark = time.Hour
+const longestPark = 10 * time.Minute
 
 // park is the verdict on a run that others of its lane come before. Its job waits
 // without a place and costs nothing.

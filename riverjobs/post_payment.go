@@ -44,8 +44,11 @@ func postPayment() *plan[*payment] {
 			referenced[*payment],
 			ensure(write[*payment, provider.Payment]{
 				operation: syncrun.WritePayment,
-				value: func(_ context.Context, b *batch[*payment], d *draft[*payment]) (provider.Payment, provider.Try, bool, error) {
+				value: func(ctx context.Context, b *batch[*payment], d *draft[*payment]) (provider.Payment, provider.Try, bool, error) {
 					decision := policy.DecidePayment(d.doc.Payment, d.SyncRun.OccurredAt, d.pol)
+					if decision.Action != policy.Post { // the settings changed after a first try
+						return provider.Payment{}, provider.Try{}, false, b.leaveOut(ctx, d, decision.Decision)
+					}
 					p, err := b.ledger.Payment(money(b, d, decision, d.doc.of, d.doc.Currency), d.ref)
 					return p, provider.Try{}, true, err
 				},

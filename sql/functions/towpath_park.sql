@@ -5,8 +5,7 @@
 -- One whose invoice is unknown waits for a run of that to come, and to end.
 CREATE OR REPLACE FUNCTION towpath_park(run uuid, unknown boolean) RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
-    ahead integer;
-    locked integer;
+    locked uuid[];
 BEGIN
     IF unknown THEN
         RETURN NOT EXISTS (
@@ -20,14 +19,16 @@ BEGIN
             WHERE mine.id = towpath_park.run
         );
     END IF;
-    SELECT count(*) INTO ahead FROM towpath_ahead(run);
-    SELECT count(*) INTO locked
-    FROM (
-        SELECT 1
+    WITH held AS (
+        SELECT id
         FROM sync_runs
         WHERE id IN (SELECT towpath_ahead(run))
         FOR SHARE SKIP LOCKED
-    ) AS held;
-    RETURN ahead > 0 AND ahead = locked;
+    )
+    SELECT array_agg(id) INTO locked FROM held;
+    -- Asked again: one may have ended between the look and its lock. Of those that are
+    -- locked now none can.
+    RETURN EXISTS (SELECT 1 FROM towpath_ahead(run))
+        AND NOT EXISTS (SELECT 1 FROM towpath_ahead(run) AS ahead WHERE ahead <> ALL (coalesce(locked, '{}')));
 END
 $$;
