@@ -50,12 +50,12 @@ func (b *batch[D]) allowed(ctx context.Context, d *draft[D], document documentOf
 }
 
 // document is the write of a document that bears a number, and the last of its plan.
-func document[D billed](operation string, make documentOf[D],
+func document[D billed](operation string, built documentOf[D],
 	call func(Ledger, context.Context, []provider.Item[provider.Document]) []provider.Outcome[provider.Posted]) write[D, provider.Document] {
 	return write[D, provider.Document]{
 		operation: operation,
 		value: func(_ context.Context, b *batch[D], d *draft[D]) (provider.Document, provider.Try, bool, error) {
-			doc, err := make(b, d)
+			doc, err := built(b, d)
 			return doc, provider.Try{}, true, err
 		},
 		call: func(ctx context.Context, l Ledger, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {

@@ -111,9 +111,9 @@ func noteKnown(ctx context.Context, b *batch[*creditMemo], drafts []*draft[*cred
 // note is the write of the credit note itself.
 func note() write[*creditMemo, provider.Document] {
 	w := document(syncrun.WriteCreditMemo, noteDocument, Ledger.EnsureCreditNotes)
-	make := w.value
+	built := w.value
 	w.value = func(ctx context.Context, b *batch[*creditMemo], d *draft[*creditMemo]) (provider.Document, provider.Try, bool, error) {
-		doc, try, _, err := make(ctx, b, d)
+		doc, try, _, err := built(ctx, b, d)
 		d.doc.sent = doc
 		return doc, try, d.doc.note.ID == "", err
 	}

@@ -2,8 +2,6 @@ package riverjobs
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -114,9 +112,4 @@ func variance(doc provider.Document, posted provider.Posted) map[string]differen
 	compare("total_tax", doc.TotalTax, posted.TotalTax)
 	compare("total", doc.Total, posted.Total)
 	return found
-}
-
-func hash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }
