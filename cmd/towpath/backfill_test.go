@@ -2,10 +2,14 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/canon"
 )
 
 // filled is what backfill --json says.
@@ -70,5 +74,34 @@ func Test_Backfill_follows_its_runs_to_their_end(t *testing.T) {
 	var got filled
 	d.mustJSON(t, &got, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("%d,4242", invoice.ID), "--wait")
 	require.Equal(t, map[string]int{"succeeded": 1, "failed": 1}, got.Runs, "the shop knows one of them")
+	require.Len(t, d.xero.Invoices(), 1)
+}
+
+func Test_The_command_that_a_held_payment_names_lets_it_go_on(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	var account string
+	require.NoError(t, d.pool.QueryRow(t.Context(), `SELECT account ->> 'id' FROM bindings, jsonb_array_elements(reference -> 'accounts') AS account
+		WHERE account ->> 'type' = 'BANK' LIMIT 1`).Scan(&account))
+	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json",
+		`{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},"default_bank_account_id":"`+account+`"}`))
+	d.serve(t, "worker")
+	cart := demoCart()
+	cart.State = canon.StatePaid
+	invoice := d.shop.RaiseInvoice(cart) // its event never comes
+	d.must(t, "backfill", "--binding", d.binding, "--event", "invoice.paid", "--ids", fmt.Sprint(invoice.ID))
+	var runs []struct {
+		ID, Status string
+		HoldReason string `json:"hold_reason"`
+		Message    string `json:"error_message"`
+	}
+	until(t, "held", func() bool {
+		d.mustJSON(t, &runs, "runs", "list", "--event", "invoice.paid")
+		return runs[0].HoldReason == "invoice_unknown"
+	})
+	command := regexp.MustCompile(`\(towpath (backfill .*?)\)`).FindStringSubmatch(runs[0].Message)
+	require.NotNil(t, command, runs[0].Message)
+	d.must(t, strings.Fields(command[1])...)
+	until(t, "paid", func() bool { return d.status(t, runs[0].ID) == "succeeded" })
 	require.Len(t, d.xero.Invoices(), 1)
 }

@@ -49,8 +49,10 @@ type explanation struct {
 	Document      *provider.Document    `json:"document"`
 	Payment       *provider.Payment     `json:"payment"`
 	Item          *provider.CatalogItem `json:"item"`
-	Held          *heldView             `json:"held"`
-	ReferenceAt   *time.Time            `json:"reference_at"` // null: what the provider has is not known
+	// Refund is the money of a credit memo; null where its invoice is not known.
+	Refund      *policy.PaymentDecision `json:"refund"`
+	Held        *heldView               `json:"held"`
+	ReferenceAt *time.Time              `json:"reference_at"` // null: what the provider has is not known
 }
 
 // buyerView is a policy.Buyer with its fields as they are named elsewhere.
@@ -132,10 +134,28 @@ func (c explainCommand) stored(ctx context.Context, io console) error {
 	if run.Canonical == nil {
 		return fmt.Errorf("the document of run %s was not read from the shop yet; it is %s (see: towpath runs show %s)", id, run.Status, id)
 	}
+	sale, err := saleOf(run.Decision)
+	if err != nil {
+		return fmt.Errorf("read decision of run %s: %w", id, err)
+	}
 	return c.explain(io, asked{
-		event: run.Event, canonical: run.Canonical, occurredAt: run.OccurredAt, storeID: run.StoreID,
+		event: run.Event, canonical: run.Canonical, occurredAt: run.OccurredAt, storeID: run.StoreID, sale: sale,
 		known: func(key string) (bool, error) { return hasContact(ctx, pool, id, key) },
 	}, row.Binding, run.PolicyVersion, row.Policy)
+}
+
+// saleOf is the invoice that was read with a run's document, among its decision; nil
+// where there is none.
+func saleOf(decision []byte) (*canon.Invoice, error) {
+	var kept struct{ Invoice json.RawMessage }
+	if len(decision) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(decision, &kept); err != nil || len(kept.Invoice) == 0 {
+		return nil, err
+	}
+	inv, err := canon.DecodeInvoice(kept.Invoice)
+	return &inv, err
 }
 
 // hasContact reports whether the ledger of a run has a buyer's contact.
@@ -199,7 +219,7 @@ func (e *explanation) write(s subject, ledger riverjobs.Ledger, reference []byte
 	case err != nil:
 		return err
 	default:
-		e.Document, e.Payment, e.Item = w.document, w.payment, w.item
+		e.Document, e.Payment, e.Item, e.Refund = w.document, w.payment, w.item, s.refund
 	}
 	return nil
 }
@@ -256,10 +276,24 @@ func printWritten(io console, e explanation, s subject) error {
 		return printJSON(io.out, e.Item.Body)
 	}
 	printNotes(io, "document", e.Document.Notes)
+	if e.Event == "creditmemo.created" {
+		printRefund(io, e.Refund)
+	}
 	fmt.Fprintf(io.out, "\ntotals\n  sub total %s, tax %s, total %s; the shop's grand total %s\n  rounding line %s\n\nbody\n",
 		e.Document.SubTotal.StringFixed(2), e.Document.TotalTax.StringFixed(2), e.Document.Total.StringFixed(2),
 		shopsAmount(*s.total), e.Document.Rounding.StringFixed(2))
 	return printJSON(io.out, e.Document.Body)
+}
+
+// printRefund says where the credit goes.
+func printRefund(io console, refund *policy.PaymentDecision) {
+	lines := []string{"against its invoice, as far as that is open; of one that is paid what is left goes back from the account of its payment method"}
+	if refund != nil {
+		for _, rule := range refund.Rules {
+			lines = append(lines, rule.Text)
+		}
+	}
+	printNotes(io, "credit", lines)
 }
 
 func printNotes(io console, what string, notes []string) {

@@ -18,8 +18,11 @@ type asked struct {
 	canonical  []byte
 	occurredAt time.Time // zero: nobody knows
 	storeID    int64     // of a credit memo, whose form has none
-	wire       string
-	pol        policy.Policy
+	// sale is the invoice that a credit memo is about, as its run has read it; nil
+	// where that is not known.
+	sale *canon.Invoice
+	wire string
+	pol  policy.Policy
 	// known reports whether the ledger has a buyer's contact.
 	known func(key string) (bool, error)
 }
@@ -31,6 +34,7 @@ type subject struct {
 	total    *decimal.Decimal // the shop's grand total; nil where it has none
 	decision policy.Decision
 	buyer    *policy.Buyer
+	refund   *policy.PaymentDecision // of a credit memo whose invoice is known
 	// write is asked only where the decision is to post; nil: the buyer is all.
 	write func(riverjobs.Ledger, provider.Reference) (written, error)
 }
@@ -74,9 +78,20 @@ func (a asked) invoice() (subject, error) {
 func (a asked) creditMemo() (subject, error) {
 	memo, err := canon.DecodeCreditMemo(a.canonical)
 	memo.StoreID = canon.Int(a.storeID)
-	buyer := policy.BuyerOf(memo.AsInvoice(), a.pol)
+	of := memo.AsInvoice()
+	var refund *policy.PaymentDecision
+	if a.sale != nil {
+		of.GrandTotal = a.sale.GrandTotal // who is booked on a shared contact hangs on the sale, not on what went back
+		method := ""
+		if a.sale.PaymentMethod != nil {
+			method = *a.sale.PaymentMethod
+		}
+		decided := policy.DecideRefund(memo, method, a.pol)
+		refund = &decided
+	}
+	buyer := policy.BuyerOf(of, a.pol)
 	return subject{
-		title: "credit memo " + memo.IncrementID, total: &memo.GrandTotal, decision: policy.DecideCreditMemo(memo, a.pol), buyer: &buyer,
+		title: "credit memo " + memo.IncrementID, total: &memo.GrandTotal, decision: policy.DecideCreditMemo(memo, a.pol), buyer: &buyer, refund: refund,
 		write: func(l riverjobs.Ledger, ref provider.Reference) (written, error) {
 			doc, err := l.CreditNote(memo, a.pol, ref, contactStandIn, "")
 			return written{document: &doc}, err

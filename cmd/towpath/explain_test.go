@@ -10,6 +10,7 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/canon/canontest"
+	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 )
 
@@ -35,6 +36,10 @@ type explained struct {
 	Item *struct {
 		Code string
 		Body map[string]any
+	}
+	Refund *struct {
+		Action, Reason string
+		Rules          []struct{ Text string }
 	}
 	PolicyVersion int `json:"policy_version"`
 	Held          *struct{ Reason, Message string }
@@ -193,4 +198,26 @@ func Test_Explain_of_a_run_asks_the_policy_that_is_pinned_to_it(t *testing.T) {
 	require.Contains(t, none.err, "there is no run "+d.binding)
 	require.Equal(t, exitUsage, d.run(t, "explain", "--run", id, "--binding", d.binding).code)
 	require.Equal(t, exitUsage, d.run(t, "explain", "--binding", d.binding).code)
+}
+
+func Test_Explain_of_a_credit_memos_run_says_where_the_money_goes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json",
+		`{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},"payment_method_map":{"checkmo":null}}`))
+	d.serve(t)
+	invoice := d.shop.RaiseInvoice(demoCart())
+	d.send(t)
+	memo, err := d.shop.RefundInvoice(invoice.ID, magentosim.Refund{AdjustmentPositive: decimal.NewFromInt(5)})
+	require.NoError(t, err)
+	var done filled
+	d.mustJSON(t, &done, "backfill", "--binding", d.binding, "--event", "creditmemo.created", "--ids", fmt.Sprint(memo.ID), "--wait")
+	require.Equal(t, map[string]int{"succeeded": 1}, done.Runs)
+	var runs []listed
+	d.mustJSON(t, &runs, "runs", "list", "--event", "creditmemo.created")
+	var e explained
+	d.mustJSON(t, &e, "explain", "--run", runs[0].ID)
+	require.True(t, memo.GrandTotal.Equal(e.Document.Total))
+	require.Equal(t, "skip", e.Refund.Action)
+	require.Contains(t, d.must(t, "explain", "--run", runs[0].ID), "payment method checkmo is mapped to null")
 }
