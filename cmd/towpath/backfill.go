@@ -24,6 +24,7 @@ type backfillCommand struct {
 	IDs        string `name:"ids" placeholder:"IDS" help:"Ids of the shop's entities and ranges of them, e.g. 1-5000,7001."`
 	File       string `placeholder:"FILE" help:"A file of such ids, on as many lines as you like; what follows a # is a comment."`
 	OccurredAt string `name:"occurred-at" placeholder:"TIME" help:"When it happened: RFC 3339 or YYYY-MM-DD. Payments are dated by it (default: by their invoices)."`
+	Store      int64  `placeholder:"ID" help:"The store of credit memos, whose form does not say: it chooses the number's prefix, and store_filter asks for it."`
 	DryRun     bool   `name:"dry-run" help:"Only count what would be asked for, with the estimate."`
 	Wait       bool   `help:"Follow the runs until all have ended; Ctrl-C ends the following, not the runs."`
 }
@@ -81,7 +82,7 @@ func (c backfillCommand) Run(ctx context.Context, io console) error {
 
 // request is what the flags ask for.
 func (c backfillCommand) request(io console) (backfill.Request, error) {
-	r := backfill.Request{Event: c.Event}
+	r := backfill.Request{Event: c.Event, StoreID: c.Store}
 	if !syncrun.KnownEvent(c.Event) {
 		return r, wrongUse("--event is %q; use %s", c.Event, strings.Join(metrics.Events(), ", "))
 	}

@@ -42,7 +42,7 @@ func flagsOf() map[string][]string {
 		"runs cancel":        more(list, append(filters, "--dry-run", "--all")...),
 		"explain":            more(list, "--binding", "--file", "--event", "--run"),
 		"verify":             list,
-		"backfill":           {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--dry-run", "--wait"},
+		"backfill":           {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--store", "--dry-run", "--wait"},
 		"bench":              {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
 	}
 }

@@ -39,6 +39,9 @@ type Request struct {
 	Event     string // one of syncrun.Events
 	IDs       IDs
 	Who       string // asks, for the runs' history
+	// StoreID is where they belong; 0: nobody says. Only credit memos need it, whose
+	// form has none: it chooses their number's prefix, and a store_filter asks for it.
+	StoreID int64
 	// OccurredAt is when it happened; zero: nobody knows. A payment is dated by it, or
 	// where it is zero by its invoice. It does not tell what is known from what is not.
 	OccurredAt time.Time
@@ -176,7 +179,7 @@ func (r Request) accept(ctx context.Context, tx pgx.Tx, ids []int64) ([]uuid.UUI
 // event is what the shop would have sent.
 func (r Request) event(binding dbsqlc.Binding, id int64) (syncrun.Event, error) {
 	e := syncrun.Event{
-		TenantID: binding.TenantID, BindingID: binding.ID, PolicyVersion: binding.PolicyVersion, Name: r.Event, EntityID: id,
+		TenantID: binding.TenantID, BindingID: binding.ID, PolicyVersion: binding.PolicyVersion, Name: r.Event, EntityID: id, StoreID: r.StoreID,
 		OccurredAt: r.occurredAt(), IdempotencyKey: r.key(id), Backfill: true,
 	}
 	var err error

@@ -116,6 +116,15 @@ func Test_What_is_known_adds_nothing(t *testing.T) {
 	}
 }
 
+func Test_A_credit_memo_belongs_to_the_store_that_is_named(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.request(t, "creditmemo.created", "9")
+	r.StoreID = 3
+	b.run(t, r)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM sync_runs WHERE store_id = 3 AND lane = 'creditmemo:9'"))
+}
+
 func Test_What_the_shop_sends_later_is_a_repeat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
