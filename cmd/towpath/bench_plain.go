@@ -115,7 +115,7 @@ func (p *plain) addTenant(ctx context.Context) error {
 		return err
 	}
 	token := func(context.Context) (string, error) { return demoToken, nil }
-	if t.ledger, err = xero.New(xero.Config{BaseURL: t.xeroURL, OrgID: demoOrgID, HTTP: web, Token: token}); err != nil {
+	if t.ledger, err = xero.New(xero.Config{BaseURL: t.xeroURL, OrgID: t.orgID, HTTP: web, Token: token}); err != nil {
 		return err
 	}
 	if t.ref, err = t.ledger.Reference(ctx); err != nil {

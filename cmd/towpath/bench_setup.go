@@ -118,6 +118,7 @@ func (b *bench) settle(ctx context.Context) error {
 // parties are a tenant's shop and its Xero.
 type parties struct {
 	tenant           uuid.UUID
+	orgID            string // of its own: two shops of one organisation share numbers and budget
 	apiKey           string
 	shop             *magentosim.Shop
 	shopURL, xeroURL string
@@ -125,12 +126,12 @@ type parties struct {
 
 // newParties starts a shop and a Xero; they stop with the stack.
 func newParties(s *stack) (parties, error) {
-	p := parties{tenant: uuid.New(), apiKey: shopjwt.NewAPIKey(), shop: magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})}
+	p := parties{tenant: uuid.New(), orgID: uuid.NewString(), apiKey: shopjwt.NewAPIKey(), shop: magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})}
 	var err error
 	if p.shopURL, err = s.host(p.shop); err != nil {
 		return p, err
 	}
-	p.xeroURL, err = s.host(xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{demoToken}}))
+	p.xeroURL, err = s.host(xerosim.New(xerosim.Config{OrgID: p.orgID, Tokens: []string{demoToken}}))
 	p.shop.Connect(p.tenant.String(), p.apiKey, "http://127.0.0.1:1")
 	return p, err
 }
@@ -190,7 +191,7 @@ func (s *site) connect(ctx context.Context) error {
 		return fmt.Errorf("store tenant: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: p.xeroURL, OrgID: demoOrgID,
+		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: p.xeroURL, OrgID: p.orgID,
 	}
 	row.TokenSealed = s.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {
