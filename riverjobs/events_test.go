@@ -240,6 +240,38 @@ func Test_Credit_note(t *testing.T) {
 	}
 }
 
+// A memo may come before its invoice's payment, and both before the settings name an
+// account: what is open is the payment's all the same.
+func Test_Credit_note_before_its_payment_and_before_the_setting(t *testing.T) {
+	t.Parallel()
+	for wire, setup := range map[string]func(*testing.T) *bundle{"accounting": setupMoney, "v2": setupMoneyV2} {
+		t.Run(wire, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			banked := b.banked(t)
+			unbanked := banked
+			unbanked.DefaultBankAccountID = nil
+			b.setPolicy(t, 3, unbanked)
+			b.work(t)
+			inv, id := b.raise(t, "plain_vat")
+			b.succeeded(t, id)
+			require.NoError(t, b.shop.MarkPaid(inv.ID))
+			memo, credit := b.refunded(t, inv, b.partly(t, inv, 1))
+			b.until(t, credit, heldFor("payment_method_not_mapped"))
+			payment := b.accept(t, "invoice.paid", inv.ID)
+			b.until(t, payment, heldFor("payment_method_not_mapped"))
+			b.setPolicy(t, 4, banked)
+			b.release(t, 4, 2)
+			b.until(t, payment, told)
+			b.until(t, credit, told)
+			require.Equal(t, "0.00", b.ledger.due(inv.IncrementID))
+			require.Equal(t, "0.00", b.ledger.due(memo.IncrementID))
+			require.Equal(t, 2, b.ledger.payments())
+			b.noMismatch(t)
+		})
+	}
+}
+
 func Test_Customer_change(t *testing.T) {
 	t.Parallel()
 

@@ -81,6 +81,7 @@ func postCreditNote() *plan[*creditMemo] {
 			inLane[*creditMemo],
 			ofInvoice[*creditMemo],
 			noteKnown,
+			refundable,
 			allowed(noteDocument),
 			contacts[*creditMemo](),
 			ensure(note()),
@@ -106,6 +107,16 @@ func noteKnown(ctx context.Context, b *batch[*creditMemo], drafts []*draft[*cred
 		}
 		return err
 	})
+}
+
+// refundable holds what goes back in money as long as nobody has named its account:
+// before anything is written.
+func refundable(_ context.Context, _ *batch[*creditMemo], drafts []*draft[*creditMemo]) {
+	for _, d := range drafts {
+		if decision := d.doc.refund(d.pol); decision.Action == policy.Hold && d.doc.note.ID == "" && d.doc.backInMoney(d.pol) {
+			d.err = heldBy(decision.Decision)
+		}
+	}
 }
 
 // note is the write of the credit note itself.
@@ -163,11 +174,11 @@ func allocation() write[*creditMemo, provider.Allocation] {
 	}
 }
 
-// backInMoney: the shop's invoice is paid, and money of its kind is booked. Then all
-// goes back in money, also where the payment's own event has not come yet: what is
+// backInMoney: the shop's invoice is paid, and money of its kind is booked, or held until
+// the settings name its account. Then all goes back in money, also where the payment's own event has not come yet: what is
 // open in the ledger now is the payment's.
 func (m *creditMemo) backInMoney(pol policy.Policy) bool {
-	return m.sale != nil && m.sale.State == canon.StatePaid && m.refund(pol).Action == policy.Post
+	return m.sale != nil && m.sale.State == canon.StatePaid && m.refund(pol).Action != policy.Skip
 }
 
 // refund decides on the money that went back.
