@@ -148,5 +148,11 @@ func (pl *plan[D]) work(ctx context.Context, p *pipeline, lead hand) error {
 	if b.ledger, err = p.Ledgers(lead.Binding, b.calls.Permit); err != nil {
 		return err
 	}
+	if lead.Binding.Reference == nil {
+		// Read by one and alone: others who reserve calls meanwhile would be in its way.
+		if _, err := p.reference(ctx, lead.work, b.ledger); err != nil {
+			return err
+		}
+	}
 	return b.run(ctx, first)
 }

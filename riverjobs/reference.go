@@ -39,6 +39,10 @@ func (p *pipeline) reference(ctx context.Context, run work, ledger Ledger) (prov
 		return p.othersReference(ctx, run)
 	}
 	fresh, err := RefreshReference(ctx, p.queries, p.Pool, run.Binding, ledger, p.Now())
+	if err != nil && provider.AsFailure(err).Kind == provider.RateLimited {
+		// Not for its fault: half a minute would be lost for all who wait for it.
+		err = errors.Join(err, p.queries.BindingLeaveReference(ctx, p.Pool, run.Binding.ID))
+	}
 	if err != nil && usable {
 		return stored, nil
 	}

@@ -84,6 +84,18 @@ func (q *Queries) BindingInsert(ctx context.Context, db DBTX, arg BindingInsertP
 	return err
 }
 
+const bindingLeaveReference = `-- name: BindingLeaveReference :exec
+UPDATE bindings
+SET reference_tried_at = NULL
+WHERE id = $1
+`
+
+// Who set out to read was not let: the next may at once.
+func (q *Queries) BindingLeaveReference(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, bindingLeaveReference, id)
+	return err
+}
+
 const bindingList = `-- name: BindingList :many
 SELECT id, tenant_id, provider, wire, status, api_url, org_id, org_key, token_sealed, policy_version, paused_until, reference, reference_at, reference_tried_at, created_at, revoked_at
 FROM bindings

@@ -70,6 +70,12 @@ SET reference_tried_at = clock_timestamp()
 WHERE id = @id
     AND (reference_tried_at IS NULL OR reference_tried_at < clock_timestamp() - make_interval(secs => @seconds::float8));
 
+-- Who set out to read was not let: the next may at once.
+-- name: BindingLeaveReference :exec
+UPDATE bindings
+SET reference_tried_at = NULL
+WHERE id = @id;
+
 -- Live bindings whose reference data are older than a day, or were never read.
 -- name: BindingReferenceDue :many
 SELECT *
