@@ -272,6 +272,24 @@ func Test_Credit_note_before_its_payment_and_before_the_setting(t *testing.T) {
 	}
 }
 
+// What a memo refers to is its invoice as it was written, whatever the settings say now.
+func Test_Credit_note_names_the_number_that_its_invoice_has(t *testing.T) {
+	t.Parallel()
+	b := setupMoney(t)
+	b.work(t)
+	inv, id := b.raise(t, "plain_vat")
+	b.succeeded(t, id)
+	p, prefix := b.banked(t), "M-"
+	p.InvoiceNumberPrefix = &prefix
+	b.setPolicy(t, 3, p)
+	memo, credit := b.refunded(t, inv, b.partly(t, inv, 1))
+	b.succeeded(t, credit)
+	notes := b.xero.CreditNotes()
+	require.Len(t, notes, 1)
+	require.Equal(t, "M-"+memo.IncrementID, notes[0].Number)
+	require.Equal(t, inv.IncrementID, notes[0].Reference)
+}
+
 func Test_Customer_change(t *testing.T) {
 	t.Parallel()
 

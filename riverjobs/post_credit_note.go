@@ -94,7 +94,7 @@ func postCreditNote() *plan[*creditMemo] {
 
 // noteDocument is pure.
 func noteDocument(b *batch[*creditMemo], d *draft[*creditMemo]) (provider.Document, error) {
-	d.doc.StoreID = canon.Int(d.SyncRun.StoreID) // the form has none
+	d.doc.StoreID, d.doc.InvoiceNumber = canon.Int(d.SyncRun.StoreID), d.doc.of.Number // the form has neither
 	return b.ledger.CreditNote(d.doc.CreditMemo, d.pol, d.ref, d.doc.contactID, b.runURL(d.SyncRun.ID))
 }
 

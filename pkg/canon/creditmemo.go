@@ -21,6 +21,7 @@ type CreditMemo struct {
 	InvoiceIncrementID *string          `json:"invoice_increment_id"`
 	WebsiteID          Int              `json:"website_id"`
 	StoreID            Int              `json:"-"` // not of the form: the event tells it, and who reads the form sets it
+	InvoiceNumber      string           `json:"-"` // nor this: the ledger's number of the invoice, where it is known
 	Currency           string           `json:"currency"`
 	Customer           Contact          `json:"customer"` // as it is now
 	Lines              []Line           `json:"lines"`

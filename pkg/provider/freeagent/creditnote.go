@@ -54,11 +54,14 @@ func (c *Client) CreditNote(memo canon.CreditMemo, pol policy.Policy, ref provid
 
 // creditComments is printed on the credit note: the wire has no field for its invoice.
 func creditComments(memo canon.CreditMemo, pol policy.Policy) string {
-	invoice := text(memo.InvoiceIncrementID)
-	if invoice == "" {
+	number := memo.InvoiceNumber
+	if invoice := text(memo.InvoiceIncrementID); number == "" && invoice != "" {
+		number = policy.NumberOf(invoice, memo.StoreID, pol)
+	}
+	if number == "" {
 		return ""
 	}
-	return "Invoice: " + cleanText(policy.NumberOf(invoice, memo.StoreID, pol), maxField)
+	return "Invoice: " + cleanText(number, maxField)
 }
 
 func negated(bodies []itemBody, items []item) []itemBody {

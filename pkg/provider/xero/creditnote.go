@@ -65,7 +65,10 @@ func (b *builder) creditHeader(memo canon.CreditMemo, number, contactID string, 
 		LineAmountTypes: "Exclusive", CreditNoteNumber: number, CurrencyCode: b.inv.Currency, CurrencyRate: b.currencyRate(),
 		Status: b.status(), BrandingThemeID: value(b.pol.BrandingThemeID),
 	}
-	if invoice := value(memo.InvoiceIncrementID); invoice != "" {
+	switch invoice := value(memo.InvoiceIncrementID); {
+	case memo.InvoiceNumber != "":
+		body.Reference = cut(memo.InvoiceNumber, maxReference)
+	case invoice != "":
 		body.Reference = cut(policy.NumberOf(invoice, memo.StoreID, b.pol), maxReference)
 	}
 	tracking := b.tracking()
