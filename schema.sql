@@ -197,6 +197,7 @@ CREATE INDEX sync_runs_tenant ON sync_runs (tenant_id, received_at);
 CREATE INDEX sync_runs_failed ON sync_runs (binding_id, finished_at) WHERE status = 'failed';
 CREATE INDEX sync_runs_held ON sync_runs (hold_reason) WHERE status = 'held';
 CREATE INDEX sync_runs_queued ON sync_runs (binding_id, stage) WHERE status = 'queued';
+CREATE INDEX sync_runs_left_out ON sync_runs (binding_id, lane) WHERE skip_reason = 'invoice_not_synced';
 
 -- Every step and every change of a run: what its page shows. from_status and
 -- to_status are equal where a step was taken inside one status.

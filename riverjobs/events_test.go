@@ -158,7 +158,7 @@ func Test_Payment(t *testing.T) {
 		b.noMismatch(t)
 	})
 
-	t.Run("Of_an_invoice_that_was_left_out_is_left_out", func(t *testing.T) {
+	t.Run("Of_an_invoice_that_was_left_out_is_left_out_and_retried_with_it", func(t *testing.T) {
 		t.Parallel()
 		b := setupMoney(t)
 		p := b.banked(t)
@@ -169,6 +169,12 @@ func Test_Payment(t *testing.T) {
 		require.Equal(t, syncrun.Skipped, b.until(t, id, told).Status)
 		run := b.until(t, b.paid(t, inv), told)
 		require.Equal(t, "invoice_not_synced", text(run.SkipReason))
+		b.setPolicy(t, 4, b.banked(t))
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.succeeded(t, id)
+		b.succeeded(t, run.ID) // it is taken along
+		require.Equal(t, "0.00", b.ledger.due(inv.IncrementID))
+		b.noMismatch(t)
 	})
 
 	t.Run("Without_an_account_is_held_and_released_by_the_setting", func(t *testing.T) {

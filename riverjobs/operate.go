@@ -43,7 +43,10 @@ func (o *Operator) Retry(ctx context.Context, runID uuid.UUID) error {
 				return o.goOn(ctx, tx, run, job.ID)
 			}
 		case syncrun.Failed, syncrun.Cancelled, syncrun.Skipped:
-			return o.startOver(ctx, tx, run, job, lost)
+			if err := o.startOver(ctx, tx, run, job, lost); err != nil {
+				return err
+			}
+			return o.takeAlong(ctx, tx, run)
 		case syncrun.Succeeded:
 			return o.tellAgain(ctx, tx, run, lost)
 		}
@@ -113,6 +116,21 @@ func (o *Operator) startOver(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun,
 	}
 	if _, err := o.Client.JobDeleteTx(ctx, tx, old.ID); err != nil {
 		return fmt.Errorf("delete job %d: %w", old.ID, err)
+	}
+	return nil
+}
+
+// takeAlong starts over what was left out since its invoice was: it waits in the lane
+// until that one has ended.
+func (o *Operator) takeAlong(ctx context.Context, tx pgx.Tx, invoice dbsqlc.SyncRun) error {
+	left, err := dbsqlc.New().SyncRunLeftOut(ctx, tx, invoice.ID)
+	if err != nil {
+		return fmt.Errorf("find what was left out with run %s: %w", invoice.ID, err)
+	}
+	for _, run := range left {
+		if err := o.startOver(ctx, tx, run, nil, false); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -820,6 +820,78 @@ func (q *Queries) SyncRunKnown(ctx context.Context, db DBTX, arg SyncRunKnownPar
 	return items, nil
 }
 
+const syncRunLeftOut = `-- name: SyncRunLeftOut :many
+SELECT left_out.id, left_out.tenant_id, left_out.binding_id, left_out.policy_version, left_out.event, left_out.entity_type, left_out.magento_entity_id, left_out.website_id, left_out.store_id, left_out.idempotency_key, left_out.dedupe_key, left_out.lane, left_out.occurred_at, left_out.received_at, left_out.body, left_out.backfill, left_out.status, left_out.stage, left_out.river_job_id, left_out.attempt, left_out.next_attempt_at, left_out.hold_reason, left_out.skip_reason, left_out.error_code, left_out.error_message, left_out.error_detail, left_out.canonical, left_out.decision, left_out.document, left_out.provider_entity_id, left_out.provider_reference, left_out.provider_url, left_out.variance, left_out.finished_at, left_out.shop_told, left_out.told_at, left_out.updated_at
+FROM sync_runs AS invoice
+JOIN sync_runs AS left_out ON left_out.binding_id = invoice.binding_id
+    AND left_out.lane = invoice.lane
+    AND left_out.skip_reason = 'invoice_not_synced'
+    AND left_out.stage = 'done'
+WHERE invoice.id = $1
+    AND invoice.event = 'invoice.created'
+ORDER BY left_out.id
+FOR UPDATE OF left_out
+`
+
+// What was left out since its invoice was.
+func (q *Queries) SyncRunLeftOut(ctx context.Context, db DBTX, id uuid.UUID) ([]SyncRun, error) {
+	rows, err := db.Query(ctx, syncRunLeftOut, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRun{}
+	for rows.Next() {
+		var i SyncRun
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.BindingID,
+			&i.PolicyVersion,
+			&i.Event,
+			&i.EntityType,
+			&i.MagentoEntityID,
+			&i.WebsiteID,
+			&i.StoreID,
+			&i.IdempotencyKey,
+			&i.DedupeKey,
+			&i.Lane,
+			&i.OccurredAt,
+			&i.ReceivedAt,
+			&i.Body,
+			&i.Backfill,
+			&i.Status,
+			&i.Stage,
+			&i.RiverJobID,
+			&i.Attempt,
+			&i.NextAttemptAt,
+			&i.HoldReason,
+			&i.SkipReason,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.ErrorDetail,
+			&i.Canonical,
+			&i.Decision,
+			&i.Document,
+			&i.ProviderEntityID,
+			&i.ProviderReference,
+			&i.ProviderUrl,
+			&i.Variance,
+			&i.FinishedAt,
+			&i.ShopTold,
+			&i.ToldAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const syncRunList = `-- name: SyncRunList :many
 SELECT run.id, run.tenant_id, tenant.name AS tenant, run.binding_id, binding.provider, run.event, run.entity_type,
     run.magento_entity_id, run.idempotency_key, run.status, run.stage, run.attempt, run.next_attempt_at, run.hold_reason,

@@ -86,6 +86,10 @@ func (d PaymentDecision) from(method string, p Policy) PaymentDecision {
 	case p.DefaultBankAccountID != nil:
 		d.AccountID = *p.DefaultBankAccountID
 		d.Rules = append(d.Rules, Rule{"default_bank_account_id", false, known + " is not mapped, the default is account " + d.AccountID})
+	case method == "":
+		d.Action, d.Reason = Hold, provider.HeldMethodNotMapped
+		d.Rules = append(d.Rules, Rule{"default_bank_account_id", true, "nobody knows how the buyer paid, and there is no default_bank_account_id: " +
+			"set it to the account that such money comes from"})
 	default:
 		d.Action, d.Reason = Hold, provider.HeldMethodNotMapped
 		d.Rules = append(d.Rules, Rule{"payment_method_map", true, known + " is not mapped and there is no default_bank_account_id: " +

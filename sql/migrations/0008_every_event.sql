@@ -14,3 +14,5 @@ ALTER TABLE provider_intents
 DROP INDEX entity_xref_one_document;
 CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (provider, org_key, entity_type, provider_id)
     WHERE entity_type IN ('invoice', 'creditmemo', 'payment', 'refund') AND NOT disputed;
+
+CREATE INDEX sync_runs_left_out ON sync_runs (binding_id, lane) WHERE skip_reason = 'invoice_not_synced';

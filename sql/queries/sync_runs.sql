@@ -205,6 +205,19 @@ SELECT EXISTS (
     WHERE mine.id = @id
 );
 
+-- What was left out since its invoice was.
+-- name: SyncRunLeftOut :many
+SELECT left_out.*
+FROM sync_runs AS invoice
+JOIN sync_runs AS left_out ON left_out.binding_id = invoice.binding_id
+    AND left_out.lane = invoice.lane
+    AND left_out.skip_reason = 'invoice_not_synced'
+    AND left_out.stage = 'done'
+WHERE invoice.id = @id
+    AND invoice.event = 'invoice.created'
+ORDER BY left_out.id
+FOR UPDATE OF left_out;
+
 -- These have ended: what waits in their lanes goes on.
 -- name: SyncRunWake :one
 SELECT towpath_wake(@ids::uuid[]);
