@@ -223,9 +223,16 @@ func (c *clock) advance(d time.Duration) {
 }
 
 // recorder notes what Observe is told.
-type recorder struct{ last string }
+type recorder struct {
+	mu   sync.Mutex
+	last string
+}
 
-func (r *recorder) observe(operation, code string, _ time.Duration) { r.last = operation + " " + code }
+func (r *recorder) observe(operation, code string, _ time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = operation + " " + code
+}
 
 // direct is a transport without sockets, for tests of arithmetic in great
 // number.
