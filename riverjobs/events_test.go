@@ -2,6 +2,7 @@ package riverjobs_test
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -139,6 +140,39 @@ func Test_Payment(t *testing.T) {
 			b.noMismatch(t)
 		})
 	}
+
+	t.Run("Is_let_go_on_though_a_process_held_for_dead_has_written_over_its_metadata", func(t *testing.T) {
+		t.Parallel()
+		b, gate := setupMoney(t), newGate("before invoice")
+		b.work(t, watch(gate.at))
+		t.Cleanup(gate.release)
+		inv, id := b.raise(t, "plain_vat")
+		arrived(t, gate.arrived)
+		payment := b.paid(t, inv)
+		eventually(t, func() bool { return b.jobState(t, payment) == "scheduled" }, "it is parked")
+		// River merges the metadata of a late answer whatever the job's state is.
+		b.exec(t, `UPDATE river.river_job SET metadata = metadata || '{"towpath": {"attempt": 9, "outcome": "wait"}}' WHERE id = $1`, b.job(t, "post_payment", payment).ID)
+		gate.release()
+		b.succeeded(t, id)
+		b.succeeded(t, payment)
+		b.noMismatch(t)
+	})
+
+	t.Run("Put_off_by_a_process_held_for_dead_goes_on_at_once", func(t *testing.T) {
+		t.Parallel()
+		b, gate := setupMoney(t), newGate("before invoice")
+		b.work(t, watch(gate.at))
+		t.Cleanup(gate.release)
+		inv, id := b.raise(t, "plain_vat")
+		arrived(t, gate.arrived)
+		// As River writes the snooze of an attempt that was taken over: by the job's id alone.
+		b.exec(t, `UPDATE river.river_job SET state = 'scheduled', scheduled_at = now() + interval '10 minutes',
+			metadata = metadata || '{"towpath": {"attempt": 9, "outcome": "wait", "parked": true}}' WHERE id = $1`, b.job(t, "post_invoice", id).ID)
+		gate.release()
+		b.succeeded(t, id)
+		b.oneOfEach(t, inv)
+		b.noMismatch(t)
+	})
 
 	t.Run("Of_an_invoice_that_failed_waits_with_that_as_its_reason_until_it_is_retried", func(t *testing.T) {
 		t.Parallel()
@@ -309,14 +343,14 @@ func Test_Customer_change(t *testing.T) {
 		for n := range 10 {
 			_, err := b.shop.EditCustomer(customerOf(t), map[string]any{"email": "new" + itoa(int64(n)) + "@example.com"})
 			require.NoError(t, err)
-			ids = append(ids, b.accept(t, "customer.upserted", customerOf(t)))
 		}
+		// In one commit, so that they come within a second on any machine.
+		ids = b.acceptAt(t, now, "customer.upserted", slices.Repeat([]int64{customerOf(t)}, 10)...)
 		for _, id := range ids {
 			b.succeeded(t, id)
 		}
 		require.Equal(t, "new9@example.com", b.xero.Contacts()[0].Email)
-		// One where they come within a second, which a busy machine may not manage.
-		require.LessOrEqual(t, b.xero.Calls("POST /Contacts"), 5)
+		require.Equal(t, 1, b.xero.Calls("POST /Contacts"))
 		b.noMismatch(t)
 	})
 

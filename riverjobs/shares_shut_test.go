@@ -37,8 +37,10 @@ func Test_Binding_that_needs_consent(t *testing.T) {
 		require.Equal(t, called, b.xero.AllCalls(), "they are not tried")
 		require.Equal(t, map[string]int{"scheduled": 1, "pending": 40}, b.states(t, posting))
 		open()
-		b.reconnect(t)
-		b.release(t, 1, 41)
+		b.releaseWith(t, 1, 41, func(tx pgx.Tx) error {
+			_, err := dbsqlc.New().BindingSetStatus(t.Context(), tx, dbsqlc.BindingSetStatusParams{ID: b.binding, Status: "active"})
+			return err
+		})
 		require.Equal(t, map[string]int{syncrun.Succeeded: 41}, b.allTold(t))
 		require.Equal(t, 1, b.count(t, "SELECT max(attempt) FROM river.river_job WHERE kind = 'post_invoice'"))
 		mismatches()
@@ -182,13 +184,10 @@ func Test_Shop_that_refuses_our_token(t *testing.T) {
 		t.Parallel()
 		b, _, open := shut(t)
 		open()
-		// Some may have gone on by themselves by now: the first looks again in time.
-		require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		b.releaseWith(t, 1, 13, func(tx pgx.Tx) error {
 			_, err := dbsqlc.New().TenantSetConnection(t.Context(), tx, dbsqlc.TenantSetConnectionParams{ID: b.tenant.ID, ConnectionStatus: "active"})
-			require.NoError(t, err)
-			_, err = b.op.ReleaseHeld(t.Context(), tx, b.binding, 1)
 			return err
-		}))
+		})
 		require.Equal(t, map[string]int{syncrun.Succeeded: 13}, b.allTold(t))
 		b.eachOnce(t, 13)
 	})

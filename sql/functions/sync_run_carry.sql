@@ -91,7 +91,13 @@ BEGIN
         IF new_status = 'held' AND run.status <> 'held' THEN
             PERFORM towpath_wake(ARRAY[run.id]);
         END IF;
-        IF report ? 'parked' AND new_state = 'scheduled' AND NOT towpath_park(run.id, report ->> 'reason' = 'invoice_unknown') THEN
+        IF was_run AND new_state = 'scheduled' AND report = '{}' AND new_job.metadata -> 'towpath' IS DISTINCT FROM old_job.metadata -> 'towpath' THEN
+            -- A process that was held for dead puts off what another is at by now: its wait
+            -- is not this attempt's.
+            UPDATE river.river_job
+            SET state = 'pending', scheduled_at = clock_timestamp()
+            WHERE id = old_job.id;
+        ELSIF report ? 'parked' AND new_state = 'scheduled' AND NOT towpath_park(run.id, report ->> 'reason' = 'invoice_unknown') THEN
             UPDATE river.river_job
             SET state = 'pending', scheduled_at = clock_timestamp() + interval '1 second'
             WHERE id = old_job.id;

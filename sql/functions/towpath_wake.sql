@@ -2,7 +2,8 @@
 -- The runs have ended, or are held: what waits in their lanes without looking is put in
 -- line, to go on or to say what it waits for now. Called in the transaction that changed
 -- them, after the change. A job that somebody has locked is just being parked, and will
--- find out by itself.
+-- find out by itself. The run says who waits, not the job's metadata: a process that was
+-- held for dead may still write those.
 CREATE OR REPLACE FUNCTION towpath_wake(runs uuid[]) RETURNS integer LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     woken record;
@@ -19,8 +20,8 @@ BEGIN
                 AND behind.id <> run.id
             JOIN river.river_job AS job ON job.id = behind.river_job_id
             WHERE job.state = 'scheduled'
-                AND job.metadata -> 'towpath' ? 'parked'
-                AND (run.finished_at IS NOT NULL OR behind.status <> 'held')
+                AND (behind.status = 'queued'
+                    OR run.finished_at IS NOT NULL AND behind.hold_reason IN ('invoice_failed', 'invoice_held', 'invoice_unknown'))
             ORDER BY job.id
             FOR UPDATE OF job SKIP LOCKED
         ), moved AS (
