@@ -60,6 +60,7 @@ func contactOf[D billed](ctx context.Context, b *batch[D], d *draft[D]) (buyer, 
 	if err != nil {
 		return buyer{}, provider.Try{}, false, err
 	}
+	d.known = row
 	known, stale := contactKnown(row)
 	if known != "" {
 		*d.doc.contact() = known
@@ -102,8 +103,7 @@ func freshen[D billed](at func(doc D) time.Time) step[D] {
 			if update.Buyer.Shared || asked[update.Key()] {
 				continue
 			}
-			row, err := b.lookUp(ctx, d.work, "contact", update.Buyer.Key)
-			if err != nil || row == nil || row.Merged || !b.news(*row, update.Buyer, at(d.doc)) {
+			if d.known == nil || d.known.Merged || !b.news(*d.known, update.Buyer, at(d.doc)) {
 				continue
 			}
 			asked[update.Key()] = true

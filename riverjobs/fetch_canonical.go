@@ -32,15 +32,15 @@ func (p *pipeline) fetch(ctx context.Context, run hand) (change, after, error) {
 
 // decide reads what the event is about and asks the policy.
 func (p *pipeline) decide(ctx context.Context, run work, pol policy.Policy) (fetched, error) {
-	from := sourceOf(run.SyncRun.Event)
-	if from == nil {
+	writer, ok := writerOf(run.SyncRun.Event)
+	if !ok {
 		return fetched{}, fmt.Errorf("no job writes %s", run.SyncRun.Event)
 	}
 	shop, err := p.Shops(run.Tenant)
 	if err != nil {
 		return fetched{}, err
 	}
-	got, err := from.fetch(ctx, p, shop, run, pol)
+	got, err := writer.source.fetch(ctx, p, shop, run, pol)
 	if err != nil {
 		return fetched{}, err
 	}
@@ -68,12 +68,18 @@ func handOn(run hand, got fetched) (change, error) {
 	if err != nil {
 		return change{}, fmt.Errorf("encode decision: %w", err)
 	}
-	end := change{next: postNext(run.SyncRun), decided: &syncrun.Decided{
+	end := change{decided: &syncrun.Decided{
 		Step: syncrun.Step{RunID: run.SyncRun.ID}, Canonical: canon.Storable(got.raw), Decision: encoded, Lane: got.lane,
 	}}
 	if got.decision.Action == policy.Skip {
 		end.decided.SkipReason, end.next = got.decision.Reason, tellNext(run.SyncRun)
+		return end, nil
 	}
+	writer, ok := writerOf(run.SyncRun.Event)
+	if !ok {
+		return change{}, fmt.Errorf("no job writes %s", run.SyncRun.Event)
+	}
+	end.next = writer.next(run.SyncRun)
 	return end, nil
 }
 

@@ -81,7 +81,7 @@ func ofInvoice[D following](ctx context.Context, b *batch[D], drafts []*draft[D]
 func lookFor[D following](ctx context.Context, b *batch[D], drafts []*draft[D]) {
 	each(drafts, func(d *draft[D]) error {
 		if d.sale == nil {
-			return b.unknown(d, "it was not read from the shop")
+			return unknown(d, "it was not read from the shop")
 		}
 		return nil
 	})
@@ -106,10 +106,10 @@ func lookFor[D following](ctx context.Context, b *batch[D], drafts []*draft[D]) 
 func adopt[D following](ctx context.Context, b *batch[D], d *draft[D], there provider.Standing) error {
 	switch {
 	case there.ID == "":
-		return b.unknown(d, "the ledger has none with its number "+strconv.Quote(policy.Number(*d.sale, d.pol)))
+		return unknown(d, "the ledger has none with its number "+strconv.Quote(policy.Number(*d.sale, d.pol)))
 	case there.Currency != d.sale.Currency || there.Total.Valid && !there.Total.Decimal.Equal(d.sale.GrandTotal) ||
 		!strings.Contains(there.Reference, d.sale.OrderIncrementID):
-		return b.unknown(d, fmt.Sprintf("the ledger's %s is another document (%s %s, order %q)",
+		return unknown(d, fmt.Sprintf("the ledger's %s is another document (%s %s, order %q)",
 			there.Number, there.Total.Decimal.StringFixed(2), there.Currency, there.Reference))
 	}
 	posted := provider.Posted{ID: there.ID, Number: there.Number, URL: there.URL, Adopted: true, Source: path.Base(there.Source)}
@@ -127,8 +127,7 @@ func adopt[D following](ctx context.Context, b *batch[D], d *draft[D], there pro
 }
 
 // unknown holds what follows an invoice that nobody knows. Its end lets it go on.
-func (b *batch[D]) unknown(d *draft[D], why string) error {
-	f := any(d.doc).(following)
+func unknown[D following](d *draft[D], why string) error {
 	return &syncrun.Ahead{Unknown: fmt.Sprintf("invoice %s has not come here, and %s: ask the shop for it "+
-		"(towpath backfill --binding %s --event invoice.created --ids %d), or cancel this run", f.numberOf(), why, d.Binding.ID, f.invoiceOf())}
+		"(towpath backfill --binding %s --event invoice.created --ids %d), or cancel this run", d.doc.numberOf(), why, d.Binding.ID, d.doc.invoiceOf())}
 }

@@ -204,14 +204,15 @@ func Stages() map[string]string {
 	return stages
 }
 
-// sourceOf is what is to be done about an event; nil where this version cannot.
-func sourceOf(event string) source {
+// writerOf is the kind that writes an event's documents; false where this version has
+// none.
+func writerOf(event string) (kind, bool) {
 	for _, k := range kinds() {
 		if k.source != nil && k.source.of() == event {
-			return k.source
+			return k, true
 		}
 	}
-	return nil
+	return kind{}, false
 }
 
 // next is a run's job of this kind.
@@ -224,14 +225,4 @@ func (k kind) next(run dbsqlc.SyncRun) *nextJob {
 func tellNext(run dbsqlc.SyncRun) *nextJob {
 	args := PushSyncStateArgs{RunArgs{RunID: run.ID, Share: run.TenantID}}
 	return &nextJob{args: args, share: run.TenantID, backfill: run.Backfill}
-}
-
-// postNext writes the run's document to the ledger.
-func postNext(run dbsqlc.SyncRun) *nextJob {
-	for _, k := range kinds() {
-		if k.source != nil && k.source.of() == run.Event {
-			return k.next(run)
-		}
-	}
-	return nil
 }

@@ -58,7 +58,8 @@ type draft[D any] struct {
 	doc   D
 	pol   policy.Policy
 	ref   provider.Reference
-	sale  *canon.Invoice // the invoice that it follows, as the shop had it; nil where it was not read
+	sale  *canon.Invoice     // the invoice that it follows, as the shop had it; nil where it was not read
+	known *dbsqlc.EntityXref // the contact, as it was remembered when the steps began
 	ended bool
 	err   error
 }
@@ -105,7 +106,9 @@ func (pl *plan[D]) fetch(ctx context.Context, p *pipeline, shop Shop, run work, 
 	if pl.lane != nil {
 		got.lane = pl.lane(doc)
 	}
-	got.invoice, err = pl.followed(ctx, p, shop, run, doc)
+	if decision.Action == policy.Post {
+		got.invoice, err = pl.followed(ctx, p, shop, run, doc)
+	}
 	return got, err
 }
 

@@ -92,10 +92,14 @@ func postCreditNote() *plan[*creditMemo] {
 	}
 }
 
-// noteDocument is pure.
+// noteDocument is pure. A note that is there is not held for what the settings say now.
 func noteDocument(b *batch[*creditMemo], d *draft[*creditMemo]) (provider.Document, error) {
 	d.doc.StoreID, d.doc.InvoiceNumber = canon.Int(d.SyncRun.StoreID), d.doc.of.Number // the form has neither
-	return b.ledger.CreditNote(d.doc.CreditMemo, d.pol, d.ref, d.doc.contactID, b.runURL(d.SyncRun.ID))
+	doc, err := b.ledger.CreditNote(d.doc.CreditMemo, d.pol, d.ref, d.doc.contactID, b.runURL(d.SyncRun.ID))
+	if err != nil && d.doc.note.ID != "" {
+		return provider.Document{Number: d.doc.note.Number}, nil
+	}
+	return doc, err
 }
 
 // noteKnown finds the notes that an earlier attempt has made.
@@ -175,13 +179,13 @@ func allocation() write[*creditMemo, provider.Allocation] {
 }
 
 // backInMoney: the shop's invoice is paid, and money of its kind is booked, or held until
-// the settings name its account. Then all goes back in money, also where the payment's own event has not come yet: what is
-// open in the ledger now is the payment's.
+// the settings name its account. Then all goes back in money, also where the payment's
+// own event has not come yet: what is open in the ledger now is the payment's.
 func (m *creditMemo) backInMoney(pol policy.Policy) bool {
 	return m.sale != nil && m.sale.State == canon.StatePaid && m.refund(pol).Action != policy.Skip
 }
 
-// refund decides on the money that went back.
+// refund decides on that money.
 func (m *creditMemo) refund(pol policy.Policy) policy.PaymentDecision {
 	method := ""
 	if m.sale != nil {

@@ -68,10 +68,7 @@ func itemWritten(ctx context.Context, b *batch[*product], o *one[*product, provi
 	posted.Number = o.value.Code
 	xref := xrefOf(o.work, "item", posted)
 	xref.BodyHash = &as
-	if err := b.record(ctx, o.taken, syncrun.Made{Xref: &xref, Notes: o.value.Notes}); err != nil {
-		return err
-	}
-	if err := b.record(ctx, o.taken, syncrun.Made{Xref: &xref, Rewritten: true}); err != nil {
+	if err := b.record(ctx, o.taken, syncrun.Made{Xref: &xref, Rewritten: true, Notes: o.value.Notes}); err != nil {
 		return err
 	}
 	return b.finish(ctx, o.draft, result{posted: posted, document: o.value, why: "item " + o.value.Code + " is as the shop has it"})

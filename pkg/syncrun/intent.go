@@ -163,7 +163,7 @@ type Made struct {
 	Xref  *Xref  // nil where nothing new is to be remembered
 	Found *Found // nil: the run made it, or it names the run
 	Notes []string
-	// Rewritten: the xref is there already, and says from now on what was written.
+	// Rewritten: where the xref is there already, it says from now on what was written.
 	Rewritten bool
 }
 
@@ -194,8 +194,10 @@ func Record(ctx context.Context, tx pgx.Tx, taken Taken, made Made) error {
 }
 
 func (m Made) remember(ctx context.Context, tx pgx.Tx, runID uuid.UUID) error {
-	if !m.Rewritten {
-		return remember(ctx, tx, runID, m.Xref, m.Found)
+	if !m.Rewritten || m.Xref.ProviderID != "" {
+		if err := remember(ctx, tx, runID, m.Xref, m.Found); err != nil || !m.Rewritten {
+			return err
+		}
 	}
 	err := queries.EntityXrefWritten(ctx, tx, dbsqlc.EntityXrefWrittenParams{
 		RunID: runID, EntityType: m.Xref.EntityType, ShopID: m.Xref.ShopID, BodyHash: m.Xref.BodyHash,
