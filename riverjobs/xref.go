@@ -75,7 +75,7 @@ func (p *pipeline) othersDocument(ctx context.Context, run work, entityType stri
 			cause = owner
 		}
 	}
-	f := provider.Hold(provider.HeldNumberTaken, "document "+posted.Number+" in the ledger is another invoice's")
+	f := provider.Hold(provider.HeldNumberTaken, "document "+posted.Number+" in the ledger is another "+ownerOf(entityType))
 	switch {
 	case cause.Shop == run.Tenant.Name:
 		f.Message += " of this shop (" + cause.What + "): give each store a prefix of its own (invoice_number_prefix_by_store)"
@@ -87,6 +87,14 @@ func (p *pipeline) othersDocument(ctx context.Context, run work, entityType stri
 	}
 	f.Exists, f.Err = cause.Unsure, cause
 	return f
+}
+
+// ownerOf is whose a document of that type is.
+func ownerOf(entityType string) string {
+	if entityType == "creditmemo" {
+		return "credit memo's"
+	}
+	return "invoice's"
 }
 
 // difference is one total that the ledger sees otherwise than we do.
