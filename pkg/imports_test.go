@@ -76,6 +76,13 @@ func rules() map[string]rule {
 			tests: []string{"pkg/pgdb"},
 		},
 
+		// What would be written, under these settings and under others.
+		"pkg/explain": {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
+		"pkg/whatif": {
+			code:  []string{"pkg/dbsqlc", "pkg/explain", "pkg/policy", "pkg/provider"},
+			tests: []string{"pkg/canon", "pkg/provider/xero"},
+		},
+
 		// What is asked of the shop by hand.
 		"pkg/backfill": {
 			code:  []string{"pkg/dbsqlc", "pkg/syncrun"},
@@ -93,7 +100,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/account", "pkg/backfill", "pkg/explain", "pkg/whatif", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
 			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
 		}, river: "bench"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,12 +14,12 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/explain"
 	"towpath/pkg/metrics"
 	"towpath/pkg/outbound"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
-	"towpath/riverjobs"
 )
 
 type explainCommand struct {
@@ -73,12 +72,6 @@ type heldView struct {
 	Message string `json:"message"`
 }
 
-// The ids that stand where the ledger's would be: explain looks nothing up there.
-const (
-	contactStandIn  = "00000000-0000-0000-0000-000000000000"
-	documentStandIn = contactStandIn
-)
-
 // Run asks the policy and builds what would be written as a run would, with the
 // reference data that is stored, and calls nobody.
 func (c explainCommand) Run(ctx context.Context, io console) error {
@@ -99,8 +92,8 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 		return wrongUse("--file: %w", err)
 	}
 	// Whether the ledger has a customer's contact is known of runs only.
-	a := asked{event: c.Event, canonical: raw, known: func(string) (bool, error) { return false, nil }}
-	if _, err := a.subject(); err != nil {
+	q := explain.Question{Event: c.Event, Canonical: raw, Known: func(string) (bool, error) { return false, nil }}
+	if err := q.Check(); err != nil {
 		return wrongUse("--file: %w", err)
 	}
 	return withBinding(ctx, io, c.database, c.Binding, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
@@ -108,7 +101,7 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return fmt.Errorf("read policy: %w", err)
 		}
-		return c.explain(io, a, binding, binding.PolicyVersion, row.Policy)
+		return c.explain(io, q, binding, binding.PolicyVersion, row.Policy)
 	})
 }
 
@@ -134,28 +127,14 @@ func (c explainCommand) stored(ctx context.Context, io console) error {
 	if run.Canonical == nil {
 		return fmt.Errorf("the document of run %s was not read from the shop yet; it is %s (see: towpath runs show %s)", id, run.Status, id)
 	}
-	sale, err := saleOf(run.Decision)
+	sale, err := explain.SaleOf(run.Decision)
 	if err != nil {
 		return fmt.Errorf("read decision of run %s: %w", id, err)
 	}
-	return c.explain(io, asked{
-		event: run.Event, canonical: run.Canonical, occurredAt: run.OccurredAt, storeID: run.StoreID, sale: sale,
-		known: func(key string) (bool, error) { return hasContact(ctx, pool, id, key) },
+	return c.explain(io, explain.Question{
+		Event: run.Event, Canonical: run.Canonical, OccurredAt: run.OccurredAt, StoreID: run.StoreID, Sale: sale,
+		Known: func(key string) (bool, error) { return hasContact(ctx, pool, id, key) },
 	}, row.Binding, run.PolicyVersion, row.Policy)
-}
-
-// saleOf is the invoice that was read with a run's document, among its decision; nil
-// where there is none.
-func saleOf(decision []byte) (*canon.Invoice, error) {
-	var kept struct{ Invoice json.RawMessage }
-	if len(decision) == 0 {
-		return nil, nil
-	}
-	if err := json.Unmarshal(decision, &kept); err != nil || len(kept.Invoice) == 0 {
-		return nil, err
-	}
-	inv, err := canon.DecodeInvoice(kept.Invoice)
-	return &inv, err
 }
 
 // hasContact reports whether the ledger of a run has a buyer's contact.
@@ -171,70 +150,37 @@ func hasContact(ctx context.Context, pool *pgxpool.Pool, run uuid.UUID, key stri
 }
 
 // explain prints what a binding would write under one version of its settings.
-func (c explainCommand) explain(io console, a asked, binding dbsqlc.Binding, version int32, settings []byte) error {
+func (c explainCommand) explain(io console, q explain.Question, binding dbsqlc.Binding, version int32, settings []byte) error {
 	var err error
-	if a.pol, _, err = policy.Parse(settings); err != nil {
+	if q.Policy, _, err = policy.Parse(settings); err != nil {
 		return fmt.Errorf("read policy: %w", err)
 	}
-	a.wire = binding.Wire
-	s, err := a.subject()
-	if err != nil {
-		return err
-	}
+	q.Wire = binding.Wire
 	// No key is needed to open a token that is not used.
 	ledger, err := newConnections(nil, outbound.Private{All: true}, nil).ledger(binding, provider.Unlimited)
 	if err != nil {
 		return err
 	}
-	e := explanation{Event: a.event, PolicyVersion: version, Decision: s.decision, ReferenceAt: binding.ReferenceAt}
-	if s.buyer != nil {
-		view := buyerView(*s.buyer)
-		e.Buyer = &view
-	}
-	if err := e.write(s, ledger, binding.Reference); err != nil {
+	ref, _ := referenceOf(binding)
+	a, err := q.Ask(ledger, ref)
+	if err != nil {
 		return err
+	}
+	e := explanation{
+		Event: a.Event, PolicyVersion: version, Decision: a.Decision, Buyer: (*buyerView)(a.Buyer),
+		Document: a.Document, Payment: a.Payment, Item: a.Item, Refund: a.Refund, ReferenceAt: binding.ReferenceAt,
+	}
+	if a.Held != nil {
+		e.Held = &heldView{Reason: a.Held.Reason, Message: a.Held.Message}
 	}
 	if c.JSON {
 		return printJSON(io.out, e)
 	}
-	return printExplanation(io, e, s)
+	return printExplanation(io, e, a)
 }
 
-// write builds what would be written.
-func (e *explanation) write(s subject, ledger riverjobs.Ledger, reference []byte) error {
-	var ref provider.Reference
-	if reference != nil {
-		if err := json.Unmarshal(reference, &ref); err != nil {
-			return fmt.Errorf("read reference data: %w", err)
-		}
-	}
-	if s.decision.Action != policy.Post || s.write == nil {
-		return nil
-	}
-	w, err := s.write(ledger, ref)
-	var f *provider.Failure
-	switch {
-	case errors.As(err, &f) && f.Kind == provider.Held:
-		e.Held = &heldView{Reason: f.Reason, Message: f.Message}
-	case err != nil:
-		return err
-	default:
-		e.Document, e.Payment, e.Item, e.Refund = w.document, w.payment, w.item, s.refund
-	}
-	return nil
-}
-
-// outcome is what would become of it: what the policy says, unless what it would
-// write is held.
-func (e explanation) outcome() string {
-	if e.Held != nil {
-		return fmt.Sprint(policy.Hold, " ", e.Held.Reason)
-	}
-	return strings.TrimSpace(fmt.Sprint(e.Decision.Action, " ", e.Decision.Reason))
-}
-
-func printExplanation(io console, e explanation, s subject) error {
-	fmt.Fprintf(io.out, "%s: %s\n\npolicy version %d: a rule that hits keeps it out\n", s.title, e.outcome(), e.PolicyVersion)
+func printExplanation(io console, e explanation, a explain.Answer) error {
+	fmt.Fprintf(io.out, "%s: %s\n\npolicy version %d: a rule that hits keeps it out\n", a.Title(), a.Outcome(), e.PolicyVersion)
 	for _, rule := range e.Decision.Rules {
 		mark := "miss"
 		if rule.Hit {
@@ -252,18 +198,18 @@ func printExplanation(io console, e explanation, s subject) error {
 	case e.Decision.Action != policy.Post:
 		fmt.Fprintln(io.out, "\nnothing would be posted")
 		return nil
-	case s.write == nil:
+	case a.Event == "customer.upserted":
 		fmt.Fprintln(io.out, "\ncontact, as the shop has it; what the ledger has besides stays")
 		return printJSON(io.out, e.Buyer)
 	}
 	if e.ReferenceAt == nil {
 		fmt.Fprintln(io.out, "\nThe provider's accounts and tax rates are not known yet: nothing was checked against them.")
 	}
-	return printWritten(io, e, s)
+	return printWritten(io, e, a)
 }
 
 // printWritten prints how the body came to be, its sums, and the body itself.
-func printWritten(io console, e explanation, s subject) error {
+func printWritten(io console, e explanation, a explain.Answer) error {
 	switch {
 	case e.Payment != nil:
 		printNotes(io, "payment", e.Payment.Notes)
@@ -281,7 +227,7 @@ func printWritten(io console, e explanation, s subject) error {
 	}
 	fmt.Fprintf(io.out, "\ntotals\n  sub total %s, tax %s, total %s; the shop's grand total %s\n  rounding line %s\n\nbody\n",
 		e.Document.SubTotal.StringFixed(2), e.Document.TotalTax.StringFixed(2), e.Document.Total.StringFixed(2),
-		shopsAmount(*s.total), e.Document.Rounding.StringFixed(2))
+		shopsAmount(*a.Total), e.Document.Rounding.StringFixed(2))
 	return printJSON(io.out, e.Document.Body)
 }
 

@@ -61,19 +61,15 @@ type policySaved struct {
 // Run checks everything first: either all of it is saved as a new version, or
 // nothing is and every fault is named.
 func (c policySet) Run(ctx context.Context, console console) error {
-	raw, err := c.read(console)
+	parsed, faults, err := readPolicy(console, c.File)
 	if err != nil {
-		return wrongUse("read --file: %w", err)
-	}
-	parsed, faults, err := policy.Parse(raw)
-	if err != nil {
-		return wrongUse("--file: %w", err)
+		return err
 	}
 	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
 		if binding.Status == "revoked" {
 			return fmt.Errorf("binding %s is revoked; its settings are of no use any more", binding.ID)
 		}
-		faults = append(faults, c.checkReference(ctx, console, pool, binding, parsed)...)
+		faults = append(faults, checkReference(ctx, console, pool, binding, parsed)...)
 		if len(faults) > 0 {
 			return c.refuse(console, binding, faults)
 		}
@@ -93,11 +89,23 @@ func (c policySet) Run(ctx context.Context, console console) error {
 	})
 }
 
-func (c policySet) read(console console) ([]byte, error) {
-	if c.File == "-" {
-		return io.ReadAll(console.in)
+// readPolicy reads a file of settings, - for standard input.
+func readPolicy(console console, file string) (policy.Policy, []policy.FieldError, error) {
+	var raw []byte
+	var err error
+	if file == "-" {
+		raw, err = io.ReadAll(console.in)
+	} else {
+		raw, err = console.readFile(file)
 	}
-	return console.readFile(c.File)
+	if err != nil {
+		return policy.Policy{}, nil, wrongUse("read --file: %w", err)
+	}
+	parsed, faults, err := policy.Parse(raw)
+	if err != nil {
+		return parsed, nil, wrongUse("--file: %w", err)
+	}
+	return parsed, faults, nil
 }
 
 func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []policy.FieldError) error {
@@ -116,7 +124,7 @@ func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []poli
 // What is stored may be a day old, so before something is refused for it the
 // provider is asked anew. What it does not tell cannot be checked, and that is
 // said.
-func (c policySet) checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
+func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
 	ref, known := referenceOf(binding)
 	if faults := policy.Check(p, ref, binding.Wire); known && len(faults) == 0 {
 		return nil

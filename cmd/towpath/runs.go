@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ type runFilter struct {
 	Event  string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created."`
 	Tenant string `placeholder:"UUID" help:"Only runs of this tenant."`
 	Error  string `placeholder:"CODE" help:"Only runs with this error_code, e.g. validation."`
-	Since  string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 24h."`
+	Since  string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
 	Limit  int32  `default:"100" help:"At most so many runs."`
 }
 
@@ -76,13 +77,18 @@ func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
 }
 
 func parseSince(text string, now time.Time) (time.Time, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(-d), nil
 	}
 	if t, err := parseMoment(text); err == nil {
 		return t, nil
 	}
-	return time.Time{}, wrongUse("--since is %q; use 2026-04-29T10:00:00Z, 2026-04-29 or 24h", text)
+	return time.Time{}, wrongUse("--since is %q; use 2026-04-29T10:00:00Z, 2026-04-29, 30d or 24h", text)
 }
 
 // parseMoment reads a time of RFC 3339, or a day, which begins at midnight UTC.

@@ -1216,6 +1216,81 @@ func (q *Queries) SyncRunStatuses(ctx context.Context, db DBTX, ids []uuid.UUID)
 	return items, nil
 }
 
+const syncRunStoredList = `-- name: SyncRunStoredList :many
+SELECT run.id, run.event, run.magento_entity_id, run.store_id, run.occurred_at, run.received_at, run.status, run.policy_version,
+    run.canonical, run.decision
+FROM sync_runs AS run
+WHERE run.tenant_id = $1
+    AND run.binding_id = $2
+    AND run.canonical IS NOT NULL
+    AND run.received_at >= $3
+    AND (run.received_at, run.id) < ($4::timestamptz, $5::uuid)
+ORDER BY run.received_at DESC, run.id DESC
+LIMIT $6
+`
+
+type SyncRunStoredListParams struct {
+	TenantID  uuid.UUID
+	BindingID uuid.UUID
+	Since     time.Time
+	BeforeAt  time.Time
+	BeforeID  uuid.UUID
+	MaxRows   int32
+}
+
+type SyncRunStoredListRow struct {
+	ID              uuid.UUID
+	Event           string
+	MagentoEntityID int64
+	StoreID         int64
+	OccurredAt      time.Time
+	ReceivedAt      time.Time
+	Status          string
+	PolicyVersion   int32
+	Canonical       []byte
+	Decision        json.RawMessage
+}
+
+// The documents that are stored of a binding's runs, newest first, a page at a time.
+// The tenant is the binding's: its index is the one that gives the order.
+func (q *Queries) SyncRunStoredList(ctx context.Context, db DBTX, arg SyncRunStoredListParams) ([]SyncRunStoredListRow, error) {
+	rows, err := db.Query(ctx, syncRunStoredList,
+		arg.TenantID,
+		arg.BindingID,
+		arg.Since,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunStoredListRow{}
+	for rows.Next() {
+		var i SyncRunStoredListRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Event,
+			&i.MagentoEntityID,
+			&i.StoreID,
+			&i.OccurredAt,
+			&i.ReceivedAt,
+			&i.Status,
+			&i.PolicyVersion,
+			&i.Canonical,
+			&i.Decision,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const syncRunSuperseded = `-- name: SyncRunSuperseded :one
 SELECT EXISTS (
     SELECT 1

@@ -78,6 +78,20 @@ SELECT *
 FROM sync_runs
 WHERE id = @id;
 
+-- The documents that are stored of a binding's runs, newest first, a page at a time.
+-- The tenant is the binding's: its index is the one that gives the order.
+-- name: SyncRunStoredList :many
+SELECT run.id, run.event, run.magento_entity_id, run.store_id, run.occurred_at, run.received_at, run.status, run.policy_version,
+    run.canonical, run.decision
+FROM sync_runs AS run
+WHERE run.tenant_id = @tenant_id
+    AND run.binding_id = @binding_id
+    AND run.canonical IS NOT NULL
+    AND run.received_at >= @since
+    AND (run.received_at, run.id) < (@before_at::timestamptz, @before_id::uuid)
+ORDER BY run.received_at DESC, run.id DESC
+LIMIT @max_rows;
+
 -- Everything a worker needs to know of its run.
 -- name: SyncRunWork :one
 SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy
