@@ -83,6 +83,10 @@ func rules() map[string]rule {
 			tests: []string{"pkg/canon", "pkg/provider/xero"},
 		},
 
+		// The clients of all providers, made out of rows, and what is read by them.
+		"pkg/clients": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "riverjobs"}},
+		"pkg/refdata": {code: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/quota", "riverjobs"}},
+
 		// What is asked of the shop by hand.
 		"pkg/backfill": {
 			code:  []string{"pkg/dbsqlc", "pkg/syncrun"},
@@ -99,10 +103,14 @@ func rules() map[string]rule {
 		"pkg/provider/freeagent/freeagentsim": {},
 
 		// The wiring.
+		"pkg/server": {code: []string{
+			"pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "riverjobs",
+		}},
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/explain", "pkg/whatif", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
-			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero",
-			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/syncrun", "riverjobs",
+			"pkg/account", "pkg/backfill", "pkg/clients", "pkg/explain", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
+			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/xero",
+			"pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/whatif", "riverjobs",
 		}, river: "bench"},
 		"docs": {},
 		"pkg":  {},

@@ -58,7 +58,7 @@ func Test_Fifty_invoices_of_one_name_cost_few_calls(t *testing.T) {
 				cart.Customer = canon.Contact{MagentoID: canon.Int(i + 1), Email: fmt.Sprintf("jane%d@example.com", i), FirstName: &first, LastName: &last, WebsiteID: 1}
 				s.RaiseInvoice(cart)
 			}
-			s.Connect(s.tenant, s.key, "http://"+d.serve(t).addr)
+			s.Connect(s.tenant, s.key, "http://"+d.serve(t).Addr())
 			began := time.Now()
 			_, err := s.Drain(t.Context())
 			require.NoError(t, err)

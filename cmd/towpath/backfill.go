@@ -12,6 +12,7 @@ import (
 	"towpath/pkg/backfill"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
+	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
@@ -206,13 +207,9 @@ func takesWith(ctx context.Context, pool *pgxpool.Pool, binding uuid.UUID, more 
 	if err != nil {
 		return 0, fmt.Errorf("read budgets: %w", err)
 	}
-	waiting := map[string]int64{}
-	for _, row := range rows {
-		waiting[row.BudgetKey] += row.ToFetch + row.ToPost
-	}
-	for _, row := range rows {
-		if row.BindingID == binding {
-			return takesAtMost(row, viewBacklog(row), waiting[row.BudgetKey]+more), nil
+	for _, backlog := range quota.Backlogs(rows) {
+		if backlog.ID == binding {
+			return backlog.TakesAtMost(more), nil
 		}
 	}
 	return 0, nil // revoked meanwhile

@@ -104,11 +104,11 @@ func Test_Serve_without_a_password_has_no_dashboard_and_starts_no_consent(t *tes
 	d := newAppDesk(t)
 	d.create(t, consentApp, "--grant", "authorization_code")
 	s := d.with(map[string]string{"TOWPATH_ADMIN_PASSWORD": "", "TOWPATH_BASE_URL": d.base}).serve(t)
-	upstream, err := url.Parse("http://" + s.addr)
+	upstream, err := url.Parse("http://" + s.Addr())
 	require.NoError(t, err)
 	relay := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream); r.Out.Host = r.In.Host }})
 	t.Cleanup(relay.Close)
-	for _, base := range []string{"http://" + s.addr, relay.URL} {
+	for _, base := range []string{"http://" + s.Addr(), relay.URL} {
 		require.Equal(t, http.StatusForbidden, anonymously(t, http.MethodGet, base+"/dashboard/sync"))
 		require.Equal(t, http.StatusForbidden, anonymously(t, http.MethodPost, base+"/dashboard/connections/"+d.binding+"/connect"))
 		require.Equal(t, http.StatusOK, anonymously(t, http.MethodGet, base+"/livez"))
@@ -143,7 +143,7 @@ func Test_A_base_path_is_served_on_every_page_and_link(t *testing.T) {
 	s := d.with(map[string]string{"TOWPATH_BASE_URL": "http://127.0.0.1:9/tow/path/"}).serve(t)
 	links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
 	for _, strips := range []bool{true, false} {
-		base := proxied(t, "http://"+s.addr, "/tow/path", strips)
+		base := proxied(t, "http://"+s.Addr(), "/tow/path", strips)
 		d.shop.Connect(d.tenant, d.key, base)
 		invoice := d.shop.RaiseInvoice(demoCart())
 		d.send(t)
@@ -184,7 +184,7 @@ func Test_A_base_path_is_served_on_every_page_and_link(t *testing.T) {
 	}
 	id := d.lastRun(t)
 	require.Contains(t, fmt.Sprint(d.xero.Invoices()), "http://127.0.0.1:9/tow/path/dashboard/sync/", "documents link back under the path")
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.addr+"/tow/path/dashboard/sync/"+id+"/retry", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Addr()+"/tow/path/dashboard/sync/"+id+"/retry", nil)
 	require.NoError(t, err)
 	req.SetBasicAuth("ada", adminPassword)
 	resp, err := http.DefaultTransport.RoundTrip(req)
@@ -205,7 +205,7 @@ func Test_An_event_under_a_wrong_prefix_is_not_buried(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.with(map[string]string{"TOWPATH_BASE_URL": "http://127.0.0.1:9/towpath"}).serve(t, "ingress")
-	base := "http://" + s.addr
+	base := "http://" + s.Addr()
 	event := "/magento/" + d.tenant + "/invoice.created"
 	for path, want := range map[string]int{
 		"/webhooks" + event: http.StatusUnauthorized, "/towpath/webhooks" + event: http.StatusUnauthorized, // taken: there is no token

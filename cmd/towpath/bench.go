@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"towpath/pkg/server"
 )
 
 // maxBenchClients keeps the private server's connections within reason.
@@ -112,7 +114,7 @@ func (b *bench) webhooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	accept, err := b.newSite(ctx, "webhooks", 1, roles{Ingress: true})
+	accept, err := b.newSite(ctx, "webhooks", 1, server.Roles{Ingress: true})
 	if err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func (b *bench) webhooks(ctx context.Context) error {
 
 // idleRuns measures whole runs one at a time.
 func (b *bench) idleRuns(ctx context.Context) error {
-	site, err := b.newSite(ctx, "idle", 1, roles{Ingress: true, Worker: true})
+	site, err := b.newSite(ctx, "idle", 1, server.Roles{Ingress: true, Worker: true})
 	if err != nil {
 		return err
 	}
@@ -171,7 +173,7 @@ func (b *bench) backlog(ctx context.Context, tenants int) error {
 		return err
 	}
 	plain.stop()
-	site, err := b.newSite(ctx, fmt.Sprintf("backlog_%d", tenants), tenants, roles{Ingress: true})
+	site, err := b.newSite(ctx, fmt.Sprintf("backlog_%d", tenants), tenants, server.Roles{Ingress: true})
 	if err != nil {
 		return err
 	}

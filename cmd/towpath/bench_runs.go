@@ -13,6 +13,7 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/server"
 )
 
 // idleFigure is the time from the shop's 202 to its chip, one invoice at a time.
@@ -149,7 +150,7 @@ func stepName(e dbsqlc.SyncRunEvent) string {
 // workers. The time is that of the history: from the first job taken to the last
 // shop told. Meanwhile nothing is asked of the database but run_queue_mismatch.
 func (b *bench) drain(ctx context.Context, s *site) (drainFigure, error) {
-	if err := s.serve(ctx, roles{Ingress: true}); err != nil {
+	if err := s.serve(ctx, server.Roles{Ingress: true}); err != nil {
 		return drainFigure{}, err
 	}
 	began := time.Now()
@@ -164,7 +165,7 @@ func (b *bench) drain(ctx context.Context, s *site) (drainFigure, error) {
 		return drainFigure{}, err
 	}
 	stopSampling := s.sampleMismatches(ctx)
-	err := s.serve(ctx, roles{Worker: true})
+	err := s.serve(ctx, server.Roles{Worker: true})
 	if err == nil {
 		err = s.allSynced(ctx, invoices)
 	}

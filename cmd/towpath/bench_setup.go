@@ -27,6 +27,7 @@ import (
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
+	"towpath/pkg/server"
 	"towpath/pkg/shopjwt"
 )
 
@@ -143,13 +144,13 @@ type site struct {
 	box    *secret.Box
 	pool   *pgxpool.Pool
 	shops  []parties
-	server *server
+	server *server.Server
 	base   string
 }
 
 // newSite starts everything of one measurement, with the very server that
 // towpath serve starts.
-func (b *bench) newSite(ctx context.Context, name string, tenants int, play roles) (*site, error) {
+func (b *bench) newSite(ctx context.Context, name string, tenants int, play server.Roles) (*site, error) {
 	s := &site{url: b.db.URL(name)}
 	b.onStop(s.stop)
 	var err error
@@ -191,7 +192,7 @@ func (s *site) connect(ctx context.Context) error {
 		return fmt.Errorf("store tenant: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: wireAccounting, ApiUrl: p.xeroURL, OrgID: p.orgID,
+		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: policy.WireAccounting, ApiUrl: p.xeroURL, OrgID: p.orgID,
 	}
 	row.TokenSealed = s.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {
@@ -210,12 +211,12 @@ var noLimits = quota.Limits{PerMinute: 1_000_000, AtOnce: 5}
 
 // serve starts Towpath in these roles, in place of the one before. It logs as
 // it does in service, to nobody.
-func (s *site) serve(ctx context.Context, play roles) error {
+func (s *site) serve(ctx context.Context, play server.Roles) error {
 	if s.server != nil {
-		s.server.stop()
+		s.server.Stop()
 	}
 	var err error
-	s.server, err = startServer(ctx, serverConfig{
+	s.server, err = server.Start(ctx, server.Config{
 		DatabaseURL: s.url, Listen: "127.0.0.1:0", BaseURL: "http://127.0.0.1", Box: s.box, AllowPrivate: outbound.Private{All: true},
 		Roles: play, Workers: 500, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Limits: noLimits,
@@ -223,8 +224,8 @@ func (s *site) serve(ctx context.Context, play roles) error {
 	if err != nil {
 		return err
 	}
-	s.onStop(s.server.stop)
-	s.base = "http://" + s.server.addr
+	s.onStop(s.server.Stop)
+	s.base = "http://" + s.server.Addr()
 	for _, p := range s.shops {
 		p.shop.Connect(p.tenant.String(), p.apiKey, s.base)
 	}

@@ -13,15 +13,8 @@ import (
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
-	"towpath/pkg/quota"
+	"towpath/pkg/policy"
 	"towpath/pkg/secret"
-	"towpath/riverjobs"
-)
-
-// The wires that a binding can speak.
-const (
-	wireAccounting = "accounting"
-	wireV2         = "v2"
 )
 
 type bindingCommand struct {
@@ -107,7 +100,7 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)
 	}
-	if binding.OrgID == "" && binding.Provider == "xero" && binding.Wire == wireAccounting {
+	if binding.OrgID == "" && binding.Provider == "xero" && binding.Wire == policy.WireAccounting {
 		fmt.Fprintln(io.err, "towpath: no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
 	}
 	readReference(ctx, io, pool, binding.ID)
@@ -127,13 +120,13 @@ func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, string, erro
 		return row, "", wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
 	}
 	switch row.Wire {
-	case wireAccounting, wireV2:
+	case policy.WireAccounting, policy.WireV2:
 	case "":
-		row.Wire = map[string]string{"xero": wireAccounting, "freeagent": wireV2}[c.Provider]
+		row.Wire = map[string]string{"xero": policy.WireAccounting, "freeagent": policy.WireV2}[c.Provider]
 	default:
 		return row, "", wrongUse("--wire is %q; use accounting or v2", c.Wire)
 	}
-	if c.Provider == "freeagent" && row.Wire != wireV2 {
+	if c.Provider == "freeagent" && row.Wire != policy.WireV2 {
 		return row, "", wrongUse("--wire is %q; freeagent speaks v2", c.Wire)
 	}
 	if c.OrgID != "" {
@@ -168,7 +161,7 @@ func defaultAPIURL(provider, wire string) string {
 	switch {
 	case provider == "freeagent":
 		return "https://api.freeagent.com"
-	case wire == wireAccounting:
+	case wire == policy.WireAccounting:
 		return "https://api.xero.com"
 	}
 	return ""
@@ -204,34 +197,6 @@ func ifRevoked(id uuid.UUID, err error) error {
 	if errors.Is(err, account.ErrBindingRevoked) {
 		return fmt.Errorf("binding %s is revoked; create another (see: towpath binding create --help)", id)
 	}
-	return err
-}
-
-// readReference reads what the settings may refer to, and says where that cannot
-// be had now: the first run asks again. By then the organisation is known, so it
-// says who else writes to it.
-func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) {
-	conns, err := commandConnections(io, pool)
-	if err == nil {
-		var binding dbsqlc.Binding
-		if binding, err = dbsqlc.New().BindingGet(ctx, pool, id); err == nil {
-			err = refreshReference(ctx, pool, binding, conns)
-		}
-	}
-	if err != nil {
-		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
-	}
-	tellNeighbours(ctx, io, pool, id)
-}
-
-func refreshReference(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	ledger, err := conns.ledger(binding, quota.New(pool, binding.ID, quota.LimitsOf(binding.Provider, binding.Wire), false, "").Permit)
-	if err != nil {
-		return err
-	}
-	_, err = riverjobs.RefreshReference(ctx, dbsqlc.New(), pool, binding, ledger, time.Now())
 	return err
 }
 

@@ -42,7 +42,7 @@ func Test_A_second_binding_of_an_organisation_is_told_to_take_a_prefix(t *testin
 	advice := suggestion(t, s.err)
 	require.JSONEq(t, `{"invoice_number_prefix":"GARD2-"}`, advice)
 
-	var list []backlogView
+	var list []statusView
 	d.mustJSON(t, &list, "binding", "status")
 	require.Len(t, list, 2)
 	for i, other := range []string{second, d.binding} {

@@ -10,6 +10,7 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
+	"towpath/pkg/refdata"
 )
 
 type bindingRefresh struct {
@@ -22,17 +23,17 @@ type bindingRefresh struct {
 // that is gone are named, and the exit code is 1.
 func (c bindingRefresh) Run(ctx context.Context, io console) error {
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
-		conns, err := commandConnections(io, pool)
+		conns, err := io.clients(pool)
 		if err != nil {
 			return err
 		}
-		if err := refreshReference(ctx, pool, binding, conns); err != nil {
+		if err := refdata.Refresh(ctx, pool, binding, conns); err != nil {
 			return err
 		}
 		if binding, err = dbsqlc.New().BindingGet(ctx, pool, binding.ID); err != nil {
 			return fmt.Errorf("read binding: %w", err)
 		}
-		faults, err := settingsFaults(ctx, pool, binding)
+		faults, err := refdata.Faults(ctx, pool, binding)
 		if err != nil {
 			return err
 		}

@@ -13,12 +13,11 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/dashboard"
 	"towpath/pkg/logline"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
-	"towpath/pkg/quota"
 	"towpath/pkg/secret"
+	"towpath/pkg/server"
 )
 
 // This file is the only reader of the environment. A flag wins over a variable,
@@ -149,29 +148,8 @@ func textLog(to io.Writer, options *slog.HandlerOptions) *slog.Logger {
 	return slog.New(logline.New(to, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }))
 }
 
-// serverConfig is everything that serve needs.
-type serverConfig struct {
-	DatabaseURL   string
-	Listen        string
-	Listener      net.Listener // instead of Listen, where one is open already
-	BaseURL       string
-	Box           *secret.Box
-	AdminPassword secret.String
-	Gate          *dashboard.Gate // in place of a password, where the process makes a token itself
-	AllowPrivate  outbound.Private
-	PerTenant     bool
-	Migrate       bool
-	Roles         roles
-	Workers       int
-	Limits        quota.Limits // of calls to a provider; zero: the provider's own
-	Logger        *slog.Logger
-}
-
-// roles are the parts of Towpath that a process plays.
-type roles struct{ Ingress, Worker, Dashboard bool }
-
-func parseRoles(names []string) (roles, error) {
-	var r roles
+func parseRoles(names []string) (server.Roles, error) {
+	var r server.Roles
 	for _, name := range names {
 		switch name {
 		case "ingress":
@@ -188,8 +166,8 @@ func parseRoles(names []string) (roles, error) {
 }
 
 // config reads the command line and the environment of serve.
-func (s serveCommand) config(io console) (serverConfig, error) {
-	var cfg serverConfig
+func (s serveCommand) config(io console) (server.Config, error) {
+	var cfg server.Config
 	var err error
 	read := func(target *string, flag, name, otherwise string) {
 		if err == nil {
@@ -213,7 +191,7 @@ func (s serveCommand) config(io console) (serverConfig, error) {
 	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
 		return cfg, err
 	}
-	if err := cfg.checkPassword(); err != nil {
+	if err := checkPassword(cfg); err != nil {
 		return cfg, err
 	}
 	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
@@ -232,16 +210,35 @@ func (s serveCommand) config(io console) (serverConfig, error) {
 	return cfg, nil
 }
 
+// baseURL is where people and shops reach this Towpath, without a trailing slash.
+func baseURL(set, listen string) (string, error) {
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return "", wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port", listen)
+	}
+	if set == "" {
+		return "http://" + listen, nil
+	}
+	return checkBaseURL(set)
+}
+
+func checkBaseURL(set string) (string, error) {
+	base, err := server.CheckBaseURL(set)
+	if err != nil {
+		return "", usageError{err}
+	}
+	return base, nil
+}
+
 // minPassword is the fewest characters of the dashboard's password.
 const minPassword = 12
 
 // checkPassword refuses a short password, and none where others than this
 // machine's browsers come.
-func (cfg serverConfig) checkPassword() error {
+func checkPassword(cfg server.Config) error {
 	switch n := utf8.RuneCountInString(cfg.AdminPassword.Reveal()); {
 	case n > 0 && n < minPassword:
 		return wrongUse("TOWPATH_ADMIN_PASSWORD has %d characters; use at least %d, such as those of: openssl rand -base64 18", n, minPassword)
-	case n == 0 && cfg.Roles.Dashboard && !isLoopback(cfg.BaseURL):
+	case n == 0 && cfg.Roles.Dashboard && !server.IsLoopback(cfg.BaseURL):
 		return wrongUse("the dashboard at %s needs a password: set TOWPATH_ADMIN_PASSWORD or TOWPATH_ADMIN_PASSWORD_FILE (at least %d characters), "+
 			"or serve without it: --roles ingress,worker", cfg.BaseURL, minPassword)
 	}
@@ -249,12 +246,12 @@ func (cfg serverConfig) checkPassword() error {
 }
 
 // warnOfPassword says what is allowed and may still not be meant.
-func (cfg serverConfig) warnOfPassword(ctx context.Context) {
+func warnOfPassword(ctx context.Context, cfg server.Config) {
 	switch {
 	case !cfg.Roles.Dashboard:
 	case cfg.AdminPassword.IsEmpty():
 		cfg.Logger.WarnContext(ctx, "no dashboard: TOWPATH_ADMIN_PASSWORD is not set")
-	case strings.HasPrefix(cfg.BaseURL, "http://") && !isLoopback(cfg.BaseURL):
+	case strings.HasPrefix(cfg.BaseURL, "http://") && !server.IsLoopback(cfg.BaseURL):
 		cfg.Logger.WarnContext(ctx, "the dashboard's password travels in clear: TOWPATH_BASE_URL is not https", "base_url", cfg.BaseURL)
 	}
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/outbound"
+	"towpath/pkg/server"
 )
 
 // serveWith reads serve's configuration out of an environment.
-func serveWith(env map[string]string, flags serveCommand) (serverConfig, error) {
+func serveWith(env map[string]string, flags serveCommand) (server.Config, error) {
 	full := map[string]string{"DATABASE_URL": "postgres://a@b/c", "TOWPATH_SECRET_KEY": testKey}
 	for name, value := range env {
 		full[name] = value
@@ -35,12 +36,12 @@ func Test_Every_setting_may_come_from_a_file(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		value string
-		read  func(serverConfig) string
+		read  func(server.Config) string
 	}{
-		"DATABASE_URL":           {"postgres://x@y/z", func(c serverConfig) string { return c.DatabaseURL }},
-		"TOWPATH_ADMIN_PASSWORD": {"correct horse", func(c serverConfig) string { return c.AdminPassword.Reveal() }},
-		"TOWPATH_LISTEN":         {"127.0.0.1:9999", func(c serverConfig) string { return c.Listen }},
-		"TOWPATH_BASE_URL":       {"https://towpath.example", func(c serverConfig) string { return c.BaseURL }},
+		"DATABASE_URL":           {"postgres://x@y/z", func(c server.Config) string { return c.DatabaseURL }},
+		"TOWPATH_ADMIN_PASSWORD": {"correct horse", func(c server.Config) string { return c.AdminPassword.Reveal() }},
+		"TOWPATH_LISTEN":         {"127.0.0.1:9999", func(c server.Config) string { return c.Listen }},
+		"TOWPATH_BASE_URL":       {"https://towpath.example", func(c server.Config) string { return c.BaseURL }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +92,7 @@ func Test_A_flag_wins_over_the_variable_and_that_over_its_file(t *testing.T) {
 	require.Equal(t, "127.0.0.1:2222", cfg.Listen)
 	require.Equal(t, "https://flag.example", cfg.BaseURL)
 	require.Equal(t, 7, cfg.Workers)
-	require.Equal(t, roles{Worker: true}, cfg.Roles)
+	require.Equal(t, server.Roles{Worker: true}, cfg.Roles)
 }
 
 func Test_Flags_and_files_reach_the_commands(t *testing.T) {

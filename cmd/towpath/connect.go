@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 )
@@ -37,7 +38,7 @@ type consentView struct {
 // Run connects the binding, or prints the URL on which a person does.
 func (c bindingConnect) Run(ctx context.Context, io console) error {
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
-		conns, err := commandConnections(io, pool)
+		conns, err := io.clients(pool)
 		if err != nil {
 			return err
 		}
@@ -46,7 +47,7 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 			return err
 		}
 		if kind == oauth.ClientCredentials {
-			done, err := conns.connectApp(ctx, io, pool, binding.ID)
+			done, err := connectApp(ctx, io, pool, conns, binding.ID)
 			if err != nil {
 				return err
 			}
@@ -59,7 +60,7 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		address, err := conns.keeper.Consent(ctx, binding.ID, base)
+		address, err := conns.Keeper.Consent(ctx, binding.ID, base)
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 
 // prepare stores what the flags change, and answers how the binding is
 // connected.
-func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, conns connections) (string, error) {
+func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, conns clients.Factory) (string, error) {
 	value, err := c.secret(io)
 	if err != nil {
 		return "", err
@@ -93,7 +94,7 @@ func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.P
 			return nil
 		}
 		_, err := queries.OAuthGrantSetSecret(ctx, tx, dbsqlc.OAuthGrantSetSecretParams{
-			BindingID: binding.ID, ClientSecretSealed: oauth.SealClientSecret(conns.box, binding.ID, value)})
+			BindingID: binding.ID, ClientSecretSealed: oauth.SealClientSecret(conns.Box, binding.ID, value)})
 		return err
 	})
 	return row.OauthGrant.Kind, err

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
+	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 	"towpath/pkg/secret"
@@ -102,7 +104,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	conns, err := commandConnections(io, pool)
+	conns, err := io.clients(pool)
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 		return bindingStored(row, err)
 	}
 	if grant.Kind == oauth.ClientCredentials {
-		if done, err := conns.connectApp(ctx, io, pool, row.ID); err != nil {
+		if done, err := connectApp(ctx, io, pool, conns, row.ID); err != nil {
 			fmt.Fprintf(io.err, "towpath: not connected yet: %v\n", err)
 		} else if !c.JSON {
 			fmt.Fprintf(io.out, "connected to %s (%s)\n", done.OrgName, done.OrgID)
@@ -140,4 +142,14 @@ func (c bindingCreate) printApp(ctx context.Context, io console, pool *pgxpool.P
 	}
 	fmt.Fprintf(io.out, "Then its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
 	return nil
+}
+
+// connectApp connects a binding whose app needs no browser, and reads what its
+// settings may refer to; if that cannot be had now, the first run asks again.
+func connectApp(ctx context.Context, io console, pool *pgxpool.Pool, conns clients.Factory, id uuid.UUID) (oauth.Connected, error) {
+	done, err := conns.Keeper.ConnectApp(ctx, id)
+	if err == nil {
+		readReference(ctx, io, pool, id)
+	}
+	return done, err
 }

@@ -50,7 +50,7 @@ func Test_Connect_button(t *testing.T) {
 		d := newAppDesk(t)
 		d.create(t, consentApp, "--grant", "authorization_code")
 		pages := d.with(map[string]string{"TOWPATH_BASE_URL": d.base}).serve(t, "dashboard")
-		a := d.press(t, "http://"+pages.addr, d.binding)
+		a := d.press(t, "http://"+pages.Addr(), d.binding)
 		require.Equal(t, http.StatusOK, a.status, a.body)
 		link := regexp.MustCompile(`url=(http[^"]+)"`).FindStringSubmatch(a.body)
 		require.NotNil(t, link, a.body)

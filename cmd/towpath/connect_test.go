@@ -42,7 +42,7 @@ func newAppDesk(t *testing.T) *appDesk {
 	d.shopURL, d.tenant, d.key = shop.URL, uuid.NewString(), shopjwt.NewAPIKey()
 	d.must(t, "tenant", "create", "--name", "Shop", "--magento-url", d.shopURL, "--id", d.tenant, "--api-key", d.key)
 	server := d.serve(t)
-	d.base = strings.Replace("http://"+server.addr, "127.0.0.1", "localhost", 1)
+	d.base = strings.Replace("http://"+server.Addr(), "127.0.0.1", "localhost", 1)
 	d.identity = xerosim.NewIdentity(xerosim.IdentityConfig{Apps: []xerosim.App{
 		{ID: consentApp, Secret: clientSecret, Redirects: []string{d.base + "/oauth/callback"}},
 		{ID: customApp, Secret: clientSecret, Custom: demoOrgID},

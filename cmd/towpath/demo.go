@@ -18,6 +18,7 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/canon"
+	"towpath/pkg/clients"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
@@ -25,7 +26,9 @@ import (
 	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/refdata"
 	"towpath/pkg/secret"
+	"towpath/pkg/server"
 	"towpath/riverjobs"
 )
 
@@ -52,7 +55,10 @@ type demo struct {
 	xero    *xerosim.Sim
 	shopURL string
 	xeroURL string
-	towpath *server
+	towpath *server.Server
+	box     *secret.Box
+	base    string
+	logger  *slog.Logger
 	token   secret.String // opens the dashboard and the demo's page
 	page    string
 }
@@ -72,7 +78,7 @@ func (c demoCommand) Run(ctx context.Context, io console) error {
 	case <-ctx.Done():
 		fmt.Fprintln(io.out)
 		return nil
-	case err := <-d.towpath.failed:
+	case err := <-d.towpath.Failed():
 		return err
 	case <-d.db.Exited():
 		return errors.New("the private Postgres ended")
@@ -194,39 +200,40 @@ func (d *demo) startTowpath(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	base := "http://" + listener.Addr().String()
+	d.box, d.base = box, "http://"+listener.Addr().String()
+	d.logger = textLog(d.io.err, &slog.HandlerOptions{Level: slog.LevelWarn})
 	d.token = secret.NewString(strings.ToLower(rand.Text()))
-	d.towpath, err = startServer(ctx, serverConfig{
-		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: base, Box: box, AllowPrivate: outbound.Private{All: true},
-		Roles: roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 500, Gate: dashboard.NewGate(d.token, ""),
-		Logger: textLog(d.io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
+	d.towpath, err = server.Start(ctx, server.Config{
+		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: d.base, Box: box, AllowPrivate: outbound.Private{All: true},
+		Roles: server.Roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 500, Gate: dashboard.NewGate(d.token, ""),
+		Logger: d.logger,
 	})
 	if err != nil {
 		return err
 	}
-	d.stops = append(d.stops, d.towpath.stop)
-	d.say("towpath", base+" (its dashboard opens by the links of the page below)")
+	d.stops = append(d.stops, d.towpath.Stop)
+	d.say("towpath", d.base+" (its dashboard opens by the links of the page below)")
 	return nil
 }
 
 // connect pairs the shop as its merchant would and binds it to the simulated Xero.
 func (d *demo) connect(ctx context.Context) error {
-	client, err := riverjobs.NewInserter(d.pool, d.towpath.cfg.Logger)
+	client, err := riverjobs.NewInserter(d.pool, d.logger)
 	if err != nil {
 		return err
 	}
 	op := &riverjobs.Operator{Pool: d.pool, Client: client, Who: "demo"}
-	conns := newConnections(d.towpath.cfg.Box, outbound.Private{All: true}, nil)
-	paired, err := account.Pairer{Op: op, Box: conns.box, Shops: conns.shops}.Pair(ctx, account.Pairing{
-		Name: "Demo shop", MagentoURL: d.shopURL, Code: secret.NewString(d.shop.NewPairingCode()), Provider: "xero", BaseURL: d.towpath.cfg.BaseURL,
+	conns := clients.New(d.box, outbound.Private{All: true}, nil)
+	paired, err := account.Pairer{Op: op, Box: conns.Box, Shops: conns.Shops}.Pair(ctx, account.Pairing{
+		Name: "Demo shop", MagentoURL: d.shopURL, Code: secret.NewString(d.shop.NewPairingCode()), Provider: "xero", BaseURL: d.base,
 	})
 	if err != nil {
 		return fmt.Errorf("pair the demo's shop: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: paired.Tenant.ID, Provider: "xero", Wire: wireAccounting, ApiUrl: d.xeroURL, OrgID: demoOrgID,
+		ID: uuid.New(), TenantID: paired.Tenant.ID, Provider: "xero", Wire: policy.WireAccounting, ApiUrl: d.xeroURL, OrgID: demoOrgID,
 	}
-	row.TokenSealed = conns.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
+	row.TokenSealed = conns.Box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := account.CreateBinding(ctx, d.pool, row); err != nil {
 		return err
 	}
@@ -234,7 +241,7 @@ func (d *demo) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)
 	}
-	if err := refreshReference(ctx, d.pool, binding, conns); err != nil {
+	if err := refdata.Refresh(ctx, d.pool, binding, conns); err != nil {
 		return err
 	}
 	_, _, err = account.SavePolicy(ctx, op, binding.ID, demoPolicy())
@@ -255,7 +262,7 @@ func demoPolicy() policy.Policy {
 // startPage serves the page; where the default port is taken, on a free one.
 func (d *demo) startPage(listen string) error {
 	page := newDemoPage(demoPageConfig{
-		Shop: d.shop, Xero: d.xero, Pool: d.pool, DashboardURL: d.towpath.cfg.BaseURL, Token: d.token, Now: time.Now,
+		Shop: d.shop, Xero: d.xero, Pool: d.pool, DashboardURL: d.base, Token: d.token, Now: time.Now,
 	})
 	var err error
 	if d.page, err = d.serve(listen, page); err != nil && listen == "127.0.0.1:8421" {

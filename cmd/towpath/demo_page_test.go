@@ -290,8 +290,8 @@ func Test_Demo_is_open_to_who_brings_its_token_only(t *testing.T) {
 	d := demoUp(t)
 	stranger := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, address := range []string{
-		d.page + "/", d.page + "/state", d.page + "/?token=", d.page + "/?token=x", d.towpath.cfg.BaseURL + "/dashboard/sync",
-		d.towpath.cfg.BaseURL + "/dashboard/sync?token=x",
+		d.page + "/", d.page + "/state", d.page + "/?token=", d.page + "/?token=x", d.base + "/dashboard/sync",
+		d.base + "/dashboard/sync?token=x",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			req, err := http.NewRequestWithContext(t.Context(), method, address, nil)

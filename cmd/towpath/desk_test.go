@@ -21,6 +21,7 @@ import (
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
+	"towpath/pkg/server"
 	"towpath/pkg/shopjwt"
 )
 
@@ -192,18 +193,18 @@ func (d *desk) connect(t *testing.T) *desk {
 
 // serve starts the server in this process, as the command would, and points
 // the shop at it.
-func (d *desk) serve(t *testing.T, names ...string) *server {
+func (d *desk) serve(t *testing.T, names ...string) *server.Server {
 	t.Helper()
 	if len(names) == 0 {
 		names = []string{"ingress", "worker", "dashboard"}
 	}
 	cfg, err := serveCommand{Listen: "127.0.0.1:0", Roles: names, Workers: 4}.config(consoleOf(d.env, io.Discard, io.Discard))
 	require.NoError(t, err)
-	s, err := startServer(t.Context(), cfg)
+	s, err := server.Start(t.Context(), cfg)
 	require.NoError(t, err)
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Stop)
 	if d.shop != nil {
-		d.shop.Connect(d.tenant, d.key, "http://"+s.addr)
+		d.shop.Connect(d.tenant, d.key, "http://"+s.Addr())
 	}
 	return s
 }

@@ -13,12 +13,14 @@ import (
 	"github.com/shopspring/decimal"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/explain"
 	"towpath/pkg/metrics"
 	"towpath/pkg/outbound"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
+	"towpath/pkg/refdata"
 	"towpath/pkg/syncrun"
 )
 
@@ -157,11 +159,11 @@ func (c explainCommand) explain(io console, q explain.Question, binding dbsqlc.B
 	}
 	q.Wire = binding.Wire
 	// No key is needed to open a token that is not used.
-	ledger, err := newConnections(nil, outbound.Private{All: true}, nil).ledger(binding, provider.Unlimited)
+	ledger, err := clients.New(nil, outbound.Private{All: true}, nil).Ledger(binding, provider.Unlimited)
 	if err != nil {
 		return err
 	}
-	ref, _ := referenceOf(binding)
+	ref, _ := refdata.Stored(binding)
 	a, err := q.Ask(ledger, ref)
 	if err != nil {
 		return err

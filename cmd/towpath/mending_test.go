@@ -16,12 +16,12 @@ func Test_A_shop_gets_another_key(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.serve(t)
-	d.shop.Connect(d.tenant, shopjwt.NewAPIKey(), "http://"+s.addr) // drifted: it answers 401 to ours
+	d.shop.Connect(d.tenant, shopjwt.NewAPIKey(), "http://"+s.Addr()) // drifted: it answers 401 to ours
 	inv := d.shop.RaiseInvoice(demoCart())
-	d.shop.Connect(d.tenant, d.key, "http://"+s.addr)
+	d.shop.Connect(d.tenant, d.key, "http://"+s.Addr())
 	d.send(t)
 	drifted := shopjwt.NewAPIKey()
-	d.shop.Connect(d.tenant, drifted, "http://"+s.addr)
+	d.shop.Connect(d.tenant, drifted, "http://"+s.Addr())
 	var runs []struct{ ID, Status string }
 	until(t, "the run is held or went through before the key changed", func() bool {
 		d.mustJSON(t, &runs, "runs", "list")

@@ -12,7 +12,7 @@ import (
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
-	"towpath/pkg/provider"
+	"towpath/pkg/refdata"
 )
 
 type policyCommand struct {
@@ -125,13 +125,13 @@ func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []poli
 // provider is asked anew. What it does not tell cannot be checked, and that is
 // said.
 func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
-	ref, known := referenceOf(binding)
+	ref, known := refdata.Stored(binding)
 	if faults := policy.Check(p, ref, binding.Wire); known && len(faults) == 0 {
 		return nil
 	}
-	conns, err := commandConnections(console, pool)
+	conns, err := console.clients(pool)
 	if err == nil {
-		err = refreshReference(ctx, pool, binding, conns)
+		err = refdata.Refresh(ctx, pool, binding, conns)
 	}
 	if err == nil {
 		binding, err = dbsqlc.New().BindingGet(ctx, pool, binding.ID)
@@ -139,18 +139,9 @@ func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, bi
 	if err != nil {
 		fmt.Fprintf(console.err, "towpath: the provider could not be asked for its accounts and tax rates now (%v)\n", err)
 	}
-	if ref, known = referenceOf(binding); !known {
+	if ref, known = refdata.Stored(binding); !known {
 		fmt.Fprintln(console.err, "towpath: they are not known, so no account, tax type, theme or tracking option was checked")
 		return nil
 	}
 	return policy.Check(p, ref, binding.Wire)
-}
-
-// referenceOf is what is stored of the provider's reference data.
-func referenceOf(binding dbsqlc.Binding) (provider.Reference, bool) {
-	var ref provider.Reference
-	if binding.Reference == nil || json.Unmarshal(binding.Reference, &ref) != nil {
-		return provider.Reference{}, false
-	}
-	return ref, true
 }

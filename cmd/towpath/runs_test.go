@@ -58,7 +58,7 @@ func (d *desk) work(t *testing.T) fates {
 		err := d.pool.QueryRow(t.Context(), "SELECT count(*) FROM sync_runs WHERE stage = 'push'").Scan(&open)
 		return err == nil && open == 0
 	})
-	s.stop()
+	s.Stop()
 	d.serve(t, "ingress")
 	d.shop.RaiseInvoice(demoCart())
 	f["queued"] = d.send(t)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/pgdb/pgtest"
+	"towpath/pkg/server"
 )
 
 // answer of a request to a server.
@@ -32,81 +32,6 @@ func ask(t *testing.T, method, url string) answered {
 	return answered{status: resp.StatusCode, header: resp.Header, body: string(body)}
 }
 
-// ready asks /readyz and answers the checks that failed.
-func ready(t *testing.T, s *server) (int, map[string]string) {
-	t.Helper()
-	a := ask(t, http.MethodGet, "http://"+s.addr+"/readyz")
-	var answer struct {
-		Ready  bool
-		Checks []check
-	}
-	require.NoError(t, json.Unmarshal([]byte(a.body), &answer), a.body)
-	require.Equal(t, a.status == http.StatusOK, answer.Ready)
-	failed := map[string]string{}
-	for _, c := range answer.Checks {
-		if !c.OK {
-			failed[c.Name] = c.Error
-		}
-	}
-	if a.status != http.StatusOK {
-		require.NotEmpty(t, a.header.Get("Retry-After"))
-	}
-	return a.status, failed
-}
-
-func Test_A_server_lives_and_is_ready(t *testing.T) {
-	t.Parallel()
-	s := newDesk(t).serve(t)
-	require.Equal(t, http.StatusOK, ask(t, http.MethodGet, "http://"+s.addr+"/livez").status)
-	status, failed := ready(t, s)
-	require.Equal(t, http.StatusOK, status, failed)
-}
-
-func Test_Readyz_names_pending_migrations(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	s := d.serve(t)
-	_, err := d.pool.Exec(t.Context(), "DELETE FROM schema_migrations")
-	require.NoError(t, err)
-	status, failed := ready(t, s)
-	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Contains(t, failed["migrations"], "towpath migrate up")
-	require.NotContains(t, failed["migrations"], ".sql")
-	require.Equal(t, http.StatusOK, ask(t, http.MethodGet, "http://"+s.addr+"/livez").status, "it lives all the same")
-}
-
-func Test_Readyz_names_a_database_that_is_away(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	s := d.serve(t)
-	name := d.pool.Config().ConnConfig.Database
-	other := deskAt(t, pgtest.EmptyURL(t))
-	_, err := other.pool.Exec(t.Context(), "ALTER DATABASE "+name+" WITH ALLOW_CONNECTIONS false")
-	require.NoError(t, err)
-	_, err = other.pool.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
-	require.NoError(t, err)
-	until(t, "what is wrong is named", func() bool {
-		status, failed := ready(t, s)
-		require.Equal(t, http.StatusServiceUnavailable, status)
-		return strings.Contains(failed["database"], "the database does not answer")
-	})
-	_, err = other.pool.Exec(t.Context(), "ALTER DATABASE "+name+" WITH ALLOW_CONNECTIONS true")
-	require.NoError(t, err)
-	until(t, "ready again by itself", func() bool {
-		status, _ := ready(t, s)
-		return status == http.StatusOK
-	})
-}
-
-func Test_Readyz_names_workers_that_stopped(t *testing.T) {
-	t.Parallel()
-	s := newDesk(t).serve(t)
-	alive := s.alive
-	require.NoError(t, alive())
-	s.stop()
-	require.ErrorContains(t, alive(), "the workers have stopped")
-}
-
 // metricNames are the documented ones that are there from the start.
 func metricNames() []string {
 	return []string{
@@ -123,7 +48,7 @@ func Test_A_scrape_has_every_metric(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.serve(t, "ingress")
-	before := ask(t, http.MethodGet, "http://"+s.addr+"/metrics").body
+	before := ask(t, http.MethodGet, "http://"+s.Addr()+"/metrics").body
 	for _, name := range metricNames() {
 		require.Contains(t, before, "\n# TYPE "+name+" ", "before the first event")
 	}
@@ -135,7 +60,7 @@ func Test_A_scrape_has_every_metric(t *testing.T) {
 	d.send(t)
 	var after string
 	until(t, "the event is in a scrape", func() bool { // the database is looked at once a second
-		after = ask(t, http.MethodGet, "http://"+s.addr+"/metrics").body
+		after = ask(t, http.MethodGet, "http://"+s.Addr()+"/metrics").body
 		return strings.Contains(after, "\ntowpath_last_webhook_timestamp_seconds ")
 	})
 	require.Contains(t, after, `towpath_webhooks_total{code="202",event="invoice.created"} 1`)
@@ -147,13 +72,13 @@ func Test_Tenants_are_labels_where_that_was_asked_for(t *testing.T) {
 	d := newDesk(t).connect(t)
 	cfg, err := serveCommand{Listen: "127.0.0.1:0", Roles: []string{"ingress"}, Workers: 1, MetricsPerTenant: true}.config(consoleOf(d.env, io.Discard, io.Discard))
 	require.NoError(t, err)
-	s, err := startServer(t.Context(), cfg)
+	s, err := server.Start(t.Context(), cfg)
 	require.NoError(t, err)
-	t.Cleanup(s.stop)
-	d.shop.Connect(d.tenant, d.key, "http://"+s.addr)
+	t.Cleanup(s.Stop)
+	d.shop.Connect(d.tenant, d.key, "http://"+s.Addr())
 	d.shop.RaiseInvoice(demoCart())
 	d.send(t)
-	require.Contains(t, ask(t, http.MethodGet, "http://"+s.addr+"/metrics").body, `tenant="`+d.tenant+`"`)
+	require.Contains(t, ask(t, http.MethodGet, "http://"+s.Addr()+"/metrics").body, `tenant="`+d.tenant+`"`)
 }
 
 func Test_Ingress_alone_takes_in_and_works_nothing(t *testing.T) {
@@ -162,8 +87,7 @@ func Test_Ingress_alone_takes_in_and_works_nothing(t *testing.T) {
 	s := d.serve(t, "ingress")
 	d.shop.RaiseInvoice(demoCart())
 	id := d.send(t)
-	require.Nil(t, s.alive, "no workers")
-	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, "http://"+s.addr+"/dashboard/sync").status)
+	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, "http://"+s.Addr()+"/dashboard/sync").status)
 	require.Equal(t, "queued", d.status(t, id))
 
 	// A worker beside it finds the run untouched.
@@ -172,14 +96,14 @@ func Test_Ingress_alone_takes_in_and_works_nothing(t *testing.T) {
 	var who string
 	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT count(DISTINCT who)::text FROM sync_run_events WHERE who <> 'shop'").Scan(&who))
 	require.Equal(t, "1", who, "the worker alone")
-	worker.stop()
+	worker.Stop()
 }
 
 func Test_A_worker_alone_serves_machines_only(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.serve(t, "worker")
-	base := "http://" + s.addr
+	base := "http://" + s.Addr()
 	for path, want := range map[string]int{
 		"/livez": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK, "/dashboard/sync": http.StatusNotFound,
 		// A shop buries an event at the first 4xx, also one that was sent here by mistake.
@@ -194,10 +118,10 @@ func Test_The_dashboard_alone_shows_pages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.serve(t, "dashboard")
-	page := ask(t, http.MethodGet, "http://"+s.addr+"/dashboard/sync")
+	page := ask(t, http.MethodGet, "http://"+s.Addr()+"/dashboard/sync")
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.header.Get("Content-Type"), "text/html")
-	require.Equal(t, http.StatusServiceUnavailable, ask(t, http.MethodPost, "http://"+s.addr+"/webhooks/magento/"+d.tenant+"/invoice.created").status)
+	require.Equal(t, http.StatusServiceUnavailable, ask(t, http.MethodPost, "http://"+s.Addr()+"/webhooks/magento/"+d.tenant+"/invoice.created").status)
 }
 
 func Test_Serve_migrates_where_it_was_asked_to(t *testing.T) {
@@ -210,11 +134,10 @@ func Test_Serve_migrates_where_it_was_asked_to(t *testing.T) {
 
 	cfg, err := serveCommand{Listen: "127.0.0.1:0", Roles: []string{"ingress"}, Workers: 1, Migrate: true}.config(consoleOf(d.env, io.Discard, io.Discard))
 	require.NoError(t, err)
-	s, err := startServer(t.Context(), cfg)
+	s, err := server.Start(t.Context(), cfg)
 	require.NoError(t, err)
-	t.Cleanup(s.stop)
-	status, _ := ready(t, s)
-	require.Equal(t, http.StatusOK, status)
+	t.Cleanup(s.Stop)
+	require.Equal(t, http.StatusOK, ask(t, http.MethodGet, "http://"+s.Addr()+"/readyz").status)
 	d.must(t, "migrate", "status")
 }
 
@@ -222,7 +145,7 @@ func Test_A_port_that_is_taken_is_told(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	s := d.serve(t, "ingress")
-	second := d.run(t, "serve", "--listen", s.addr, "--roles", "ingress")
+	second := d.run(t, "serve", "--listen", s.Addr(), "--roles", "ingress")
 	require.Equal(t, exitFailed, second.code)
 	require.Contains(t, second.err, "address already in use")
 }

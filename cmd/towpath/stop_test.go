@@ -79,7 +79,7 @@ func Test_SIGTERM_gives_a_long_job_back_uncounted(t *testing.T) {
 	t.Parallel()
 	d, p, run, _ := inCall(t)
 	p.signal(t, syscall.SIGTERM)
-	require.Equal(t, exitDone, p.wait(t, softStop+time.Minute), p.output())
+	require.Equal(t, exitDone, p.wait(t, 2*time.Minute), p.output())
 	attempt, state := d.attempts(t, run)
 	require.Zero(t, attempt, "an attempt that was broken off by a stop does not count")
 	require.Equal(t, "available", state)
@@ -125,29 +125,4 @@ func Test_Webhooks_during_a_stop_are_never_refused_for_good(t *testing.T) {
 	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT count(*) FROM sync_runs").Scan(&runs))
 	require.Equal(t, 1+seen[http.StatusAccepted], runs)
 	d.must(t, "verify")
-}
-
-func Test_An_open_connection_is_told_to_come_again_while_stopping(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t).connect(t)
-	s := d.serve(t, "ingress")
-	require.NotNil(t, s.drain)
-	s.drain()
-	status, header := d.webhook(t, "http://"+s.addr, 1)
-	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.NotEmpty(t, header.Get("Retry-After"))
-}
-
-// The front door turns requests away before it stops listening.
-func Test_The_door_drains_before_the_listener_closes(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t).connect(t)
-	s := d.serve(t, "ingress")
-	drained := make(chan bool, 1)
-	s.drain = func() {
-		status, _ := d.webhook(t, "http://"+s.addr, 1)
-		drained <- status == http.StatusAccepted // still listening
-	}
-	s.stop()
-	require.True(t, <-drained)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
+	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
 	"towpath/pkg/oauth"
@@ -75,7 +76,7 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	done, err := account.Pairer{Op: op, Box: box, Shops: newConnections(box, private, nil).shops}.Pair(ctx, what)
+	done, err := account.Pairer{Op: op, Box: box, Shops: clients.New(box, private, nil).Shops}.Pair(ctx, what)
 	if err != nil {
 		return c.notPaired(done, err)
 	}

@@ -167,7 +167,7 @@ func Test_Events_come_in_though_it_is_not_known_how_a_pairing_ended(t *testing.T
 	d.shop = nil // serve does not connect it: the pairing alone does
 	server := d.serve(t)
 	d.shop = shop
-	d.env["TOWPATH_BASE_URL"] = "http://" + server.addr
+	d.env["TOWPATH_BASE_URL"] = "http://" + server.Addr()
 	d.shop.Inject(magentosim.RoutePair, magentosim.Drops(magentosim.CutClose).AfterEffect())
 	d.shop.Inject(magentosim.RoutePing, magentosim.Maintenance(503))
 	lost := d.run(t, d.pairing(d.shop.NewPairingCode())...)

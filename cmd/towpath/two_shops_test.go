@@ -202,7 +202,7 @@ func Test_Two_shops_on_one_organisation_never_mix(t *testing.T) {
 			n := ledger.size(*sharedInvoices)
 			shops := d.twoShops(t, ledger, n)
 			ledger.loseAnswers()
-			base := "http://" + d.serve(t).addr
+			base := "http://" + d.serve(t).Addr()
 			for _, s := range shops {
 				s.Connect(s.tenant, s.key, base)
 			}

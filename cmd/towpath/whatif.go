@@ -10,11 +10,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/foreign"
 	"towpath/pkg/outbound"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
+	"towpath/pkg/refdata"
 	"towpath/pkg/whatif"
 )
 
@@ -76,7 +78,7 @@ func (c whatIfCommand) look(ctx context.Context, pool *pgxpool.Pool, binding dbs
 	if look.Binding, err = queries.BindingGet(ctx, pool, binding.ID); err != nil {
 		return look, fmt.Errorf("read binding: %w", err)
 	}
-	look.Reference, _ = referenceOf(look.Binding)
+	look.Reference, _ = refdata.Stored(look.Binding)
 	if !c.Pinned {
 		row, err := queries.PolicyGet(ctx, pool, dbsqlc.PolicyGetParams{BindingID: binding.ID, Version: look.Binding.PolicyVersion})
 		if err != nil {
@@ -89,7 +91,7 @@ func (c whatIfCommand) look(ctx context.Context, pool *pgxpool.Pool, binding dbs
 		look.Before = &before
 	}
 	// No key is needed to open a token that is not used.
-	look.Ledger, err = newConnections(nil, outbound.Private{All: true}, nil).ledger(look.Binding, provider.Unlimited)
+	look.Ledger, err = clients.New(nil, outbound.Private{All: true}, nil).Ledger(look.Binding, provider.Unlimited)
 	return look, err
 }
 

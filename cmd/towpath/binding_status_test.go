@@ -10,7 +10,7 @@ import (
 func Test_Status_shows_the_calls_and_what_waits(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
-	var list []backlogView
+	var list []statusView
 	d.mustJSON(t, &list, "binding", "status")
 	require.Len(t, list, 1)
 	require.Equal(t, d.binding, list[0].ID.String())

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 	"towpath/pkg/provider"
+	"towpath/riverjobs"
 )
 
 // connectOf is the dashboard's button that connects a binding: by the consent on
@@ -70,4 +71,15 @@ func refusalOf(err error) error {
 		return &dashboard.Refusal{Title: "Not connected", Text: failed.Message + ". Nothing was changed: try again in a moment."}
 	}
 	return err
+}
+
+// retryOf is the dashboard's button.
+func retryOf(op *riverjobs.Operator) func(context.Context, uuid.UUID) error {
+	return func(ctx context.Context, id uuid.UUID) error {
+		err := op.Retry(ctx, id)
+		if errors.Is(err, riverjobs.ErrNothingToDo) {
+			return fmt.Errorf("%w: %w", dashboard.ErrNothingToRetry, err)
+		}
+		return err
+	}
 }

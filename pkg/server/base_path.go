@@ -1,7 +1,7 @@
-package main
+package server
 
 import (
-	"net"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -23,34 +23,25 @@ func ownSegments() []string {
 
 var basePathForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
 
-// baseURL is where people and shops reach this Towpath, without a trailing slash.
-func baseURL(set, listen string) (string, error) {
-	if _, _, err := net.SplitHostPort(listen); err != nil {
-		return "", wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port", listen)
-	}
-	if set == "" {
-		return "http://" + listen, nil
-	}
-	return checkBaseURL(set)
-}
-
-func checkBaseURL(set string) (string, error) {
+// CheckBaseURL answers a base URL without a trailing slash, or what is wrong with it
+// in the words of the settings.
+func CheckBaseURL(set string) (string, error) {
 	u, err := url.Parse(set)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", wrongUse("--base-url (TOWPATH_BASE_URL) is %q; use https://host or https://host/path", set)
+		return "", fmt.Errorf("--base-url (TOWPATH_BASE_URL) is %q; use https://host or https://host/path", set)
 	}
 	path := strings.TrimRight(u.EscapedPath(), "/")
 	if !basePathForm.MatchString(path) {
-		return "", wrongUse("the path of --base-url (TOWPATH_BASE_URL) is %q; use letters, digits and -._~ between single slashes", path)
+		return "", fmt.Errorf("the path of --base-url (TOWPATH_BASE_URL) is %q; use letters, digits and -._~ between single slashes", path)
 	}
 	if first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); slices.Contains(ownSegments(), first) {
-		return "", wrongUse("the path of --base-url (TOWPATH_BASE_URL) begins with /%s, as paths of Towpath itself do; use another, such as /towpath", first)
+		return "", fmt.Errorf("the path of --base-url (TOWPATH_BASE_URL) begins with /%s, as paths of Towpath itself do; use another, such as /towpath", first)
 	}
 	return u.Scheme + "://" + u.Host + path, nil
 }
 
-// basePath is the path of a base URL that was checked.
-func basePath(baseURL string) string {
+// BasePath is the path of a base URL that was checked.
+func BasePath(baseURL string) string {
 	u, err := url.Parse(baseURL)
 	if err != nil {
 		return ""
@@ -58,8 +49,8 @@ func basePath(baseURL string) string {
 	return strings.TrimRight(u.Path, "/")
 }
 
-// isLoopback reports whether the host of a base URL is this machine.
-func isLoopback(baseURL string) bool {
+// IsLoopback reports whether the host of a base URL is this machine.
+func IsLoopback(baseURL string) bool {
 	u, err := url.Parse(baseURL)
 	if err != nil {
 		return false

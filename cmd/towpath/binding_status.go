@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/account"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/policy"
+	"towpath/pkg/quota"
+	"towpath/pkg/refdata"
+)
+
+// statusView is what waits for a live binding, and what a person should see to.
+type statusView struct {
+	quota.Backlog
+	// Settings that refer to what the provider does not have any more.
+	SettingsFaults []policy.FieldError `json:"settings_faults"`
+	// Other live bindings of its organisation, and what to do about the numbers.
+	Neighbours []account.Neighbour `json:"neighbours"`
+	Advice     string              `json:"advice"`
+}
+
+type bindingStatus struct {
+	database
+	printed
+}
+
+// Run prints what waits for each live binding.
+func (c bindingStatus) Run(ctx context.Context, io console) error {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	views, err := readStatuses(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, views)
+	}
+	rows := [][]string{}
+	for _, v := range views {
+		rows = append(rows, v.row())
+		printFaults(io, v.SettingsFaults)
+		printAdvice(io, v.ID, v.Advice)
+	}
+	return printTable(io.out, []string{"id", "status", "to fetch", "to post", "held", "takes at most", "calls/min", "at once", "day left", "faults"}, rows)
+}
+
+func readStatuses(ctx context.Context, pool *pgxpool.Pool) ([]statusView, error) {
+	rows, err := dbsqlc.New().CallBudgetList(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("read budgets: %w", err)
+	}
+	views := []statusView{}
+	for _, backlog := range quota.Backlogs(rows) {
+		binding, err := dbsqlc.New().BindingGet(ctx, pool, backlog.ID)
+		if err != nil {
+			return nil, fmt.Errorf("read binding: %w", err)
+		}
+		faults, err := refdata.Faults(ctx, pool, binding)
+		if err != nil {
+			return nil, err
+		}
+		neighbours, advice, err := adviceFor(ctx, pool, binding)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, statusView{Backlog: backlog, SettingsFaults: append([]policy.FieldError{}, faults...),
+			Neighbours: append([]account.Neighbour{}, neighbours...), Advice: advice})
+	}
+	return views, nil
+}
+
+// row is the view for a table.
+func (v statusView) row() []string {
+	takes, day, hour := "-", "-", ""
+	if v.Seconds > 0 {
+		takes = time.Duration(v.Seconds * float64(time.Second)).Round(time.Minute).String()
+	}
+	if v.DayLeft != nil {
+		day = fmt.Sprint(*v.DayLeft)
+	}
+	if v.HourUsed != nil {
+		hour = fmt.Sprintf(", %d of %d/hour", *v.HourUsed, *v.CallsPerHour)
+	}
+	return []string{v.ID.String(), v.Status, fmt.Sprint(v.ToFetch), fmt.Sprint(v.ToPost), fmt.Sprint(v.Held), takes,
+		fmt.Sprintf("%d of %d%s", v.CallsUsed, v.CallsPerMinute, hour), fmt.Sprintf("%d of %d", v.CallsUnderWay, v.CallsAtOnce), day, fmt.Sprint(len(v.SettingsFaults))}
+}

@@ -1,0 +1,67 @@
+// Package refdata is what a provider tells of itself (accounts, tax rates, themes,
+// tracking), as far as settings refer to it: read, stored with the binding, and
+// compared with the settings.
+package refdata
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/clients"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/policy"
+	"towpath/pkg/provider"
+	"towpath/pkg/quota"
+	"towpath/riverjobs"
+)
+
+// Stored is what is stored of a binding's provider; false where nothing is.
+func Stored(binding dbsqlc.Binding) (provider.Reference, bool) {
+	var ref provider.Reference
+	if binding.Reference == nil || json.Unmarshal(binding.Reference, &ref) != nil {
+		return provider.Reference{}, false
+	}
+	return ref, true
+}
+
+// Faults are the settings of a binding that refer to what the provider
+// does not have any more, as far as is stored of it.
+func Faults(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding) ([]policy.FieldError, error) {
+	ref, known := Stored(binding)
+	if !known {
+		return nil, nil
+	}
+	row, err := dbsqlc.New().PolicyGet(ctx, pool, dbsqlc.PolicyGetParams{BindingID: binding.ID, Version: binding.PolicyVersion})
+	if err != nil {
+		return nil, fmt.Errorf("read policy of binding %s: %w", binding.ID, err)
+	}
+	pol, faults, err := policy.Parse(row.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("read policy of binding %s: %w", binding.ID, err)
+	}
+	return append(faults, policy.Check(pol, ref, binding.Wire)...), nil
+}
+
+// readTimeout bounds a reading that somebody waits for.
+const readTimeout = 20 * time.Second
+
+// Refresh reads it now, for somebody who waits, and stores it.
+func Refresh(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, from clients.Factory) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return read(ctx, pool, binding, from, false)
+}
+
+func read(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, from clients.Factory, backfill bool) error {
+	calls := quota.New(pool, binding.ID, quota.LimitsOf(binding.Provider, binding.Wire), backfill, "")
+	ledger, err := from.Ledger(binding, calls.Permit)
+	if err != nil {
+		return err
+	}
+	_, err = riverjobs.RefreshReference(ctx, dbsqlc.New(), pool, binding, ledger, time.Now())
+	return err
+}

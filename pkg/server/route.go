@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"towpath/pkg/dashboard"
+	"towpath/pkg/ingress"
+	"towpath/pkg/oauth"
+	"towpath/riverjobs"
+)
+
+// route mounts what the roles serve, and what every process serves.
+func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus.Registry) error {
+	inserter, err := riverjobs.NewInserter(db.web, s.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	if s.cfg.Roles.Ingress {
+		if err := s.routeIngress(router, db, inserter); err != nil {
+			return err
+		}
+	} else {
+		// A shop buries an event at the first 4xx, also one that was sent here by mistake.
+		router.NotFound = http.HandlerFunc(notTheIngress)
+	}
+	if s.cfg.Roles.Dashboard {
+		s.routePages(router, db, inserter)
+	}
+	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	router.HandlerFunc(http.MethodGet, "/livez", livez)
+	router.Handler(http.MethodGet, "/readyz", &readiness{
+		pool: db.pages, workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
+	})
+	return nil
+}
+
+func (s *Server) routeIngress(router *httprouter.Router, db pools, inserter *riverjobs.Client) error {
+	door, err := ingress.New(ingress.Config{
+		Pool: db.web, Box: s.cfg.Box, Enqueue: riverjobs.Enqueue(inserter), Metrics: s.metrics, Logger: s.cfg.Logger, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	door.Register(router)
+	router.NotFound, router.MethodNotAllowed = http.HandlerFunc(door.NotFound), http.HandlerFunc(door.MethodNotAllowed)
+	s.drain = door.Drain
+	return nil
+}
+
+func (s *Server) routePages(router *httprouter.Router, db pools, inserter *riverjobs.Client) {
+	base := BasePath(s.cfg.BaseURL)
+	pages := dashboard.New(dashboard.Config{
+		Pool: db.pages, Password: s.cfg.AdminPassword, Gate: s.cfg.Gate, Box: s.cfg.Box,
+		BasePath: base, Secure: strings.HasPrefix(s.cfg.BaseURL, "https://"), Logger: s.cfg.Logger, Now: time.Now,
+		Retry:   retryOf(&riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}),
+		Connect: connectOf(s.clients.Keeper, db.pages, s.cfg.BaseURL),
+	})
+	pages.Register(router)
+	router.Handler(http.MethodGet, "/", http.RedirectHandler(base+"/dashboard/sync", http.StatusFound))
+	consents := oauth.NewPages(s.clients.Keeper, s.cfg.BaseURL)
+	router.HandlerFunc(http.MethodGet, oauth.StartPath, consents.Start)
+	router.HandlerFunc(http.MethodGet, oauth.CallbackPath, consents.Callback)
+}
+
+// listen serves, as the last step of a start.
+func (s *Server) listen(handler http.Handler) error {
+	listener := s.cfg.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+	}
+	s.addr = listener.Addr().String()
+	web := &http.Server{
+		Handler: handler,
+		// Above the shop's own 15 s, so that a slow caller is answered, not cut.
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve: %w", err)
+		}
+	}()
+	// Registered last, so done first: what comes on open connections is told to
+	// come again, what is under way ends as it would.
+	s.onStop(func() {
+		if s.drain != nil {
+			s.drain()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		if err := web.Shutdown(ctx); err != nil {
+			s.cfg.Logger.Error("drain requests", "error", err)
+		}
+	})
+	return nil
+}
+
+// notTheIngress answers what belongs to a process that plays the ingress.
+func notTheIngress(w http.ResponseWriter, r *http.Request) {
+	if !ingress.FromShop(r) && !strings.HasPrefix(r.URL.Path, "/webhooks/") && !strings.HasPrefix(r.URL.Path, "/v1/") {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Retry-After", "60")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, `{"type":"about:blank","title":"Service Unavailable","status":503,"code":"not_the_ingress",`+
+		`"detail":"this process does not play the ingress; send /webhooks and /v1 to one that serves with --roles ingress"}`)
+}

@@ -1,0 +1,176 @@
+// Package server is a running Towpath: Start wires what its roles need from top to
+// bottom, Stop takes that down in reverse.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"towpath/pkg/clients"
+	"towpath/pkg/dashboard"
+	"towpath/pkg/magento"
+	"towpath/pkg/metrics"
+	"towpath/pkg/oauth"
+	"towpath/pkg/outbound"
+	"towpath/pkg/pgdb"
+	"towpath/pkg/quota"
+	"towpath/pkg/secret"
+)
+
+// Config is everything that a server needs.
+type Config struct {
+	DatabaseURL   string
+	Listen        string
+	Listener      net.Listener // instead of Listen, where one is open already
+	BaseURL       string       // checked by CheckBaseURL
+	Box           *secret.Box
+	AdminPassword secret.String
+	Gate          *dashboard.Gate // in place of a password, where the process makes a token itself
+	AllowPrivate  outbound.Private
+	PerTenant     bool // metrics by tenant
+	Migrate       bool // bring the schema up first
+	Roles         Roles
+	Workers       int          // jobs of each kind at once
+	Limits        quota.Limits // of calls to a provider; zero: the provider's own
+	Logger        *slog.Logger
+}
+
+// Roles are the parts of Towpath that a process plays.
+type Roles struct{ Ingress, Worker, Dashboard bool }
+
+// Limits of a stop: how long requests may finish, and running jobs.
+const (
+	drainTime = 10 * time.Second
+	softStop  = 10 * time.Second
+)
+
+// Server is a running Towpath.
+type Server struct {
+	cfg     Config
+	addr    string
+	metrics *metrics.Metrics
+	clients clients.Factory
+	failed  chan error
+	stops   []func()
+	once    sync.Once
+	// drain makes the front door turn new requests away; nil without that role.
+	drain func()
+	// alive reports whether the workers take jobs; nil without that role.
+	alive func() error
+}
+
+// pools of one process: the ingress's, the pages' and checks' (which must not
+// keep webhooks waiting), River's own, and the workers'.
+type pools struct{ web, pages, river, work *pgxpool.Pool }
+
+// Start serves until Stop. What was started is stopped again if a step fails.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg, failed: make(chan error, 1)}
+	if err := s.start(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Addr is where it listens, host:port.
+func (s *Server) Addr() string { return s.addr }
+
+// Failed tells of an error after which it serves no more.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+func (s *Server) start(ctx context.Context) error {
+	db, err := s.openPools(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.schema(ctx, db.web); err != nil {
+		return err
+	}
+	if err := oauth.CheckKey(ctx, db.web, s.cfg.Box); err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.metrics = metrics.New(registry, metrics.Options{PerTenant: s.cfg.PerTenant, ShopOperations: magento.Operations()})
+	s.metrics.WatchPools(map[string]*pgxpool.Pool{"web": db.web, "pages": db.pages, "river": db.river, "work": db.work})
+	s.metrics.WatchQueue(snapshotOf(db.pages))
+	s.clients = clients.New(s.cfg.Box, s.cfg.AllowPrivate, s.metrics)
+	if err := s.startKeeper(db, registry); err != nil {
+		return err
+	}
+	if s.cfg.Roles.Worker {
+		if err := s.startWorkers(ctx, db); err != nil {
+			return err
+		}
+	}
+	router := httprouter.New()
+	// Its redirects know no base path, and a shop may not follow them.
+	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
+	if err := s.route(router, db, registry); err != nil {
+		return err
+	}
+	return s.listen(underBase(BasePath(s.cfg.BaseURL), router))
+}
+
+// onStop notes what undoes a step; Stop does them in reverse.
+func (s *Server) onStop(f func()) { s.stops = append(s.stops, f) }
+
+// Stop ends it in reverse order of its start; it may be repeated.
+func (s *Server) Stop() {
+	s.once.Do(func() {
+		for i := len(s.stops) - 1; i >= 0; i-- {
+			s.stops[i]()
+		}
+	})
+}
+
+func (s *Server) openPools(ctx context.Context) (pools, error) {
+	var db pools
+	for _, p := range []struct {
+		pool *(*pgxpool.Pool)
+		cfg  pgdb.Config
+	}{
+		{&db.web, pgdb.Config{MaxConns: 12}},
+		{&db.pages, pgdb.Config{MaxConns: 4}},
+		{&db.river, pgdb.Config{MaxConns: 8}},
+		{&db.work, pgdb.Config{MaxConns: 12, GenericPlans: true}},
+	} {
+		p.cfg.URL = s.cfg.DatabaseURL
+		pool, err := pgdb.Open(ctx, p.cfg)
+		if err != nil {
+			return db, err
+		}
+		*p.pool = pool
+		s.onStop(pool.Close)
+	}
+	return db, nil
+}
+
+// schema migrates where it was asked for, else insists that nothing is pending.
+func (s *Server) schema(ctx context.Context, pool *pgxpool.Pool) error {
+	if s.cfg.Migrate {
+		applied, err := pgdb.Migrate(ctx, pool)
+		for _, a := range applied {
+			s.cfg.Logger.InfoContext(ctx, "migration applied", "source", a.Source, "version", a.Version, "name", a.Name)
+		}
+		return err
+	}
+	status, err := pgdb.ReadStatus(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if n := len(status.Pending()); n > 0 {
+		return fmt.Errorf("%d migrations are pending: run \"towpath migrate up\", or serve with --migrate", n)
+	}
+	return nil
+}

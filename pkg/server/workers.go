@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/oauth"
+	"towpath/pkg/refdata"
+	"towpath/riverjobs"
+)
+
+// startKeeper makes the server's keeper. The workers' pool serves it: a refresh
+// holds a connection while it calls, which must not be the ingress's.
+func (s *Server) startKeeper(db pools, registry prometheus.Registerer) error {
+	inserter, err := riverjobs.NewInserter(db.work, s.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	op := &riverjobs.Operator{Pool: db.work, Client: inserter, Who: "consent"}
+	err = s.clients.NewKeeper(op, oauth.Config{Pages: db.pages, Logger: s.cfg.Logger, Count: countOAuth(registry)})
+	if err != nil {
+		return err
+	}
+	if s.cfg.Roles.Worker {
+		s.background(s.clients.Keeper.Run)
+	}
+	return nil
+}
+
+// startWorkers joins the processes that work the queue and starts River's client.
+func (s *Server) startWorkers(ctx context.Context, db pools) error {
+	process, err := riverjobs.Join(ctx, s.cfg.DatabaseURL, s.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	s.background(process.Run)
+	client, err := riverjobs.NewWorker(db.river, process.ID, riverjobs.Config{
+		Pool: db.work, Shops: s.clients.Shop, Ledgers: s.clients.Ledger, Metrics: s.metrics, Logger: s.cfg.Logger,
+		Now: time.Now, Alive: process.Alive, Limits: s.cfg.Limits, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
+	})
+	if err != nil {
+		return err
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start workers: %w", err)
+	}
+	s.alive = func() error { return running(client) }
+	s.onStop(func() {
+		// Jobs finish within softStop or are given back, their attempt uncounted.
+		ctx, cancel := context.WithTimeout(context.Background(), softStop+10*time.Second)
+		defer cancel()
+		if err := client.Stop(ctx); err != nil {
+			s.cfg.Logger.Error("stop workers", "error", err)
+		}
+	})
+	s.background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
+	s.background((&refdata.Refresher{Pool: db.pages, Clients: s.clients, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
+	return nil
+}
+
+func running(client *riverjobs.Client) error {
+	select {
+	case <-client.Stopped():
+		return errors.New("the workers have stopped")
+	default:
+		return nil
+	}
+}
+
+// background runs f until the server stops, and waits for its end.
+func (s *Server) background(f func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	s.onStop(func() {
+		cancel()
+		<-done
+	})
+}
+
+// tokenKeep is how much longer than needed a spent token is remembered: another
+// process's clock may run behind this one's.
+const tokenKeep = 10 * time.Minute
+
+// sweep removes what no one needs any more: expired tokens, processes long gone.
+// If a round is lost, the next one does its work.
+func sweep(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
+	queries := dbsqlc.New()
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := queries.SpentJTIDeleteExpired(ctx, pool, time.Now().Add(-tokenKeep)); err != nil {
+			logger.WarnContext(ctx, "sweep spent tokens", "error", err)
+		}
+		if _, err := queries.WorkerProcessDeleteDead(ctx, pool); err != nil {
+			logger.WarnContext(ctx, "sweep worker processes", "error", err)
+		}
+	}
+}
