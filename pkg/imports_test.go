@@ -28,7 +28,7 @@ const (
 type rule struct {
 	code  []string // every file
 	tests []string // files that end in _test.go, besides code
-	river string   // "", "tests", "bench" (which measures plain River beside us) or "all"
+	river string   // "", "tests" or "all"
 }
 
 // rules are the table: every package of the module, the outermost last.
@@ -45,6 +45,7 @@ func rules() map[string]rule {
 		"pkg/outbound": {},
 		"pkg/recorder": {tests: []string{"pkg/pgdb"}},
 		"pkg/foreign":  {},
+		"pkg/stack":    {},
 
 		"sql":         {tests: []string{"pkg/pgdb", "pkg/quota"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
@@ -105,20 +106,27 @@ func rules() map[string]rule {
 		// The wiring.
 		"pkg/server": {code: []string{
 			"pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
-			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "riverjobs",
+			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "riverjobs",
 		}},
+		"pkg/demo": {code: []string{
+			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
+			"pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/stack", "riverjobs",
+		}},
+		"pkg/bench": {code: []string{
+			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider",
+			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
+		}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/clients", "pkg/explain", "pkg/foreign", "pkg/quota", "pkg/canon", "pkg/oauth", "pkg/dashboard", "pkg/logline", "pkg/dbsqlc", "pkg/magento", "pkg/magento/magentosim", "pkg/metrics",
-			"pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/xero",
-			"pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/whatif", "riverjobs",
-		}, river: "bench"},
+			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign",
+			"pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata",
+			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/whatif", "riverjobs",
+		}},
 		"docs": {},
 		"pkg":  {},
 	}
 }
 
-// simulators are imported by tests, and by what the demo and the bench of the
-// command line need of them.
+// simulators are imported by tests, demo and bench.
 var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim"}
 
 // testOnly are packages that no product file imports.
@@ -135,7 +143,7 @@ func (f file) isTest() bool { return strings.HasSuffix(f.name, "_test.go") }
 // mayUseSimulators: tests, the packages for tests, demo and bench.
 func (f file) mayUseSimulators() bool {
 	return f.isTest() || slices.Contains(testOnly, f.dir) ||
-		f.dir == "cmd/towpath" && (strings.HasPrefix(f.name, "demo") || strings.HasPrefix(f.name, "bench"))
+		f.dir == "pkg/demo" || f.dir == "pkg/bench"
 }
 
 // complaints are what the table does not allow.
@@ -164,7 +172,7 @@ func complaints(files []file, table map[string]rule) []string {
 
 func (r rule) problem(f file, imported string) string {
 	if strings.HasPrefix(imported, river) {
-		if r.river == "all" || r.river == "tests" && f.isTest() || r.river == "bench" && strings.HasPrefix(f.name, "bench") {
+		if r.river == "all" || r.river == "tests" && f.isTest() {
 			return ""
 		}
 		return "River is for riverjobs, and for the migrations"
@@ -252,7 +260,7 @@ func Test_The_check_finds_what_is_not_allowed(t *testing.T) {
 		t.Parallel()
 		for _, made := range []file{
 			{"pkg/ingress", "x_test.go", []string{"github.com/riverqueue/river", "towpath/pkg/pgdb/pgtest"}},
-			{"cmd/towpath", "bench_runs.go", []string{"towpath/pkg/magento/magentosim", "net/http"}},
+			{"pkg/bench", "runs.go", []string{"towpath/pkg/magento/magentosim", "net/http"}},
 			{"riverjobs", "x_test.go", []string{"towpath/pkg/provider/xero/xerosim", "towpath/pkg/provider/xero"}},
 		} {
 			require.Empty(t, complaints([]file{made}, onlyOf(made.dir)), made.dir)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 	"towpath/pkg/provider/xero/xerosim"
@@ -21,7 +22,7 @@ import (
 func Test_Fifty_invoices_of_one_name_cost_few_calls(t *testing.T) {
 	t.Parallel()
 	const n = 50
-	names := sharedXero{xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{"a-token"}})}
+	names := sharedXero{xerosim.New(xerosim.Config{OrgID: demo.OrgID, Tokens: []string{"a-token"}})}
 	var url string
 	real := sharedFreeAgent{freeagentsim.New(freeagentsim.RealFreeAgent(freeagentsim.Config{PerMinute: freeagentsim.FreeAgentPerMinute})), &url}
 	for name, row := range map[string]struct {
@@ -53,7 +54,7 @@ func Test_Fifty_invoices_of_one_name_cost_few_calls(t *testing.T) {
 			d.bindShop(t, s, row.ledger, "Shop")
 			for i := range n {
 				first, last := "Jane", "Doe"
-				cart := demoCart()
+				cart := demo.Cart()
 				cart.BillingAddress = nil
 				cart.Customer = canon.Contact{MagentoID: canon.Int(i + 1), Email: fmt.Sprintf("jane%d@example.com", i), FirstName: &first, LastName: &last, WebsiteID: 1}
 				s.RaiseInvoice(cart)

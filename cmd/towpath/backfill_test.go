@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/demo"
 )
 
 // filled is what backfill --json says.
@@ -70,7 +71,7 @@ func Test_Backfill_follows_its_runs_to_their_end(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	d.serve(t, "worker")
-	invoice := d.shop.RaiseInvoice(demoCart())
+	invoice := d.shop.RaiseInvoice(demo.Cart())
 	var got filled
 	d.mustJSON(t, &got, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("%d,4242", invoice.ID), "--wait")
 	require.Equal(t, map[string]int{"succeeded": 1, "failed": 1}, got.Runs, "the shop knows one of them")
@@ -86,7 +87,7 @@ func Test_The_command_that_a_held_payment_names_lets_it_go_on(t *testing.T) {
 	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json",
 		`{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},"default_bank_account_id":"`+account+`"}`))
 	d.serve(t, "worker")
-	cart := demoCart()
+	cart := demo.Cart()
 	cart.State = canon.StatePaid
 	invoice := d.shop.RaiseInvoice(cart) // its event never comes
 	d.must(t, "backfill", "--binding", d.binding, "--event", "invoice.paid", "--ids", fmt.Sprint(invoice.ID))

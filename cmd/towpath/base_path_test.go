@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"towpath/pkg/demo"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -145,7 +147,7 @@ func Test_A_base_path_is_served_on_every_page_and_link(t *testing.T) {
 	for _, strips := range []bool{true, false} {
 		base := proxied(t, "http://"+s.Addr(), "/tow/path", strips)
 		d.shop.Connect(d.tenant, d.key, base)
-		invoice := d.shop.RaiseInvoice(demoCart())
+		invoice := d.shop.RaiseInvoice(demo.Cart())
 		d.send(t)
 		until(t, "the shop shows it synced", func() bool {
 			inv, _ := d.shop.Invoice(invoice.ID)
@@ -223,7 +225,7 @@ func Test_An_event_under_a_wrong_prefix_is_not_buried(t *testing.T) {
 	}
 	// The simulated shop keeps what it could not deliver.
 	d.shop.Connect(d.tenant, d.key, base+"/elsewhere")
-	invoice := d.shop.RaiseInvoice(demoCart())
+	invoice := d.shop.RaiseInvoice(demo.Cart())
 	d.shop.Drain(t.Context())
 	inv, _ := d.shop.Invoice(invoice.ID)
 	require.EqualValues(t, "pending", inv.Outbox[0].Status)

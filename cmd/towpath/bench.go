@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
+	"io"
+	"log/slog"
 
-	"towpath/pkg/server"
+	"towpath/pkg/bench"
 )
-
-// maxBenchClients keeps the private server's connections within reason.
-const maxBenchClients = 500
 
 type benchCommand struct {
 	printed
@@ -22,51 +20,32 @@ type benchCommand struct {
 	DataRoot string `name:"data-root" placeholder:"DIR" help:"Where the database's files are for as long as it runs (default: in memory if there is room, else the temporary folder)."`
 }
 
-func (c benchCommand) check() error {
-	type flag struct {
-		name      string
-		value     int
-		low, high int
-	}
-	flags := []flag{{"--seconds", c.Seconds, 1, 600}, {"--samples", c.Samples, 1, 10_000}, {"--backlog", c.Backlog, 1, 10_000}}
-	for _, n := range c.Clients {
-		flags = append(flags, flag{"--clients", n, 1, maxBenchClients})
-	}
-	for _, n := range c.Tenants {
-		flags = append(flags, flag{"--tenants", n, 1, 100})
-	}
-	for _, f := range flags {
-		if f.value < f.low || f.value > f.high {
-			return wrongUse("%s is %d; use %d to %d", f.name, f.value, f.low, f.high)
-		}
-	}
-	return nil
-}
-
-// limit bounds the whole measurement: the rounds, a second a sample, a tenth of
-// one a run of the backlogs, and two minutes for all that is started between.
-func (c benchCommand) limit() time.Duration {
-	rounds := time.Duration(6*len(c.Clients)*c.Seconds) * time.Second
-	runs := time.Duration(2*len(c.Tenants)*c.Backlog) * 100 * time.Millisecond
-	return rounds + time.Duration(c.Samples)*time.Second + runs + 2*time.Minute
-}
-
 // Run measures in a private database and leaves nothing behind.
 func (c benchCommand) Run(ctx context.Context, io console) error {
-	if err := c.check(); err != nil {
+	bin, err := io.settingOr(c.PGBin, "PGBIN", "")
+	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.limit())
-	defer cancel()
-	b := &bench{cmd: c, io: io}
-	defer b.stop()
-	if err := b.measure(ctx); err != nil {
+	cfg := bench.Config{
+		Seconds: c.Seconds, Clients: c.Clients, Tenants: c.Tenants, Samples: c.Samples, Backlog: c.Backlog,
+		BinDir: bin, DataRoot: c.DataRoot, Logger: textLog(io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
+	}
+	if err := cfg.Check(); err != nil {
+		return usageError{err}
+	}
+	report, err := bench.Measure(ctx, cfg)
+	if err != nil {
 		return err
 	}
-	if err := c.print(io, b.report); err != nil {
+	if c.JSON {
+		err = printJSON(io.out, report)
+	} else {
+		err = printReport(io.out, report)
+	}
+	if err != nil {
 		return err
 	}
-	for _, d := range b.report.Drains {
+	for _, d := range report.Drains {
 		if d.Mismatches > 0 {
 			return fmt.Errorf("run_queue_mismatch had %d rows, where it never has one", d.Mismatches)
 		}
@@ -74,116 +53,51 @@ func (c benchCommand) Run(ctx context.Context, io console) error {
 	return nil
 }
 
-func (c benchCommand) print(io console, report benchReport) error {
-	if c.JSON {
-		return printJSON(io.out, report)
-	}
-	return report.print(io.out)
-}
-
-// measure goes from the machine to whole runs. What is compared takes turns, so
-// that a machine that slows down meanwhile slows all.
-func (b *bench) measure(ctx context.Context) error {
-	b.report.Seconds = b.cmd.Seconds
-	if err := b.startCluster(ctx); err != nil {
+func printReport(out io.Writer, r bench.Report) error {
+	fmt.Fprintf(out, "machine   %d cores, load %s before and %s after; %s; Postgres %s\n", r.Cores, shownLoad(r.LoadBefore), shownLoad(r.LoadAfter), r.GoVersion, r.PostgresVersion)
+	fmt.Fprintf(out, "data in   %s; %.0f fdatasyncs of a page a second, median %.3f ms\n", r.DataRoot, r.Disk.PerSecond, r.Disk.MedianMS)
+	if err := printTable(out, []string{"webhooks, per second", "round 1", "round 2", "mean", "p50 ms", "p99 ms"}, doorRows(r)); err != nil {
 		return err
 	}
-	b.report.LoadBefore = load()
-	if err := b.describe(ctx); err != nil {
-		return err
+	fmt.Fprintf(out, "\nidle: from 202 to the shop's Synced, %d invoices one at a time: p50 %.1f ms, p99 %.1f ms\n", r.Idle.Samples, r.Idle.P50MS, r.Idle.P99MS)
+	for _, step := range r.Idle.Steps {
+		fmt.Fprintf(out, "  %6.1f ms  %s\n", step.MedianMS, step.Step)
 	}
-	if err := b.webhooks(ctx); err != nil {
-		return err
-	}
-	if err := b.idleRuns(ctx); err != nil {
-		return err
-	}
-	for _, tenants := range b.cmd.Tenants {
-		if err := b.backlog(ctx, tenants); err != nil {
-			return fmt.Errorf("measure a backlog of %d tenants: %w", tenants, err)
-		}
-	}
-	b.report.LoadAfter = load()
-	return nil
-}
-
-// webhooks measures the front door beside the machine's limit and plain River's,
-// with each number of senders.
-func (b *bench) webhooks(ctx context.Context) error {
-	limit, err := b.newLimit(ctx)
-	if err != nil {
-		return err
-	}
-	accept, err := b.newSite(ctx, "webhooks", 1, server.Roles{Ingress: true})
-	if err != nil {
-		return err
-	}
-	defer accept.stop()
-	plain, err := b.newPlain(ctx, "webhooks_plain", 1)
-	if err != nil {
-		return err
-	}
-	defer plain.stop()
-	base, err := plain.host(plain.handler())
-	if err != nil {
-		return err
-	}
-	round := 0
-	for _, clients := range b.cmd.Clients {
-		f := doorFigure{Clients: clients, Limit: limitFigure{By: limit.by()}}
-		for range 2 {
-			round++
-			if err := b.roundOfLimit(ctx, limit, clients, round, &f.Limit); err != nil {
-				return err
-			}
-			if err := b.roundOfWebhooks(ctx, plain.shops[0], base, clients, round, &f.Plain); err != nil {
-				return fmt.Errorf("plain River: %w", err)
-			}
-			if err := b.roundOfWebhooks(ctx, accept.shops[0], accept.base, clients, round, &f.Webhooks); err != nil {
-				return err
-			}
-		}
-		b.report.Doors = append(b.report.Doors, f.sum())
+	for _, d := range r.Drains {
+		fmt.Fprintf(out, "\nbacklog of %d runs of %d tenants: %.1f s, %.0f whole runs a second, plain River %.0f: %.2f times; run_queue_mismatch had %d rows in %d snapshots\n",
+			d.Runs, d.Tenants, d.Seconds, d.PerSecond, d.Plain, d.Ratio, d.Mismatches, d.Snapshots)
 	}
 	return nil
 }
 
-// idleRuns measures whole runs one at a time.
-func (b *bench) idleRuns(ctx context.Context) error {
-	site, err := b.newSite(ctx, "idle", 1, server.Roles{Ingress: true, Worker: true})
-	if err != nil {
-		return err
+// doorRows are three rows and the ratios for each number of senders.
+func doorRows(r bench.Report) [][]string {
+	var rows [][]string
+	for _, f := range r.Doors {
+		with := fmt.Sprintf(", %d senders", f.Clients)
+		rows = append(rows,
+			[]string{"limit: the inserts by " + f.Limit.By + with, rate(f.Limit.Rounds[0]), rate(f.Limit.Rounds[1]), rate(f.Limit.PerSecond), "", ""},
+			webhookRow("plain River"+with, f.Plain), webhookRow("Towpath"+with, f.Webhooks),
+			[]string{"Towpath / plain River, / limit", times(f.Webhooks.Rounds[0] / f.Plain.Rounds[0]), times(f.Webhooks.Rounds[1] / f.Plain.Rounds[1]),
+				times(f.ToPlain) + ", " + times(f.ToLimit), "", ""})
 	}
-	defer site.stop()
-	if b.report.Idle, err = b.idle(ctx, site); err != nil {
-		return fmt.Errorf("measure idle runs: %w", err)
-	}
-	return nil
+	return rows
 }
 
-// backlog lets both work off as many runs of as many tenants.
-func (b *bench) backlog(ctx context.Context, tenants int) error {
-	plain, err := b.newPlain(ctx, fmt.Sprintf("backlog_plain_%d", tenants), tenants)
-	if err != nil {
-		return err
+func webhookRow(name string, f bench.WebhookFigure) []string {
+	if f.NotAccepted > 0 {
+		name += fmt.Sprintf(" (%d were not accepted)", f.NotAccepted)
 	}
-	defer plain.stop()
-	seconds, err := plain.drain(ctx, b.cmd.Backlog)
-	if err != nil {
-		return err
+	return []string{name, rate(f.Rounds[0]), rate(f.Rounds[1]), rate(f.PerSecond), fmt.Sprintf("%.1f", f.P50MS), fmt.Sprintf("%.1f", f.P99MS)}
+}
+
+func times(ratio float64) string { return fmt.Sprintf("%.2f", ratio) }
+
+func rate(perSecond float64) string { return fmt.Sprintf("%.0f", perSecond) }
+
+func shownLoad(load *float64) string {
+	if load == nil {
+		return "unknown"
 	}
-	plain.stop()
-	site, err := b.newSite(ctx, fmt.Sprintf("backlog_%d", tenants), tenants, server.Roles{Ingress: true})
-	if err != nil {
-		return err
-	}
-	defer site.stop()
-	f, err := b.drain(ctx, site)
-	if err != nil {
-		return err
-	}
-	f.Plain = float64(b.cmd.Backlog) / seconds
-	f.Ratio = f.PerSecond / f.Plain
-	b.report.Drains = append(b.report.Drains, f)
-	return nil
+	return fmt.Sprintf("%.1f", *load)
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"testing"
 
+	"towpath/pkg/demo"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -37,7 +39,7 @@ func Test_A_second_binding_of_an_organisation_is_told_to_take_a_prefix(t *testin
 	d := newDesk(t).connect(t)
 	require.NotContains(t, d.run(t, "binding", "status").err, "also written to")
 	// The same organisation in another spelling.
-	second, s := d.neighbour(t, "Garden Store", "--org-id", "{"+demoOrgID+"}")
+	second, s := d.neighbour(t, "Garden Store", "--org-id", "{"+demo.OrgID+"}")
 	require.Contains(t, s.err, "also written to by Shop (binding "+d.binding+")")
 	advice := suggestion(t, s.err)
 	require.JSONEq(t, `{"invoice_number_prefix":"GARD2-"}`, advice)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/secret"
 )
 
@@ -41,7 +42,7 @@ func Test_The_answer_to_create_says_that_the_reference_data_are_known(t *testing
 	d.must(t, "binding", "revoke", d.binding)
 	var made map[string]json.RawMessage
 	d.mustJSON(t, &made, "binding", "create", "--tenant", d.tenant, "--provider", "xero", "--api-url", d.xeroURL,
-		"--org-id", demoOrgID, "--token", "a-token")
+		"--org-id", demo.OrgID, "--token", "a-token")
 	d.requireColumns(t, made, "bindings")
 	require.NotEqual(t, "null", string(made["reference_at"]))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/oauth"
 	"towpath/pkg/provider/xero/xerosim"
@@ -45,8 +46,8 @@ func newAppDesk(t *testing.T) *appDesk {
 	d.base = strings.Replace("http://"+server.Addr(), "127.0.0.1", "localhost", 1)
 	d.identity = xerosim.NewIdentity(xerosim.IdentityConfig{Apps: []xerosim.App{
 		{ID: consentApp, Secret: clientSecret, Redirects: []string{d.base + "/oauth/callback"}},
-		{ID: customApp, Secret: clientSecret, Custom: demoOrgID},
-	}}, xerosim.Organisation{ID: demoOrgID, Name: "Demo Company (UK)"})
+		{ID: customApp, Secret: clientSecret, Custom: demo.OrgID},
+	}}, xerosim.Organisation{ID: demo.OrgID, Name: "Demo Company (UK)"})
 	xero := httptest.NewServer(d.identity.Guard(d.xero))
 	t.Cleanup(xero.Close)
 	d.xeroURL = xero.URL
@@ -94,10 +95,10 @@ func Test_Custom_connection_is_made_without_a_browser_and_posts(t *testing.T) {
 	d := newAppDesk(t)
 	binding := d.create(t, customApp)
 	require.Equal(t, "active", binding.Status)
-	require.Equal(t, demoOrgID, binding.OrgID)
+	require.Equal(t, demo.OrgID, binding.OrgID)
 	require.NotNil(t, binding.ReferenceAt, "its accounts and tax rates were read")
 	d.settings(t)
-	invoice := d.shop.RaiseInvoice(demoCart())
+	invoice := d.shop.RaiseInvoice(demo.Cart())
 	d.shop.Drain(t.Context())
 	until(t, "the shop shows it synced", func() bool {
 		inv, _ := d.shop.Invoice(invoice.ID)
@@ -110,7 +111,7 @@ func Test_Runs_wait_for_the_consent_and_go_on_with_it(t *testing.T) {
 	d := newAppDesk(t)
 	require.Equal(t, "needs_consent", d.create(t, consentApp, "--grant", "authorization_code").Status)
 	d.settings(t)
-	invoice := d.shop.RaiseInvoice(demoCart())
+	invoice := d.shop.RaiseInvoice(demo.Cart())
 	d.shop.Drain(t.Context())
 	held := func() bool {
 		var runs []struct {
@@ -160,7 +161,7 @@ func Test_Binding_connect(t *testing.T) {
 		refused := d.run(t, "binding", "connect", d.binding)
 		require.Equal(t, exitFailed, refused.code)
 		require.Contains(t, refused.err, "invalid_client")
-		require.Contains(t, d.must(t, "binding", "connect", d.binding, "--client-secret", "the-new-secret"), "is connected to organisation "+demoOrgID)
+		require.Contains(t, d.must(t, "binding", "connect", d.binding, "--client-secret", "the-new-secret"), "is connected to organisation "+demo.OrgID)
 	})
 
 	t.Run("Refuses_another_organisation", func(t *testing.T) {
@@ -169,7 +170,7 @@ func Test_Binding_connect(t *testing.T) {
 		d.create(t, customApp)
 		refused := d.run(t, "binding", "connect", d.binding, "--org-id", uuid.NewString())
 		require.Equal(t, exitFailed, refused.code)
-		require.Contains(t, refused.err, "belongs to organisation "+demoOrgID)
+		require.Contains(t, refused.err, "belongs to organisation "+demo.OrgID)
 	})
 
 	t.Run("Says_that_a_fixed_token_has_no_app", func(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -95,8 +96,12 @@ func demoProcess(t *testing.T) (*process, privateServer, string) {
 func Test_Ctrl_C_ends_the_demo_and_leaves_nothing(t *testing.T) {
 	t.Parallel()
 	p, server, page := demoProcess(t)
-	code, _ := get(t, page)
-	require.Equal(t, http.StatusOK, code)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	resp, err := (&http.Client{Jar: jar}).Get(page)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
 	p.signal(t, syscall.SIGINT)
 	require.Equal(t, exitDone, p.wait(t, time.Minute), p.output())
 	require.True(t, server.gone(), "%+v", server)

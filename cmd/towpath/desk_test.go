@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon/canontest"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
@@ -176,7 +177,7 @@ const goodPolicy = `{"default_xero_revenue_account_code":"200","sync_zero_value_
 func (d *desk) connect(t *testing.T) *desk {
 	t.Helper()
 	d.shop = magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})
-	d.xero = xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{"a-token"}})
+	d.xero = xerosim.New(xerosim.Config{OrgID: demo.OrgID, Tokens: []string{"a-token"}})
 	shop, xero := httptest.NewServer(d.shop), httptest.NewServer(d.xero)
 	t.Cleanup(shop.Close)
 	t.Cleanup(xero.Close)
@@ -185,7 +186,7 @@ func (d *desk) connect(t *testing.T) *desk {
 	d.must(t, "tenant", "create", "--name", "Shop", "--magento-url", d.shopURL, "--id", d.tenant, "--api-key", d.key)
 	var binding struct{ ID string }
 	d.mustJSON(t, &binding, "binding", "create", "--tenant", d.tenant, "--provider", "xero", "--api-url", d.xeroURL,
-		"--org-id", demoOrgID, "--token", "a-token")
+		"--org-id", demo.OrgID, "--token", "a-token")
 	d.binding = binding.ID
 	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "policy.json", goodPolicy))
 	return d

@@ -10,6 +10,7 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/canon/canontest"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 )
@@ -182,7 +183,7 @@ func Test_Explain_of_a_run_asks_the_policy_that_is_pinned_to_it(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	d.serve(t)
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	id := d.send(t)
 	until(t, "succeeded", func() bool { return d.status(t, id) == "succeeded" })
 	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", `{"default_xero_revenue_account_code":"200","invoice_number_prefix":"NEW-"}`))
@@ -206,7 +207,7 @@ func Test_Explain_of_a_credit_memos_run_says_where_the_money_goes(t *testing.T) 
 	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json",
 		`{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},"payment_method_map":{"checkmo":null}}`))
 	d.serve(t)
-	invoice := d.shop.RaiseInvoice(demoCart())
+	invoice := d.shop.RaiseInvoice(demo.Cart())
 	d.send(t)
 	memo, err := d.shop.RefundInvoice(invoice.ID, magentosim.Refund{AdjustmentPositive: decimal.NewFromInt(5)})
 	require.NoError(t, err)

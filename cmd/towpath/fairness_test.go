@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
@@ -83,7 +84,7 @@ func (s *soak) pile(ctx context.Context, t *testing.T, n int) {
 	for ; n > 0; n -= 500 {
 		var set []syncrun.Event
 		for range min(n, 500) {
-			id := s.shop.RaiseInvoice(demoCart()).ID
+			id := s.shop.RaiseInvoice(demo.Cart()).ID
 			set = append(set, syncrun.Event{
 				TenantID: tenant, BindingID: binding, PolicyVersion: version, Name: "invoice.created", EntityID: id,
 				OccurredAt: time.Now(), IdempotencyKey: fmt.Sprintf("invoice.created:%d", id), Body: json.RawMessage("{}"),
@@ -120,7 +121,7 @@ func (s *soak) flood(ctx context.Context, base string, n int, accepted *atomic.I
 	defer close(ids)
 	for range n {
 		select {
-		case ids <- s.shop.RaiseInvoice(demoCart()).ID:
+		case ids <- s.shop.RaiseInvoice(demo.Cart()).ID:
 		case err := <-errs:
 			return err
 		}
@@ -142,7 +143,7 @@ func (p paired) latencies(ctx context.Context, t *testing.T, base string, n int,
 	t.Helper()
 	var took []time.Duration
 	for len(took) < n && (len(took) == 0 || !enough()) {
-		inv := p.shop.RaiseInvoice(demoCart())
+		inv := p.shop.RaiseInvoice(demo.Cart())
 		began := time.Now()
 		require.NoError(t, p.send(ctx, inv.ID, []string{base}, new(atomic.Bool)))
 		chip, err := p.shop.WaitChip(ctx, inv.ID)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/shopjwt"
 )
 
@@ -17,7 +18,7 @@ func Test_A_shop_gets_another_key(t *testing.T) {
 	d := newDesk(t).connect(t)
 	s := d.serve(t)
 	d.shop.Connect(d.tenant, shopjwt.NewAPIKey(), "http://"+s.Addr()) // drifted: it answers 401 to ours
-	inv := d.shop.RaiseInvoice(demoCart())
+	inv := d.shop.RaiseInvoice(demo.Cart())
 	d.shop.Connect(d.tenant, d.key, "http://"+s.Addr())
 	d.send(t)
 	drifted := shopjwt.NewAPIKey()
@@ -45,7 +46,7 @@ func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
 	d := newDesk(t).connect(t)
 	d.must(t, "binding", "change", d.binding, "--org-id", "99999999-2222-4333-8444-555555555555")
 	d.serve(t)
-	inv := d.shop.RaiseInvoice(demoCart())
+	inv := d.shop.RaiseInvoice(demo.Cart())
 	d.send(t)
 	var runs []struct {
 		ID, Status string
@@ -56,7 +57,7 @@ func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
 		return runs[0].Status == "held"
 	})
 	require.Equal(t, "auth", runs[0].Reason)
-	out := d.must(t, "binding", "change", d.binding, "--org-id", demoOrgID, "--api-url", d.xeroURL)
+	out := d.must(t, "binding", "change", d.binding, "--org-id", demo.OrgID, "--api-url", d.xeroURL)
 	require.Contains(t, out, "held runs that look again: 1")
 	chip, err := d.shop.WaitChip(t.Context(), inv.ID)
 	require.NoError(t, err)
@@ -64,7 +65,7 @@ func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
 
 	require.Equal(t, exitUsage, d.run(t, "binding", "change", d.binding).code)
 	d.must(t, "binding", "revoke", d.binding)
-	require.Equal(t, exitFailed, d.run(t, "binding", "change", d.binding, "--org-id", demoOrgID).code)
+	require.Equal(t, exitFailed, d.run(t, "binding", "change", d.binding, "--org-id", demo.OrgID).code)
 	revoked := d.run(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", "{}"))
 	require.Equal(t, exitFailed, revoked.code)
 	require.Contains(t, revoked.err, "is revoked")

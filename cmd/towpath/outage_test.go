@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/xero/xerosim"
 )
@@ -78,8 +79,8 @@ func (s *soak) pairApp(t *testing.T) paired {
 	t.Helper()
 	p := s.shopOf(t, xerosim.New(xerosim.Config{Limits: xeroLimits, ShuffleBatches: 7}))
 	identity := xerosim.NewIdentity(xerosim.IdentityConfig{
-		Apps: []xerosim.App{{ID: customApp, Secret: clientSecret, Custom: demoOrgID}}, AccessLife: 12 * time.Second,
-	}, xerosim.Organisation{ID: demoOrgID, Name: "Demo Company (UK)"})
+		Apps: []xerosim.App{{ID: customApp, Secret: clientSecret, Custom: demo.OrgID}}, AccessLife: 12 * time.Second,
+	}, xerosim.Organisation{ID: demo.OrgID, Name: "Demo Company (UK)"})
 	xero := httptest.NewServer(identity.Guard(p.xero))
 	t.Cleanup(xero.Close)
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -115,7 +116,7 @@ func (p paired) post(ctx context.Context, t *testing.T, documents, customers int
 
 // cartOf is a cart of one of many customers.
 func cartOf(customer int) magentosim.Cart {
-	cart := demoCart()
+	cart := demo.Cart()
 	company := fmt.Sprintf("Lock %d Chandlers Ltd", customer)
 	cart.Customer.MagentoID, cart.Customer.Company = canon.Int(2000+customer), &company
 	cart.Customer.Email = fmt.Sprintf("lock%d@example.com", customer)

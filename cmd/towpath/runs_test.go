@@ -11,6 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 )
 
@@ -30,7 +31,7 @@ func (d *desk) send(t *testing.T) string {
 
 // unmappedCart bears a tax rate that the policy does not map.
 func unmappedCart() magentosim.Cart {
-	cart := demoCart()
+	cart := demo.Cart()
 	cart.Items[0].TaxPercent = decimal.NewFromInt(5)
 	return cart
 }
@@ -41,7 +42,7 @@ func (d *desk) work(t *testing.T) fates {
 	s := d.serve(t)
 	f := fates{}
 	for status, raise := range map[string]func(){
-		"succeeded": func() { d.shop.RaiseInvoice(demoCart()) },
+		"succeeded": func() { d.shop.RaiseInvoice(demo.Cart()) },
 		"held":      func() { d.shop.RaiseInvoice(unmappedCart()) },
 		"failed":    func() { require.True(t, d.shop.Enqueue("invoice.created", 4242, nil)) }, // the shop does not know it
 		"skipped_by_policy": func() {
@@ -60,7 +61,7 @@ func (d *desk) work(t *testing.T) fates {
 	})
 	s.Stop()
 	d.serve(t, "ingress")
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	f["queued"] = d.send(t)
 	return f
 }
@@ -251,7 +252,7 @@ func Test_More_runs_than_the_limit_are_not_forgotten_in_silence(t *testing.T) {
 	d := newDesk(t).connect(t)
 	d.serve(t, "ingress")
 	for range 3 {
-		d.shop.RaiseInvoice(demoCart())
+		d.shop.RaiseInvoice(demo.Cart())
 	}
 	d.send(t)
 	s := d.run(t, "runs", "retry", "--status", "queued", "--limit", "2")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/server"
 )
@@ -56,7 +57,7 @@ func Test_A_scrape_has_every_metric(t *testing.T) {
 	for _, name := range []string{"towpath_last_webhook_timestamp_seconds", `towpath_provider_budget_remaining{window="day"}`, "towpath_oauth_token_expiry_seconds"} {
 		require.NotContains(t, before, "\n"+name)
 	}
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	d.send(t)
 	var after string
 	until(t, "the event is in a scrape", func() bool { // the database is looked at once a second
@@ -76,7 +77,7 @@ func Test_Tenants_are_labels_where_that_was_asked_for(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(s.Stop)
 	d.shop.Connect(d.tenant, d.key, "http://"+s.Addr())
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	d.send(t)
 	require.Contains(t, ask(t, http.MethodGet, "http://"+s.Addr()+"/metrics").body, `tenant="`+d.tenant+`"`)
 }
@@ -85,7 +86,7 @@ func Test_Ingress_alone_takes_in_and_works_nothing(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.serve(t, "ingress")
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	id := d.send(t)
 	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, "http://"+s.Addr()+"/dashboard/sync").status)
 	require.Equal(t, "queued", d.status(t, id))

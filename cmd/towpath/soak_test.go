@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
@@ -58,7 +59,7 @@ func newSoak(t *testing.T) *soak {
 	s.pool, err = pgxpool.New(t.Context(), s.env["DATABASE_URL"])
 	require.NoError(t, err)
 	t.Cleanup(s.pool.Close)
-	s.paired = s.pair(t, xerosim.Config{OrgID: demoOrgID, Limits: xeroLimits})
+	s.paired = s.pair(t, xerosim.Config{OrgID: demo.OrgID, Limits: xeroLimits})
 	return s
 }
 
@@ -178,7 +179,7 @@ func Test_Two_processes_one_killed_lose_and_double_nothing(t *testing.T) {
 	webhooks := *soakWebhooks
 	totals := map[string]string{}
 	for range webhooks {
-		inv := s.shop.RaiseInvoice(demoCart())
+		inv := s.shop.RaiseInvoice(demo.Cart())
 		totals[inv.IncrementID] = inv.GrandTotal
 	}
 	// Some answers of Xero are lost after they took effect, some before.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/shopjwt"
 )
@@ -44,7 +45,7 @@ func inCall(t *testing.T) (d *desk, p *process, run string, letGo chan struct{})
 	p = d.serveProcess(t)
 	letGo = make(chan struct{})
 	d.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", When: xerosim.Before, Hang: letGo})
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	run = d.send(t)
 	until(t, "the call", func() bool { return d.xero.Calls("PUT /Invoices") == 1 })
 	return d, p, run, letGo

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/xero/xerosim"
 )
@@ -155,10 +156,10 @@ func Test_Events_come_in_though_it_is_not_known_how_a_pairing_ended(t *testing.T
 	d := unpaired(t, magentosim.Config{Events: []string{"invoice.created"}})
 	d.must(t, d.pairing(d.shop.NewPairingCode())...)
 	d.tenant = d.shop.TenantID()
-	d.xero = xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{"a-token"}})
+	d.xero = xerosim.New(xerosim.Config{OrgID: demo.OrgID, Tokens: []string{"a-token"}})
 	xero := httptest.NewServer(d.xero)
 	t.Cleanup(xero.Close)
-	d.must(t, "binding", "create", "--tenant", d.tenant, "--provider", "xero", "--api-url", xero.URL, "--org-id", demoOrgID, "--token-file", file(t, "token", "a-token"))
+	d.must(t, "binding", "create", "--tenant", d.tenant, "--provider", "xero", "--api-url", xero.URL, "--org-id", demo.OrgID, "--token-file", file(t, "token", "a-token"))
 	var binding []struct{ ID string }
 	d.mustJSON(t, &binding, "binding", "list")
 	d.must(t, "binding", "policy", "set", binding[0].ID, "--file", file(t, "policy.json", goodPolicy))
@@ -174,7 +175,7 @@ func Test_Events_come_in_though_it_is_not_known_how_a_pairing_ended(t *testing.T
 	require.Contains(t, lost.err, "maybe paired")
 	require.Contains(t, lost.err, "events are accepted with the key before and with the new one")
 
-	inv := d.shop.RaiseInvoice(demoCart())
+	inv := d.shop.RaiseInvoice(demo.Cart())
 	_, err := d.shop.Drain(t.Context())
 	require.NoError(t, err)
 	chip, err := d.shop.WaitChip(t.Context(), inv.ID)

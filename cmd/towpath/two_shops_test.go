@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 	"towpath/pkg/provider/xero/xerosim"
@@ -42,7 +43,7 @@ type ledgerContact struct{ name, email string }
 type sharedXero struct{ *xerosim.Sim }
 
 func (sharedXero) provider() string { return "xero" }
-func (sharedXero) bind() []string   { return []string{"--org-id", demoOrgID} }
+func (sharedXero) bind() []string   { return []string{"--org-id", demo.OrgID} }
 func (sharedXero) size(n int) int   { return n }
 func (sharedXero) settings() string { return `"default_xero_revenue_account_code":"200",` }
 
@@ -137,7 +138,7 @@ func (d *desk) twoShops(t *testing.T, ledger sharedLedger, n int) [2]*shopOf {
 		s := &shopOf{Shop: magentosim.New(magentosim.Config{Provider: ledger.provider(), Events: []string{"invoice.created"}}), tenant: uuid.NewString(), key: shopjwt.NewAPIKey(), buyers: map[int64]canon.Contact{}}
 		d.bindShop(t, s, ledger, []string{"Alder", "Birch"}[i])
 		for k := range n {
-			cart := demoCart()
+			cart := demo.Cart()
 			cart.Customer = sharedBuyer(i, k)
 			cart.BillingAddress = nil
 			cart.Items[0].Qty = decimal.NewFromInt(int64(1 + (k*(i+1))%4)) // some totals agree
@@ -187,7 +188,7 @@ func Test_Two_shops_on_one_organisation_never_mix(t *testing.T) {
 	t.Parallel()
 	var url string
 	for name, ledger := range map[string]sharedLedger{
-		"accounting": sharedXero{xerosim.New(xerosim.Config{OrgID: demoOrgID, Tokens: []string{"a-token"}})},
+		"accounting": sharedXero{xerosim.New(xerosim.Config{OrgID: demo.OrgID, Tokens: []string{"a-token"}})},
 		"v2":         sharedFreeAgent{freeagentsim.New(freeagentsim.RealFreeAgent(freeagentsim.Config{})), &url},
 	} {
 		t.Run(name, func(t *testing.T) {

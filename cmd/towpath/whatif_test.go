@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"towpath/pkg/demo"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -10,7 +12,7 @@ func Test_What_if_prints_each_difference_and_posts_nothing(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	d.serve(t)
-	d.shop.RaiseInvoice(demoCart())
+	d.shop.RaiseInvoice(demo.Cart())
 	id := d.send(t)
 	until(t, "succeeded", func() bool { return d.status(t, id) == "succeeded" })
 	before := d.xero.AllCalls()

@@ -3,6 +3,7 @@ package secret
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -69,4 +70,13 @@ func newKey(raw []byte) (key, error) {
 	}
 	sum := sha256.Sum256(raw)
 	return key{id: KeyID(sum[:len(KeyID{})]), aead: aead}, nil
+}
+
+// NewBox makes a Box with a key of its own that nobody keeps: what it seals can be
+// opened for as long as the process lives.
+func NewBox() (*Box, error) {
+	raw := make([]byte, keyBytes)
+	_, _ = rand.Read(raw) // never fails
+	k, err := newKey(raw)
+	return &Box{keys: []key{k}}, err
 }

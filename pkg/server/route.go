@@ -97,7 +97,7 @@ func (s *Server) listen(handler http.Handler) error {
 	}()
 	// Registered last, so done first: what comes on open connections is told to
 	// come again, what is under way ends as it would.
-	s.onStop(func() {
+	s.stack.OnStop(func() {
 		if s.drain != nil {
 			s.drain()
 		}

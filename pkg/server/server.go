@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,6 +23,7 @@ import (
 	"towpath/pkg/pgdb"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
+	"towpath/pkg/stack"
 )
 
 // Config is everything that a server needs.
@@ -55,13 +55,12 @@ const (
 
 // Server is a running Towpath.
 type Server struct {
+	stack   stack.Stack
 	cfg     Config
 	addr    string
 	metrics *metrics.Metrics
 	clients clients.Factory
 	failed  chan error
-	stops   []func()
-	once    sync.Once
 	// drain makes the front door turn new requests away; nil without that role.
 	drain func()
 	// alive reports whether the workers take jobs; nil without that role.
@@ -81,6 +80,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	return s, nil
 }
+
+// Stop ends it in reverse order of its start; it may be repeated.
+func (s *Server) Stop() { s.stack.Stop() }
 
 // Addr is where it listens, host:port.
 func (s *Server) Addr() string { return s.addr }
@@ -122,18 +124,6 @@ func (s *Server) start(ctx context.Context) error {
 	return s.listen(underBase(BasePath(s.cfg.BaseURL), router))
 }
 
-// onStop notes what undoes a step; Stop does them in reverse.
-func (s *Server) onStop(f func()) { s.stops = append(s.stops, f) }
-
-// Stop ends it in reverse order of its start; it may be repeated.
-func (s *Server) Stop() {
-	s.once.Do(func() {
-		for i := len(s.stops) - 1; i >= 0; i-- {
-			s.stops[i]()
-		}
-	})
-}
-
 func (s *Server) openPools(ctx context.Context) (pools, error) {
 	var db pools
 	for _, p := range []struct {
@@ -151,7 +141,7 @@ func (s *Server) openPools(ctx context.Context) (pools, error) {
 			return db, err
 		}
 		*p.pool = pool
-		s.onStop(pool.Close)
+		s.stack.OnStop(pool.Close)
 	}
 	return db, nil
 }

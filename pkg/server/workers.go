@@ -29,7 +29,7 @@ func (s *Server) startKeeper(db pools, registry prometheus.Registerer) error {
 		return err
 	}
 	if s.cfg.Roles.Worker {
-		s.background(s.clients.Keeper.Run)
+		s.stack.Background(s.clients.Keeper.Run)
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 	if err != nil {
 		return err
 	}
-	s.background(process.Run)
+	s.stack.Background(process.Run)
 	client, err := riverjobs.NewWorker(db.river, process.ID, riverjobs.Config{
 		Pool: db.work, Shops: s.clients.Shop, Ledgers: s.clients.Ledger, Metrics: s.metrics, Logger: s.cfg.Logger,
 		Now: time.Now, Alive: process.Alive, Limits: s.cfg.Limits, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
@@ -52,7 +52,7 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 		return fmt.Errorf("start workers: %w", err)
 	}
 	s.alive = func() error { return running(client) }
-	s.onStop(func() {
+	s.stack.OnStop(func() {
 		// Jobs finish within softStop or are given back, their attempt uncounted.
 		ctx, cancel := context.WithTimeout(context.Background(), softStop+10*time.Second)
 		defer cancel()
@@ -60,8 +60,8 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 			s.cfg.Logger.Error("stop workers", "error", err)
 		}
 	})
-	s.background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
-	s.background((&refdata.Refresher{Pool: db.pages, Clients: s.clients, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
+	s.stack.Background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
+	s.stack.Background((&refdata.Refresher{Pool: db.pages, Clients: s.clients, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
 	return nil
 }
 
@@ -72,20 +72,6 @@ func running(client *riverjobs.Client) error {
 	default:
 		return nil
 	}
-}
-
-// background runs f until the server stops, and waits for its end.
-func (s *Server) background(f func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f(ctx)
-	}()
-	s.onStop(func() {
-		cancel()
-		<-done
-	})
 }
 
 // tokenKeep is how much longer than needed a spent token is remembered: another

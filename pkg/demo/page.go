@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -20,19 +20,19 @@ import (
 	"towpath/pkg/secret"
 )
 
-// demoPageConfig is what the demo's page shows and plays with. The shop must be
+// pageConfig is what the demo's page shows and plays with. The shop must be
 // paired.
-type demoPageConfig struct {
+type pageConfig struct {
 	Shop         *magentosim.Shop
 	Xero         *xerosim.Sim
 	Pool         *pgxpool.Pool
 	DashboardURL string        // base of /dashboard/sync/{id}
 	Token        secret.String // lets a browser in, here and at the dashboard
 	Now          func() time.Time
-	Turn         time.Duration // how long an invoice waits for those before it; default demoTurn
+	Turn         time.Duration // how long an invoice waits for those before it; default maxTurn
 }
 
-// demoPage is the page of `towpath demo`: it looks like the shop's Sales >
+// page is what the browser sees: it looks like the shop's Sales >
 // Invoices grid, raises invoices, and shows each one's way with the time of
 // every step.
 //
@@ -42,45 +42,45 @@ type demoPageConfig struct {
 //	GET  /xero/{id}  the document in the simulated Xero
 //
 // Each only to a browser that came by the address with the token.
-type demoPage struct {
-	cfg     demoPageConfig
+type page struct {
+	cfg     pageConfig
 	queries *dbsqlc.Queries
-	page    *template.Template
+	tmpl    *template.Template
 	twice   sync.Map // ids of the invoices whose webhook was made to arrive twice
 
 	raising  sync.Mutex // a fault goes with the invoice that it is meant for
 	troubled int64      // the last raised invoice if it has a fault coming, else 0
 }
 
-//go:embed demo_page.html demo_page.css demo_page.js
-var demoPageFiles embed.FS
+//go:embed page.html page.css page.js
+var pageFiles embed.FS
 
-func newDemoPage(cfg demoPageConfig) http.Handler {
+func newPage(cfg pageConfig) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Turn == 0 {
-		cfg.Turn = demoTurn
+		cfg.Turn = maxTurn
 	}
-	p := &demoPage{cfg: cfg, queries: dbsqlc.New(), page: template.Must(template.ParseFS(demoPageFiles, "demo_page.html"))}
+	p := &page{cfg: cfg, queries: dbsqlc.New(), tmpl: template.Must(template.ParseFS(pageFiles, "page.html"))}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.home)
-	mux.HandleFunc("GET /demo_page.css", p.file("demo_page.css", "text/css; charset=utf-8"))
-	mux.HandleFunc("GET /demo_page.js", p.file("demo_page.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /page.css", p.file("page.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /page.js", p.file("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /state", p.state)
 	mux.HandleFunc("POST /raise", p.raise)
 	mux.HandleFunc("GET /xero/{id}", p.xero)
-	return demoHeaders(dashboard.NewGate(cfg.Token, "").Handler(http.NewCrossOriginProtection().Handler(mux)))
+	return headers(dashboard.NewGate(cfg.Token, "").Handler(http.NewCrossOriginProtection().Handler(mux)))
 }
 
 // dashboardLink is a page of the dashboard, with the token that opens it: who
 // sees this page may see that one, whatever name of this machine they came by.
-func (p *demoPage) dashboardLink(path string) string {
+func (p *page) dashboardLink(path string) string {
 	return p.cfg.DashboardURL + path + "?token=" + url.QueryEscape(p.cfg.Token.Reveal())
 }
 
-// demoHeaders allows this page's own files and nothing else.
-func demoHeaders(next http.Handler) http.Handler {
+// headers allows this page's own files and nothing else.
+func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "+
@@ -92,16 +92,16 @@ func demoHeaders(next http.Handler) http.Handler {
 	})
 }
 
-func (p *demoPage) home(w http.ResponseWriter, _ *http.Request) {
+func (p *page) home(w http.ResponseWriter, _ *http.Request) {
 	p.show(w, "page", struct {
-		Kinds     []demoKind
+		Kinds     []scenario
 		Dashboard string
-	}{demoKinds(), p.dashboardLink("/dashboard/sync")})
+	}{scenarios(), p.dashboardLink("/dashboard/sync")})
 }
 
 // xero shows a document as the simulated Xero has it: its address at the real
 // one leads nowhere.
-func (p *demoPage) xero(w http.ResponseWriter, r *http.Request) {
+func (p *page) xero(w http.ResponseWriter, r *http.Request) {
 	for _, invoice := range p.cfg.Xero.Invoices() {
 		if invoice.ID == r.PathValue("id") {
 			p.show(w, "xero", struct {
@@ -114,7 +114,7 @@ func (p *demoPage) xero(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "The simulated Xero has no such document.", http.StatusNotFound)
 }
 
-func (p *demoPage) contactName(id string) string {
+func (p *page) contactName(id string) string {
 	for _, contact := range p.cfg.Xero.Contacts() {
 		if contact.ID == id {
 			return contact.Name
@@ -123,9 +123,9 @@ func (p *demoPage) contactName(id string) string {
 	return id
 }
 
-func (p *demoPage) show(w http.ResponseWriter, name string, data any) {
+func (p *page) show(w http.ResponseWriter, name string, data any) {
 	var out bytes.Buffer
-	if err := p.page.ExecuteTemplate(&out, name, data); err != nil {
+	if err := p.tmpl.ExecuteTemplate(&out, name, data); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -133,9 +133,9 @@ func (p *demoPage) show(w http.ResponseWriter, name string, data any) {
 	_, _ = w.Write(out.Bytes()) // a reader who went away is his own affair
 }
 
-func (p *demoPage) file(name, contentType string) http.HandlerFunc {
+func (p *page) file(name, contentType string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		content, err := demoPageFiles.ReadFile(name)
+		content, err := pageFiles.ReadFile(name)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return

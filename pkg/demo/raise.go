@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -16,22 +16,22 @@ import (
 // whoever's it is. So an invoice that has one coming is raised when no other is
 // on its way, and the next one when its own is through.
 
-// demoTurn is how long an invoice waits for its turn, demoLook how often it
-// looks, demoLookTime how long a look may take.
+// maxTurn is how long an invoice waits for its turn, checkEvery how often it
+// looks, checkTime how long a look may take.
 const (
-	demoTurn     = 5 * time.Second
-	demoLook     = 25 * time.Millisecond
-	demoLookTime = 5 * time.Second
+	maxTurn    = 5 * time.Second
+	checkEvery = 25 * time.Millisecond
+	checkTime  = 5 * time.Second
 )
 
-// demoRecent is how many invoices are looked at for one on its way, the newest.
-const demoRecent = 100
+// recent is how many invoices are looked at for one on its way, the newest.
+const recent = 100
 
 // raise is the grid's button. A repeat raises another invoice, as it does in
 // the shop. One whose turn does not come is raised all the same if it is an
 // ordinary one, and refused if it has a fault, which would strike another.
-func (p *demoPage) raise(w http.ResponseWriter, r *http.Request) {
-	kind, known := demoKindNamed(r.FormValue("kind"))
+func (p *page) raise(w http.ResponseWriter, r *http.Request) {
+	kind, known := scenarioNamed(r.FormValue("kind"))
 	if !known {
 		http.Error(w, "There is no such kind of invoice.", http.StatusBadRequest)
 		return
@@ -53,7 +53,7 @@ func (p *demoPage) raise(w http.ResponseWriter, r *http.Request) {
 }
 
 // raiseNow needs the lock held.
-func (p *demoPage) raiseNow(kind demoKind) int64 {
+func (p *page) raiseNow(kind scenario) int64 {
 	if kind.faults != nil {
 		p.cfg.Xero.Inject(kind.faults()...)
 	}
@@ -73,14 +73,14 @@ func (p *demoPage) raiseNow(kind demoKind) int64 {
 
 // waitTurn waits until the invoice's turn has come, and names the one that it
 // still waits for when the time is over or nobody waits for the answer.
-func (p *demoPage) waitTurn(ctx context.Context, kind demoKind) (blocking string, err error) {
+func (p *page) waitTurn(ctx context.Context, kind scenario) (blocking string, err error) {
 	over := time.NewTimer(p.cfg.Turn)
 	defer over.Stop()
-	again := time.NewTicker(demoLook)
+	again := time.NewTicker(checkEvery)
 	defer again.Stop()
 	for {
 		// The turn's end cuts off no look: one that was not finished says nothing.
-		blocking, err := p.onItsWay(ctx, kind)
+		blocking, err := p.blocking(ctx, kind)
 		if err != nil || blocking == "" {
 			return "", err
 		}
@@ -94,34 +94,34 @@ func (p *demoPage) waitTurn(ctx context.Context, kind demoKind) (blocking string
 	}
 }
 
-// onItsWay names the newest invoice that this kind must wait for; empty for none.
-func (p *demoPage) onItsWay(ctx context.Context, kind demoKind) (string, error) {
+// blocking names the newest invoice that this kind must wait for; empty for none.
+func (p *page) blocking(ctx context.Context, kind scenario) (string, error) {
 	if !kind.troubled() && p.troubled == 0 {
 		return "", nil
 	}
 	invoices := p.cfg.Shop.Invoices()
-	invoices = invoices[:min(len(invoices), demoRecent)]
+	invoices = invoices[:min(len(invoices), recent)]
 	ids := []int64{}
 	for _, invoice := range invoices {
 		ids = append(ids, invoice.ID)
 	}
-	ctx, cancel := context.WithTimeout(ctx, demoLookTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	runs, err := p.runs(ctx, ids)
 	if err != nil {
 		return "", err
 	}
 	for _, invoice := range invoices {
-		if (kind.troubled() || invoice.ID == p.troubled) && demoOnItsWay(invoice, runs[invoice.ID]) {
+		if (kind.troubled() || invoice.ID == p.troubled) && onItsWay(invoice, runs[invoice.ID]) {
 			return invoice.IncrementID, nil
 		}
 	}
 	return "", nil
 }
 
-// demoOnItsWay reports whether the invoice's webhook is still to be sent, or its
+// onItsWay reports whether the invoice's webhook is still to be sent, or its
 // document still to be written. One that is held waits for somebody.
-func demoOnItsWay(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) bool {
+func onItsWay(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) bool {
 	if run != nil && (run.Status == "queued" || run.Status == "running") {
 		return true
 	}
@@ -131,15 +131,15 @@ func demoOnItsWay(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoice
 // secondDelivery is what the shop got for the second of two equal webhooks: its
 // outbox row keeps the last answer only, and the demo knows which row it sent
 // twice. False where the row's last attempt was another one.
-func (p *demoPage) secondDelivery(invoice magentosim.Invoice, run uuid.UUID) (demoStep, bool) {
+func (p *page) secondDelivery(invoice magentosim.Invoice, run uuid.UUID) (stepView, bool) {
 	if _, twice := p.twice.Load(invoice.ID); !twice || len(invoice.Outbox) == 0 {
-		return demoStep{}, false
+		return stepView{}, false
 	}
 	row := invoice.Outbox[0]
 	if row.Status != magentosim.RowSucceeded || row.Attempts > 0 || row.SyncRunID != run.String() {
-		return demoStep{}, false
+		return stepView{}, false
 	}
-	return demoStep{
+	return stepView{
 		at: row.DoneAt, Where: "towpath", What: "Second delivery: a repeat",
 		More: "the shop sent the very same request again, and was answered with the run that the first had made: " + row.SyncRunID,
 	}, true

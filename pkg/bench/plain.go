@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -22,6 +22,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
@@ -29,6 +30,7 @@ import (
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero"
 	"towpath/pkg/shopjwt"
+	"towpath/pkg/stack"
 )
 
 // The measure is the same work done plainly: the same three calls an invoice,
@@ -58,7 +60,7 @@ type plainTenant struct {
 
 // plain is River's chain around one database.
 type plain struct {
-	stack
+	stack.Stack
 	pool    *pgxpool.Pool
 	insert  *river.Client[pgx.Tx]
 	tenants map[uuid.UUID]*plainTenant
@@ -72,9 +74,9 @@ const plainTables = `
 	CREATE TABLE sync_runs (id uuid PRIMARY KEY, tenant uuid NOT NULL, key text NOT NULL, entity bigint NOT NULL, body json NOT NULL,
 		status text NOT NULL, canonical json, xero text, at timestamptz DEFAULT now(), updated timestamptz, UNIQUE (tenant, key))`
 
-func (b *bench) newPlain(ctx context.Context, name string, tenants int) (*plain, error) {
+func (b *measurement) newPlain(ctx context.Context, name string, tenants int) (*plain, error) {
 	p := &plain{tenants: map[uuid.UUID]*plainTenant{}, done: make(chan struct{})}
-	b.onStop(p.stop)
+	b.OnStop(p.Stop)
 	if _, err := b.admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		return nil, fmt.Errorf("make database %s: %w", name, err)
 	}
@@ -82,7 +84,7 @@ func (b *bench) newPlain(ctx context.Context, name string, tenants int) (*plain,
 	if p.pool, err = pgdb.Open(ctx, pgdb.Config{URL: b.db.URL(name), MaxConns: 24}); err != nil {
 		return nil, err
 	}
-	p.onStop(p.pool.Close)
+	p.OnStop(p.pool.Close)
 	migrator, err := rivermigrate.New(riverpgxv5.New(p.pool), nil)
 	if err != nil {
 		return nil, fmt.Errorf("make river's migrator: %w", err)
@@ -105,7 +107,7 @@ func (b *bench) newPlain(ctx context.Context, name string, tenants int) (*plain,
 }
 
 func (p *plain) addTenant(ctx context.Context) error {
-	both, err := newParties(&p.stack)
+	both, err := newParties(&p.Stack)
 	if err != nil {
 		return err
 	}
@@ -114,7 +116,7 @@ func (p *plain) addTenant(ctx context.Context) error {
 	if t.client, err = magento.New(magento.Config{BaseURL: t.shopURL, TenantID: t.tenant.String(), APIKey: t.apiKey, HTTP: web}); err != nil {
 		return err
 	}
-	token := func(context.Context) (string, error) { return demoToken, nil }
+	token := func(context.Context) (string, error) { return demo.Token, nil }
 	if t.ledger, err = xero.New(xero.Config{BaseURL: t.xeroURL, OrgID: t.orgID, HTTP: web, Token: token}); err != nil {
 		return err
 	}
@@ -249,11 +251,11 @@ func (w plainPoster) Work(ctx context.Context, job *river.Job[plainPost]) error 
 	if err != nil {
 		return err
 	}
-	contact, err := run.tenant.contact(ctx, policy.BuyerOf(inv, demoPolicy()))
+	contact, err := run.tenant.contact(ctx, policy.BuyerOf(inv, demo.Policy()))
 	if err != nil {
 		return err
 	}
-	doc, err := run.tenant.ledger.Document(inv, demoPolicy(), run.tenant.ref, contact, "http://127.0.0.1/"+job.Args.Run.String())
+	doc, err := run.tenant.ledger.Document(inv, demo.Policy(), run.tenant.ref, contact, "http://127.0.0.1/"+job.Args.Run.String())
 	if err != nil {
 		return err
 	}
@@ -337,7 +339,7 @@ func (p *plain) pile(ctx context.Context, runs int) error {
 		var jobs []river.InsertManyParams
 		for i := range runs {
 			t := p.shops[i%len(p.shops)]
-			inv := t.shop.RaiseInvoice(demoCart())
+			inv := t.shop.RaiseInvoice(demo.Cart())
 			id := uuid.Must(uuid.NewV7())
 			_, err := tx.Exec(ctx, "INSERT INTO sync_runs (id, tenant, key, entity, body, status) VALUES ($1, $2, $3, $4, '{}', 'queued')",
 				id, t.tenant, fmt.Sprint(inv.ID), inv.ID)

@@ -1,9 +1,9 @@
-package main
+package demo
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -25,14 +25,16 @@ import (
 	"towpath/pkg/secret"
 )
 
-var demoTestToken = secret.NewString("a-token-of-the-tests")
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// demoUp starts the whole demo and ends it with the test.
-func demoUp(t *testing.T) *demo {
+var testToken = secret.NewString("a-token-of-the-tests")
+
+// up starts the whole demo and ends it with the test.
+func up(t *testing.T) *Demo {
 	t.Helper()
-	d := &demo{io: console{out: &bytes.Buffer{}, err: io.Discard, lookup: os.LookupEnv, readFile: os.ReadFile}}
-	t.Cleanup(d.stop)
-	require.NoError(t, d.start(t.Context(), demoCommand{Listen: "127.0.0.1:0"}))
+	d, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", BinDir: os.Getenv("PGBIN"), Out: io.Discard, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(d.Stop)
 	enter(t, d.page, d.token.Reveal())
 	return d
 }
@@ -81,11 +83,11 @@ func do(t *testing.T, req *http.Request) (int, []byte) {
 	return resp.StatusCode, body
 }
 
-func stateOf(t *testing.T, page string, invoice string) demoState {
+func stateOf(t *testing.T, page string, invoice string) stateView {
 	t.Helper()
 	code, raw := get(t, page+"/state?invoice="+invoice)
 	require.Equal(t, http.StatusOK, code, string(raw))
-	var state demoState
+	var state stateView
 	require.NoError(t, json.Unmarshal(raw, &state))
 	return state
 }
@@ -94,7 +96,7 @@ func stateOf(t *testing.T, page string, invoice string) demoState {
 // way there has its steps in order.
 func Test_Demo_page_shows_how_each_kind_ends(t *testing.T) {
 	t.Parallel()
-	d := demoUp(t)
+	d := up(t)
 	for _, c := range []struct {
 		kind, status string
 		documents    int // made in the simulated Xero
@@ -144,7 +146,7 @@ func Test_Demo_page_shows_how_each_kind_ends(t *testing.T) {
 // was meant for it and no other.
 func Test_Demo_page_keeps_faults_with_their_invoices(t *testing.T) {
 	t.Parallel()
-	d := demoUp(t)
+	d := up(t)
 	kinds := []struct{ kind, status, step string }{
 		{"lost", "synced", "Taken up again"}, {"plain", "synced", "Posted"}, {"refused", "failed", "Failed"},
 		{"twice", "synced", "Second delivery: a repeat"}, {"plain", "synced", "Posted"}, {"refused", "failed", "Failed"},
@@ -179,7 +181,7 @@ func Test_Demo_page_keeps_faults_with_their_invoices(t *testing.T) {
 		}
 	}
 	var runs int
-	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT count(*) FROM sync_runs").Scan(&runs))
+	require.NoError(t, d.Pool.QueryRow(t.Context(), "SELECT count(*) FROM sync_runs").Scan(&runs))
 	require.Len(t, kinds, runs, "one run each")
 }
 
@@ -188,9 +190,9 @@ func Test_Demo_page_whose_turn_does_not_come(t *testing.T) {
 	t.Parallel()
 	pool, shop, xero := pgtest.New(t), magentosim.New(magentosim.Config{}), xerosim.New(xerosim.Config{})
 	shop.Connect("5d0bd1a2-0000-4000-8000-000000000001", "key", "http://127.0.0.1:1")
-	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xero, Pool: pool, Token: demoTestToken, Turn: 150 * time.Millisecond}))
+	server := httptest.NewServer(newPage(pageConfig{Shop: shop, Xero: xero, Pool: pool, Token: testToken, Turn: 150 * time.Millisecond}))
 	t.Cleanup(server.Close)
-	enter(t, server.URL, demoTestToken.Reveal())
+	enter(t, server.URL, testToken.Reveal())
 	raise := func(kind string) (int, string) {
 		code, raw := post(t, server.URL+"/raise", url.Values{"kind": {kind}}, nil)
 		return code, string(raw)
@@ -213,9 +215,9 @@ func Test_Demo_page_whose_turn_does_not_come(t *testing.T) {
 // settledState waits until the chip is pending no more; where it stays so, until
 // the run is held. On the way there it may wait for other things, such as a free
 // call: a reason beside the chip is not the end yet.
-func settledState(t *testing.T, d *demo, invoice, status string) demoState {
+func settledState(t *testing.T, d *Demo, invoice, status string) stateView {
 	t.Helper()
-	var state demoState
+	var state stateView
 	err := d.shop.Wait(t.Context(), func(*magentosim.Shop) bool {
 		state = stateOf(t, d.page, invoice)
 		return status == "pending" || state.Selected.Chip.Status != "pending"
@@ -223,12 +225,12 @@ func settledState(t *testing.T, d *demo, invoice, status string) demoState {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		state = stateOf(t, d.page, invoice)
-		return status != "pending" || slices.ContainsFunc(state.Selected.Steps, func(s demoStep) bool { return s.What == "Held" })
+		return status != "pending" || slices.ContainsFunc(state.Selected.Steps, func(s stepView) bool { return s.What == "Held" })
 	}, time.Minute, 20*time.Millisecond)
 	return state
 }
 
-func reasons(state demoState) string {
+func reasons(state stateView) string {
 	all := ""
 	for _, row := range state.Invoices {
 		all += row.Chip.Reason + "\n"
@@ -236,20 +238,20 @@ func reasons(state demoState) string {
 	return all
 }
 
-// demoPageAlone is the page without anything that would carry an invoice.
-func demoPageAlone(t *testing.T) (*httptest.Server, *magentosim.Shop, *pgxpool.Pool) {
+// pageAlone is the page without anything that would carry an invoice.
+func pageAlone(t *testing.T) (*httptest.Server, *magentosim.Shop, *pgxpool.Pool) {
 	t.Helper()
 	pool, shop := pgtest.New(t), magentosim.New(magentosim.Config{})
 	shop.Connect("5d0bd1a2-0000-4000-8000-000000000001", "key", "http://127.0.0.1:1")
-	server := httptest.NewServer(newDemoPage(demoPageConfig{Shop: shop, Xero: xerosim.New(xerosim.Config{}), Pool: pool, Token: demoTestToken}))
+	server := httptest.NewServer(newPage(pageConfig{Shop: shop, Xero: xerosim.New(xerosim.Config{}), Pool: pool, Token: testToken}))
 	t.Cleanup(server.Close)
-	enter(t, server.URL, demoTestToken.Reveal())
+	enter(t, server.URL, testToken.Reveal())
 	return server, shop, pool
 }
 
 func Test_Demo_page_refuses(t *testing.T) {
 	t.Parallel()
-	server, shop, pool := demoPageAlone(t)
+	server, shop, pool := pageAlone(t)
 	code, _ := post(t, server.URL+"/raise", url.Values{"kind": {"bogus"}}, nil)
 	require.Equal(t, http.StatusBadRequest, code)
 	code, _ = post(t, server.URL+"/raise", url.Values{"kind": {"plain"}}, map[string]string{"Sec-Fetch-Site": "cross-site"})
@@ -266,9 +268,9 @@ func Test_Demo_page_refuses(t *testing.T) {
 
 func Test_Demo_page_shows_an_invoice_before_anything_happens_to_it(t *testing.T) {
 	t.Parallel()
-	server, shop, _ := demoPageAlone(t)
+	server, shop, _ := pageAlone(t)
 	require.Nil(t, stateOf(t, server.URL, "7").Selected)
-	cart := demoCart()
+	cart := Cart()
 	evil := "<script>alert(1)</script>"
 	cart.Customer.Company = &evil
 	shop.RaiseInvoice(cart)
@@ -277,7 +279,7 @@ func Test_Demo_page_shows_an_invoice_before_anything_happens_to_it(t *testing.T)
 	require.NotContains(t, string(raw), "<script>")
 	state := stateOf(t, server.URL, "1")
 	require.Equal(t, 1, state.Total)
-	require.Equal(t, demoChip{Status: "pending"}, state.Invoices[0].Chip)
+	require.Equal(t, chipView{Status: "pending"}, state.Invoices[0].Chip)
 	require.Equal(t, evil, state.Invoices[0].BillTo)
 	require.Equal(t, []string{"Raised", "Outbox row"}, []string{state.Selected.Steps[0].What, state.Selected.Steps[1].What})
 	require.Empty(t, state.Selected.RunURL)
@@ -287,7 +289,7 @@ func Test_Demo_page_shows_an_invoice_before_anything_happens_to_it(t *testing.T)
 // say of themselves.
 func Test_Demo_is_open_to_who_brings_its_token_only(t *testing.T) {
 	t.Parallel()
-	d := demoUp(t)
+	d := up(t)
 	stranger := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, address := range []string{
 		d.page + "/", d.page + "/state", d.page + "/?token=", d.page + "/?token=x", d.base + "/dashboard/sync",
@@ -322,8 +324,8 @@ func Test_Demo_is_open_to_who_brings_its_token_only(t *testing.T) {
 
 func Test_Demo_page_has_nothing_inline(t *testing.T) {
 	t.Parallel()
-	server, _, _ := demoPageAlone(t)
-	for _, path := range []string{"/", "/demo_page.css", "/demo_page.js"} {
+	server, _, _ := pageAlone(t)
+	for _, path := range []string{"/", "/page.css", "/page.js"} {
 		resp, err := browser().Get(server.URL + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
@@ -334,7 +336,7 @@ func Test_Demo_page_has_nothing_inline(t *testing.T) {
 		if path == "/" {
 			require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+="|<script>`, string(body))
 			require.Contains(t, string(body), "Towpath's dashboard lead to Xero itself")
-			for _, kind := range demoKinds() {
+			for _, kind := range scenarios() {
 				require.Contains(t, string(body), `data-raise="`+kind.Name+`"`)
 			}
 		}
@@ -344,7 +346,7 @@ func Test_Demo_page_has_nothing_inline(t *testing.T) {
 // A free order comes to nothing whatever else is in the cart; the others do not.
 func Test_Demo_carts(t *testing.T) {
 	t.Parallel()
-	for _, kind := range demoKinds() {
+	for _, kind := range scenarios() {
 		for n := range 5 {
 			total := kind.cart(n).Invoice(1, time.Unix(0, 0)).GrandTotal
 			require.Equal(t, kind.Name == "free", total.Equal(decimal.Zero), "%s %d: %s", kind.Name, n, total)

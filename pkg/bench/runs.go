@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -12,27 +12,28 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/server"
 )
 
-// idleFigure is the time from the shop's 202 to its chip, one invoice at a time.
-type idleFigure struct {
+// IdleFigure is the time from the shop's 202 to its chip, one invoice at a time.
+type IdleFigure struct {
 	Samples int          `json:"samples"`
 	P50MS   float64      `json:"p50_ms"`
 	P99MS   float64      `json:"p99_ms"`
-	Steps   []stepFigure `json:"steps"`
+	Steps   []StepFigure `json:"steps"`
 }
 
-// stepFigure is the time from the step before to this one, out of the history
+// StepFigure is the time from the step before to this one, out of the history
 // of the runs.
-type stepFigure struct {
+type StepFigure struct {
 	Step     string  `json:"step"`
 	MedianMS float64 `json:"median_ms"`
 }
 
-// drainFigure is a backlog worked off.
-type drainFigure struct {
+// DrainFigure is a backlog worked off.
+type DrainFigure struct {
 	Tenants    int     `json:"tenants"`
 	Runs       int     `json:"runs"`
 	Seconds    float64 `json:"seconds"`
@@ -46,27 +47,27 @@ type drainFigure struct {
 // firstRuns do not count: the first reads the reference data and makes the contact.
 const firstRuns = 3
 
-func (b *bench) idle(ctx context.Context, s *site) (idleFigure, error) {
+func (b *measurement) idle(ctx context.Context, s *site) (IdleFigure, error) {
 	var took []time.Duration
 	var runs []uuid.UUID
-	for n := range firstRuns + b.cmd.Samples {
+	for n := range firstRuns + b.cfg.Samples {
 		d, id, err := s.one(ctx)
 		if err != nil {
-			return idleFigure{}, err
+			return IdleFigure{}, err
 		}
 		if n >= firstRuns {
 			took, runs = append(took, d), append(runs, id)
 		}
 	}
 	steps, err := s.steps(ctx, runs)
-	return idleFigure{Samples: len(took), P50MS: quantile(took, 0.5), P99MS: quantile(took, 0.99), Steps: steps}, err
+	return IdleFigure{Samples: len(took), P50MS: quantile(took, 0.5), P99MS: quantile(took, 0.99), Steps: steps}, err
 }
 
 // one raises an invoice, lets the shop send its event, and waits until run and
 // shop agree that it is synced.
 func (s *site) one(ctx context.Context) (time.Duration, uuid.UUID, error) {
 	shop := s.shops[0].shop
-	inv := shop.RaiseInvoice(demoCart())
+	inv := shop.RaiseInvoice(demo.Cart())
 	if _, err := shop.Drain(ctx); err != nil {
 		return 0, uuid.Nil, err
 	}
@@ -113,7 +114,7 @@ func (s *site) told(ctx context.Context, id uuid.UUID) error {
 }
 
 // steps are the medians over the runs, in the order of their history.
-func (s *site) steps(ctx context.Context, runs []uuid.UUID) ([]stepFigure, error) {
+func (s *site) steps(ctx context.Context, runs []uuid.UUID) ([]StepFigure, error) {
 	gaps := map[string][]time.Duration{}
 	var order []string
 	for _, id := range runs {
@@ -129,9 +130,9 @@ func (s *site) steps(ctx context.Context, runs []uuid.UUID) ([]stepFigure, error
 			gaps[name] = append(gaps[name], e.At.Sub(events[i].At))
 		}
 	}
-	figures := []stepFigure{}
+	figures := []StepFigure{}
 	for _, name := range order {
-		figures = append(figures, stepFigure{Step: name, MedianMS: quantile(gaps[name], 0.5)})
+		figures = append(figures, StepFigure{Step: name, MedianMS: quantile(gaps[name], 0.5)})
 	}
 	return figures, nil
 }
@@ -149,20 +150,20 @@ func stepName(e dbsqlc.SyncRunEvent) string {
 // drain lets events of all tenants pile up while nobody works, then starts the
 // workers. The time is that of the history: from the first job taken to the last
 // shop told. Meanwhile nothing is asked of the database but run_queue_mismatch.
-func (b *bench) drain(ctx context.Context, s *site) (drainFigure, error) {
+func (b *measurement) drain(ctx context.Context, s *site) (DrainFigure, error) {
 	if err := s.serve(ctx, server.Roles{Ingress: true}); err != nil {
-		return drainFigure{}, err
+		return DrainFigure{}, err
 	}
 	began := time.Now()
-	invoices := make([]magentosim.Invoice, b.cmd.Backlog)
+	invoices := make([]magentosim.Invoice, b.cfg.Backlog)
 	for i := range invoices {
-		invoices[i] = s.shops[i%len(s.shops)].shop.RaiseInvoice(demoCart())
+		invoices[i] = s.shops[i%len(s.shops)].shop.RaiseInvoice(demo.Cart())
 	}
 	if err := s.drainOutboxes(ctx); err != nil {
-		return drainFigure{}, err
+		return DrainFigure{}, err
 	}
 	if err := b.settle(ctx); err != nil {
-		return drainFigure{}, err
+		return DrainFigure{}, err
 	}
 	stopSampling := s.sampleMismatches(ctx)
 	err := s.serve(ctx, server.Roles{Worker: true})
@@ -174,9 +175,9 @@ func (b *bench) drain(ctx context.Context, s *site) (drainFigure, error) {
 		err = sampleErr
 	}
 	if err != nil {
-		return drainFigure{}, err
+		return DrainFigure{}, err
 	}
-	f := drainFigure{Tenants: len(s.shops), Runs: b.cmd.Backlog, Snapshots: snapshots, Mismatches: mismatches}
+	f := DrainFigure{Tenants: len(s.shops), Runs: b.cfg.Backlog, Snapshots: snapshots, Mismatches: mismatches}
 	err = s.pool.QueryRow(ctx, `
 		SELECT extract(epoch FROM max(told_at) - (SELECT min(at) FROM sync_run_events WHERE to_status = 'running' AND at >= $1))
 		FROM sync_runs

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -24,9 +24,9 @@ import (
 	"towpath/riverjobs"
 )
 
-// limitFigure is what this machine's Postgres can do at most: the inserts of
+// LimitFigure is what this machine's Postgres can do at most: the inserts of
 // one webhook's transaction and nothing else.
-type limitFigure struct {
+type LimitFigure struct {
 	By        string    `json:"by"` // pgbench or pgx
 	PerSecond float64   `json:"transactions_per_second"`
 	Rounds    []float64 `json:"rounds"`
@@ -40,12 +40,12 @@ type limit struct {
 	pgbench    string // its path; empty where the server programs come without it
 }
 
-func (b *bench) newLimit(ctx context.Context) (*limit, error) {
+func (b *measurement) newLimit(ctx context.Context) (*limit, error) {
 	pool, err := b.database(ctx, "inserts")
 	if err != nil {
 		return nil, err
 	}
-	b.onStop(pool.Close)
+	b.OnStop(pool.Close)
 	tenant, binding := uuid.New(), uuid.New()
 	_, err = pool.Exec(ctx, strings.NewReplacer("TENANT", tenant.String(), "BINDING", binding.String()).Replace(`
 		INSERT INTO tenants (id, name, magento_url, api_key_sealed) VALUES ('TENANT', 'Bench', 'http://127.0.0.1', '');
@@ -112,7 +112,7 @@ func acceptStatements(tenant, binding uuid.UUID) []string {
 // firstID keeps the ids of the rounds apart.
 func firstID(round int) int64 { return int64(round+1) << 40 }
 
-func (b *bench) roundOfLimit(ctx context.Context, l *limit, clients, round int, to *limitFigure) error {
+func (b *measurement) roundOfLimit(ctx context.Context, l *limit, clients, round int, to *LimitFigure) error {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
@@ -148,14 +148,14 @@ var (
 )
 
 // bench lets pgbench do it.
-func (l *limit) bench(ctx context.Context, b *bench, clients int, first int64) (float64, error) {
+func (l *limit) bench(ctx context.Context, b *measurement, clients int, first int64) (float64, error) {
 	script := filepath.Join(b.folder, "webhook.sql")
 	if err := os.WriteFile(script, []byte(l.script(clients)), 0o600); err != nil {
 		return 0, fmt.Errorf("write script: %w", err)
 	}
 	defer os.Remove(script)
 	cmd := exec.CommandContext(ctx, l.pgbench, "-n", "-M", "prepared", "-f", script, "-c", strconv.Itoa(clients),
-		"-j", strconv.Itoa(min(clients, runtime.NumCPU())), "-T", strconv.Itoa(b.cmd.Seconds),
+		"-j", strconv.Itoa(min(clients, runtime.NumCPU())), "-T", strconv.Itoa(b.cfg.Seconds),
 		"-D", fmt.Sprintf("base=%d", first), "-D", "n=0", l.url)
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/local/bin:/usr/bin:/bin"} // PGOPTIONS and its like would have a say
 	var out, errs bytes.Buffer
@@ -184,7 +184,7 @@ func (l *limit) forPgx() []string {
 
 // loop does the same where there is no pgbench: one connection a client, every
 // statement prepared once.
-func (l *limit) loop(ctx context.Context, b *bench, clients int, first int64) (float64, error) {
+func (l *limit) loop(ctx context.Context, b *measurement, clients int, first int64) (float64, error) {
 	pool, err := pgdb.Open(ctx, pgdb.Config{URL: l.url, MaxConns: int32(clients)})
 	if err != nil {
 		return 0, err
@@ -193,7 +193,7 @@ func (l *limit) loop(ctx context.Context, b *bench, clients int, first int64) (f
 	statements := l.forPgx()
 	var next, done atomic.Int64
 	next.Store(first)
-	length := time.Duration(b.cmd.Seconds) * time.Second
+	length := time.Duration(b.cfg.Seconds) * time.Second
 	inserters, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	for range clients {

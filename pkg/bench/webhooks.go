@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"towpath/pkg/shopjwt"
 )
 
-// webhookFigure is what the front door takes in with no worker running.
-type webhookFigure struct {
+// WebhookFigure is what the front door takes in with no worker running.
+type WebhookFigure struct {
 	PerSecond   float64   `json:"accepted_per_second"`
 	Rounds      []float64 `json:"rounds"`
 	P50MS       float64   `json:"p50_ms"` // of both rounds, as the sender sees it
@@ -47,7 +47,7 @@ type sender struct {
 
 // roundOfWebhooks lets every client send one webhook after another, each with a
 // token and an invoice of its own.
-func (b *bench) roundOfWebhooks(ctx context.Context, from parties, base string, clients, round int, to *webhookFigure) error {
+func (b *measurement) roundOfWebhooks(ctx context.Context, from parties, base string, clients, round int, to *WebhookFigure) error {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (b *bench) roundOfWebhooks(ctx context.Context, from parties, base string, 
 			warm.Done()
 			<-begin
 			var err error
-			results[n], err = s.sendFor(ctx, id, time.Duration(b.cmd.Seconds)*time.Second)
+			results[n], err = s.sendFor(ctx, id, time.Duration(b.cfg.Seconds)*time.Second)
 			return err
 		})
 	}
@@ -128,7 +128,7 @@ func (s sender) send(ctx context.Context, id int64) (int, error) {
 }
 
 // add takes one round in.
-func (f *webhookFigure) add(results []sent, elapsed time.Duration) error {
+func (f *WebhookFigure) add(results []sent, elapsed time.Duration) error {
 	accepted := 0
 	for _, r := range results {
 		accepted += len(r.took)

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -13,18 +13,18 @@ import (
 	"towpath/pkg/magento/magentosim"
 )
 
-// demoJourney is the way of one invoice, from its submission to its chip.
-type demoJourney struct {
+// journey is the way of one invoice, from its submission to its chip.
+type journey struct {
 	ID      int64      `json:"id"`
 	Number  string     `json:"number"`
-	Chip    demoChip   `json:"chip"`
+	Chip    chipView   `json:"chip"`
 	RunURL  string     `json:"run_url"`
 	Summary string     `json:"summary"`
-	Steps   []demoStep `json:"steps"`
+	Steps   []stepView `json:"steps"`
 }
 
-// demoStep is one step; After is since the submission.
-type demoStep struct {
+// stepView is one step; After is since the submission.
+type stepView struct {
 	at    time.Time
 	Where string `json:"where"` // shop, towpath or xero
 	What  string `json:"what"`
@@ -33,12 +33,12 @@ type demoStep struct {
 	After string `json:"after"`
 }
 
-// demoSteps is how many steps are read, the newest: a held run looks again for
+// maxSteps is how many steps are read, the newest: a held run looks again for
 // as long as it is held.
-const demoSteps = 60
+const maxSteps = 60
 
-func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) (*demoJourney, error) {
-	j := &demoJourney{ID: invoice.ID, Number: invoice.IncrementID, Chip: demoChipOf(invoice, run), Steps: shopSteps(invoice, p.cfg.Shop.Told("invoice", invoice.ID))}
+func (p *page) journeyOf(ctx context.Context, invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) (*journey, error) {
+	j := &journey{ID: invoice.ID, Number: invoice.IncrementID, Chip: chipOf(invoice, run), Steps: shopSteps(invoice, p.cfg.Shop.Told("invoice", invoice.ID))}
 	if run != nil {
 		j.RunURL = p.dashboardLink("/dashboard/sync/" + run.ID.String())
 		steps, err := p.runSteps(ctx, run.ID)
@@ -50,38 +50,38 @@ func (p *demoPage) journey(ctx context.Context, invoice magentosim.Invoice, run 
 			j.Steps = append(j.Steps, step)
 		}
 	}
-	slices.SortStableFunc(j.Steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(j.Steps, func(a, b stepView) int { return a.at.Compare(b.at) })
 	for i := range j.Steps {
 		j.Steps[i].After = "+" + plainTime(j.Steps[i].at.Sub(j.Steps[0].at))
 	}
-	j.Summary = demoSummary(invoice, p.cfg.Now())
+	j.Summary = summary(invoice, p.cfg.Now())
 	return j, nil
 }
 
 // shopSteps are those that the shop itself saw.
-func shopSteps(invoice magentosim.Invoice, told []magentosim.Told) []demoStep {
-	steps := []demoStep{}
+func shopSteps(invoice magentosim.Invoice, told []magentosim.Told) []stepView {
+	steps := []stepView{}
 	if len(invoice.Outbox) == 0 {
 		return steps
 	}
 	row := invoice.Outbox[0]
 	steps = append(steps,
-		demoStep{at: row.CreatedAt, Where: "shop", What: "Raised", More: "the invoice is submitted"},
-		demoStep{at: row.CreatedAt, Where: "shop", What: "Outbox row", More: "in the shop's own transaction; the chip says Pending"},
+		stepView{at: row.CreatedAt, Where: "shop", What: "Raised", More: "the invoice is submitted"},
+		stepView{at: row.CreatedAt, Where: "shop", What: "Outbox row", More: "in the shop's own transaction; the chip says Pending"},
 	)
 	switch row.Status {
 	case magentosim.RowSucceeded:
-		steps = append(steps, demoStep{at: row.DoneAt, Where: "shop", What: "202 accepted", More: "the outbox row is done"})
+		steps = append(steps, stepView{at: row.DoneAt, Where: "shop", What: "202 accepted", More: "the outbox row is done"})
 	case magentosim.RowDead:
-		steps = append(steps, demoStep{at: row.DoneAt, Where: "shop", What: "Refused for good", More: row.LastError, Tone: "bad"})
+		steps = append(steps, stepView{at: row.DoneAt, Where: "shop", What: "Refused for good", More: row.LastError, Tone: "bad"})
 	}
 	for _, t := range told {
-		steps = append(steps, demoStep{at: t.At, Where: "shop", What: "Chip " + t.Status, More: demoToldMore(t), Tone: demoTone(t.Status)})
+		steps = append(steps, stepView{at: t.At, Where: "shop", What: "Chip " + t.Status, More: toldMore(t), Tone: toneOf(t.Status)})
 	}
 	return steps
 }
 
-func demoToldMore(t magentosim.Told) string {
+func toldMore(t magentosim.Told) string {
 	for _, more := range []string{t.ProviderReference, t.SkipReason, t.ErrorCode} {
 		if more != "" {
 			return more
@@ -90,7 +90,7 @@ func demoToldMore(t magentosim.Told) string {
 	return ""
 }
 
-func demoTone(status string) string {
+func toneOf(status string) string {
 	switch status {
 	case "synced", "succeeded":
 		return "good"
@@ -105,21 +105,21 @@ func demoTone(status string) string {
 }
 
 // runSteps are those of the run's history.
-func (p *demoPage) runSteps(ctx context.Context, id uuid.UUID) ([]demoStep, error) {
-	events, err := p.queries.DashboardEventList(ctx, p.cfg.Pool, dbsqlc.DashboardEventListParams{RunID: id, MaxRows: demoSteps})
+func (p *page) runSteps(ctx context.Context, id uuid.UUID) ([]stepView, error) {
+	events, err := p.queries.DashboardEventList(ctx, p.cfg.Pool, dbsqlc.DashboardEventListParams{RunID: id, MaxRows: maxSteps})
 	if err != nil {
 		return nil, fmt.Errorf("read history of run %s: %w", id, err)
 	}
-	steps := []demoStep{}
+	steps := []stepView{}
 	for _, e := range slices.Backward(events) {
-		steps = append(steps, demoStepOf(e))
+		steps = append(steps, stepOf(e))
 	}
 	return steps, nil
 }
 
-// demoStepOf says an entry of the history in the words of the page.
-func demoStepOf(e dbsqlc.SyncRunEvent) demoStep {
-	s := demoStep{at: e.At, Where: "towpath", What: e.Step, More: e.Why}
+// stepOf says an entry of the history in the words of the page.
+func stepOf(e dbsqlc.SyncRunEvent) stepView {
+	s := stepView{at: e.At, Where: "towpath", What: e.Step, More: e.Why}
 	from := text(e.FromStatus)
 	taken := e.ToStatus == "running" && from != "running"
 	switch {
@@ -149,8 +149,8 @@ func demoStepOf(e dbsqlc.SyncRunEvent) demoStep {
 	return s
 }
 
-// demoSummary is how long it took, with the wait for the shop's cron apart.
-func demoSummary(invoice magentosim.Invoice, now time.Time) string {
+// summary is how long it took, with the wait for the shop's cron apart.
+func summary(invoice magentosim.Invoice, now time.Time) string {
 	if len(invoice.Outbox) == 0 {
 		return ""
 	}
@@ -158,11 +158,11 @@ func demoSummary(invoice magentosim.Invoice, now time.Time) string {
 	if invoice.Chip.Status == "pending" || row.DoneAt.IsZero() {
 		return fmt.Sprintf("Pending for %d s", max(0, int(now.Sub(row.CreatedAt).Seconds())))
 	}
-	return fmt.Sprintf("%s after %s: %s until the 202, which is the shop's cron, and %s from there", demoEnds(invoice.Chip.Status),
+	return fmt.Sprintf("%s after %s: %s until the 202, which is the shop's cron, and %s from there", capital(invoice.Chip.Status),
 		plainTime(invoice.Chip.ChangedAt.Sub(row.CreatedAt)), plainTime(row.DoneAt.Sub(row.CreatedAt)), plainTime(invoice.Chip.ChangedAt.Sub(row.DoneAt)))
 }
 
-func demoEnds(status string) string { return strings.ToUpper(status[:1]) + status[1:] }
+func capital(status string) string { return strings.ToUpper(status[:1]) + status[1:] }
 
 // plainTime is a time a person can compare.
 func plainTime(d time.Duration) string {
@@ -174,4 +174,11 @@ func plainTime(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return fmt.Sprintf("%d min", int(d.Minutes()))
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 	"towpath/pkg/magento/magentosim"
 )
 
-// demoRows is how many invoices the grid shows, the newest.
-const demoRows = 20
+// gridRows is how many invoices the grid shows, the newest.
+const gridRows = 20
 
-// demoState is what the page asks for again and again.
-type demoState struct {
-	Total    int          `json:"total"` // invoices in the shop
-	Invoices []demoRow    `json:"invoices"`
-	Selected *demoJourney `json:"selected"`
+// stateView is what the page asks for again and again.
+type stateView struct {
+	Total    int       `json:"total"` // invoices in the shop
+	Invoices []rowView `json:"invoices"`
+	Selected *journey  `json:"selected"`
 }
 
-// demoRow is a line of the grid.
-type demoRow struct {
+// rowView is a line of the grid.
+type rowView struct {
 	ID     int64    `json:"id"`
 	Number string   `json:"number"`
 	Order  string   `json:"order"`
@@ -31,12 +31,12 @@ type demoRow struct {
 	BillTo string   `json:"bill_to"`
 	State  string   `json:"state"`
 	Total  string   `json:"total"`
-	Chip   demoChip `json:"chip"`
+	Chip   chipView `json:"chip"`
 }
 
-// demoChip is the Xero Status column: what the shop knows, and beside a pending
+// chipView is the Xero Status column: what the shop knows, and beside a pending
 // one what Towpath knows of its run.
-type demoChip struct {
+type chipView struct {
 	Status    string `json:"status"` // pending, synced, skipped, failed
 	Reference string `json:"reference"`
 	Link      string `json:"link"`
@@ -44,7 +44,7 @@ type demoChip struct {
 }
 
 // state answers the grid and the way of one invoice.
-func (p *demoPage) state(w http.ResponseWriter, r *http.Request) {
+func (p *page) state(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	state, err := p.read(ctx, invoiceID(r))
@@ -56,10 +56,10 @@ func (p *demoPage) state(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, state)
 }
 
-func (p *demoPage) read(ctx context.Context, selected int64) (demoState, error) {
+func (p *page) read(ctx context.Context, selected int64) (stateView, error) {
 	invoices := p.cfg.Shop.Invoices()
-	state := demoState{Total: len(invoices), Invoices: []demoRow{}}
-	invoices = invoices[:min(len(invoices), demoRows)]
+	state := stateView{Total: len(invoices), Invoices: []rowView{}}
+	invoices = invoices[:min(len(invoices), gridRows)]
 	ids := []int64{selected}
 	for _, invoice := range invoices {
 		ids = append(ids, invoice.ID)
@@ -69,16 +69,16 @@ func (p *demoPage) read(ctx context.Context, selected int64) (demoState, error) 
 		return state, err
 	}
 	for _, invoice := range invoices {
-		state.Invoices = append(state.Invoices, demoRowOf(invoice, runs[invoice.ID]))
+		state.Invoices = append(state.Invoices, rowOf(invoice, runs[invoice.ID]))
 	}
 	if invoice, found := p.cfg.Shop.Invoice(selected); found {
-		state.Selected, err = p.journey(ctx, invoice, runs[selected])
+		state.Selected, err = p.journeyOf(ctx, invoice, runs[selected])
 	}
 	return state, err
 }
 
 // runs finds the newest run of each invoice; one without is not in the map.
-func (p *demoPage) runs(ctx context.Context, ids []int64) (map[int64]*dbsqlc.DashboardRunsOfInvoicesRow, error) {
+func (p *page) runs(ctx context.Context, ids []int64) (map[int64]*dbsqlc.DashboardRunsOfInvoicesRow, error) {
 	tenant, err := uuid.Parse(p.cfg.Shop.TenantID())
 	if err != nil {
 		return nil, err
@@ -94,16 +94,16 @@ func (p *demoPage) runs(ctx context.Context, ids []int64) (map[int64]*dbsqlc.Das
 	return runs, nil
 }
 
-func demoRowOf(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) demoRow {
-	return demoRow{
+func rowOf(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) rowView {
+	return rowView{
 		ID: invoice.ID, Number: invoice.IncrementID, Order: invoice.OrderIncrementID, BillTo: invoice.Customer,
-		Date: invoice.CreatedAt.Format("Jan\u00a02,\u00a02006 3:04:05\u00a0PM"), State: demoInvoiceState(invoice.State),
-		Total: demoMoney(invoice.Currency, invoice.GrandTotal), Chip: demoChipOf(invoice, run),
+		Date: invoice.CreatedAt.Format("Jan\u00a02,\u00a02006 3:04:05\u00a0PM"), State: invoiceState(invoice.State),
+		Total: money(invoice.Currency, invoice.GrandTotal), Chip: chipOf(invoice, run),
 	}
 }
 
-func demoChipOf(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) demoChip {
-	chip := demoChip{Status: invoice.Chip.Status, Reference: invoice.Chip.ProviderReference}
+func chipOf(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) chipView {
+	chip := chipView{Status: invoice.Chip.Status, Reference: invoice.Chip.ProviderReference}
 	switch chip.Status {
 	case "synced":
 		chip.Link = "/xero/" + invoice.Chip.ProviderEntityID
@@ -115,14 +115,14 @@ func demoChipOf(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesR
 			chip.Reason = text(run.ErrorDetail)
 		}
 	default:
-		chip.Reason = demoWaits(invoice, run)
+		chip.Reason = waitsFor(invoice, run)
 	}
 	return chip
 }
 
-// demoWaits says why a chip is still pending, where there is more to say than
+// waitsFor says why a chip is still pending, where there is more to say than
 // that it has just begun.
-func demoWaits(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) string {
+func waitsFor(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRow) string {
 	if run != nil {
 		return text(run.ErrorMessage)
 	}
@@ -132,8 +132,8 @@ func demoWaits(invoice magentosim.Invoice, run *dbsqlc.DashboardRunsOfInvoicesRo
 	return ""
 }
 
-// demoInvoiceState is Magento's word for the state of an invoice.
-func demoInvoiceState(state string) string {
+// invoiceState is Magento's word for the state of an invoice.
+func invoiceState(state string) string {
 	switch state {
 	case "paid":
 		return "Paid"
@@ -143,7 +143,7 @@ func demoInvoiceState(state string) string {
 	return "Pending"
 }
 
-func demoMoney(currency, amount string) string {
+func money(currency, amount string) string {
 	switch currency {
 	case "GBP":
 		return "£" + amount

@@ -1,14 +1,10 @@
-package main
+package bench
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
@@ -29,55 +26,40 @@ import (
 	"towpath/pkg/secret"
 	"towpath/pkg/server"
 	"towpath/pkg/shopjwt"
+	"towpath/pkg/stack"
 )
 
-// stack is what was started; stop takes it down in reverse and may be repeated.
-type stack struct{ stops []func() }
-
-func (s *stack) onStop(f func()) { s.stops = append(s.stops, f) }
-
-func (s *stack) stop() {
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		s.stops[i]()
-	}
-	s.stops = nil
-}
-
-// bench is one measurement: its private Postgres and what it found.
-type bench struct {
-	stack
-	cmd    benchCommand
-	io     console
+// measurement is one bench: its private Postgres and what it found.
+type measurement struct {
+	stack.Stack
+	cfg    Config
 	db     *pgdb.Private
 	admin  *pgxpool.Pool
 	binDir string // of the server's programs
 	folder string // this process's own, on the disk of the data
-	report benchReport
+	report Report
 }
 
-func (b *bench) startCluster(ctx context.Context) error {
-	bin, err := b.io.settingOr(b.cmd.PGBin, "PGBIN", "")
+func (b *measurement) startCluster(ctx context.Context) error {
+	var err error
+	b.db, err = pgdb.StartPrivate(ctx, pgdb.Options{BinDir: b.cfg.BinDir, DataRoot: b.cfg.DataRoot, MaxConnections: maxClients + 100})
 	if err != nil {
 		return err
 	}
-	b.db, err = pgdb.StartPrivate(ctx, pgdb.Options{BinDir: bin, DataRoot: b.cmd.DataRoot, MaxConnections: maxBenchClients + 100})
-	if err != nil {
-		return err
-	}
-	b.onStop(func() {
+	b.OnStop(func() {
 		if err := b.db.Stop(); err != nil {
-			fmt.Fprintln(b.io.err, "towpath:", err)
+			b.cfg.Logger.Error("stop postgres", "error", err)
 		}
 	})
 	if b.admin, err = pgdb.Open(ctx, pgdb.Config{URL: b.db.URL("postgres"), MaxConns: 2}); err != nil {
 		return err
 	}
-	b.onStop(b.admin.Close)
+	b.OnStop(b.admin.Close)
 	return nil
 }
 
 // describe notes what the figures were measured on.
-func (b *bench) describe(ctx context.Context) error {
+func (b *measurement) describe(ctx context.Context) error {
 	var data string
 	err := b.admin.QueryRow(ctx, `
 		SELECT current_setting('server_version'), current_setting('data_directory'),
@@ -93,7 +75,7 @@ func (b *bench) describe(ctx context.Context) error {
 }
 
 // database makes a migrated database.
-func (b *bench) database(ctx context.Context, name string) (*pgxpool.Pool, error) {
+func (b *measurement) database(ctx context.Context, name string) (*pgxpool.Pool, error) {
 	if _, err := b.admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		return nil, fmt.Errorf("make database %s: %w", name, err)
 	}
@@ -109,7 +91,7 @@ func (b *bench) database(ctx context.Context, name string) (*pgxpool.Pool, error
 }
 
 // settle lets each round begin alike: nothing left to be written.
-func (b *bench) settle(ctx context.Context) error {
+func (b *measurement) settle(ctx context.Context) error {
 	if _, err := b.admin.Exec(ctx, "CHECKPOINT"); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
@@ -126,20 +108,20 @@ type parties struct {
 }
 
 // newParties starts a shop and a Xero; they stop with the stack.
-func newParties(s *stack) (parties, error) {
+func newParties(s *stack.Stack) (parties, error) {
 	p := parties{tenant: uuid.New(), orgID: uuid.NewString(), apiKey: shopjwt.NewAPIKey(), shop: magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})}
 	var err error
-	if p.shopURL, err = s.host(p.shop); err != nil {
+	if p.shopURL, err = s.Host("127.0.0.1:0", p.shop); err != nil {
 		return p, err
 	}
-	p.xeroURL, err = s.host(xerosim.New(xerosim.Config{OrgID: p.orgID, Tokens: []string{demoToken}}))
+	p.xeroURL, err = s.Host("127.0.0.1:0", xerosim.New(xerosim.Config{OrgID: p.orgID, Tokens: []string{demo.Token}}))
 	p.shop.Connect(p.tenant.String(), p.apiKey, "http://127.0.0.1:1")
 	return p, err
 }
 
 // site is a Towpath around one database, with its tenants.
 type site struct {
-	stack
+	stack.Stack
 	url    string
 	box    *secret.Box
 	pool   *pgxpool.Pool
@@ -150,17 +132,17 @@ type site struct {
 
 // newSite starts everything of one measurement, with the very server that
 // towpath serve starts.
-func (b *bench) newSite(ctx context.Context, name string, tenants int, play server.Roles) (*site, error) {
+func (b *measurement) newSite(ctx context.Context, name string, tenants int, play server.Roles) (*site, error) {
 	s := &site{url: b.db.URL(name)}
-	b.onStop(s.stop)
+	b.OnStop(s.Stop)
 	var err error
-	if s.box, err = newBox(); err != nil {
+	if s.box, err = secret.NewBox(); err != nil {
 		return nil, err
 	}
 	if s.pool, err = b.database(ctx, name); err != nil {
 		return nil, err
 	}
-	s.onStop(s.pool.Close)
+	s.OnStop(s.pool.Close)
 	for range tenants {
 		if err := s.connect(ctx); err != nil {
 			return nil, err
@@ -169,16 +151,9 @@ func (b *bench) newSite(ctx context.Context, name string, tenants int, play serv
 	return s, s.serve(ctx, play)
 }
 
-// newBox seals with a key that nobody keeps.
-func newBox() (*secret.Box, error) {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	return secret.ParseKeys(base64.StdEncoding.EncodeToString(key))
-}
-
 // connect stores a tenant and its binding to a simulated Xero.
 func (s *site) connect(ctx context.Context) error {
-	p, err := newParties(&s.stack)
+	p, err := newParties(&s.Stack)
 	if err != nil {
 		return err
 	}
@@ -194,11 +169,11 @@ func (s *site) connect(ctx context.Context) error {
 	row := dbsqlc.BindingInsertParams{
 		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: policy.WireAccounting, ApiUrl: p.xeroURL, OrgID: p.orgID,
 	}
-	row.TokenSealed = s.box.Seal([]byte(demoToken), secret.Place(secret.BindingToken, row.ID.String()))
+	row.TokenSealed = s.box.Seal([]byte(demo.Token), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {
 		return fmt.Errorf("store binding: %w", err)
 	}
-	err = queries.PolicyInsert(ctx, s.pool, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(demoPolicy())})
+	err = queries.PolicyInsert(ctx, s.pool, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(demo.Policy())})
 	if err != nil {
 		return fmt.Errorf("store policy: %w", err)
 	}
@@ -224,31 +199,12 @@ func (s *site) serve(ctx context.Context, play server.Roles) error {
 	if err != nil {
 		return err
 	}
-	s.onStop(s.server.Stop)
+	s.OnStop(s.server.Stop)
 	s.base = "http://" + s.server.Addr()
 	for _, p := range s.shops {
 		p.shop.Connect(p.tenant.String(), p.apiKey, s.base)
 	}
 	return nil
-}
-
-// host serves a handler until the stack stops.
-func (s *stack) host(handler http.Handler) (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("listen: %w", err)
-	}
-	web := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = web.Serve(listener) // ends with Close below
-	}()
-	s.onStop(func() {
-		_ = web.Close()
-		<-done
-	})
-	return "http://" + listener.Addr().String(), nil
 }
 
 // load is the machine's load average of the last minute; nil where the system
