@@ -65,7 +65,7 @@ func rules() map[string]rule {
 			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
-		"pkg/dashboard": {code: []string{"pkg/foreign", "pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
+		"pkg/dashboard": {code: []string{"pkg/foreign", "pkg/gaps", "pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
 			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
@@ -88,6 +88,9 @@ func rules() map[string]rule {
 		"pkg/clients": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "riverjobs"}},
 		"pkg/refdata": {code: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/quota", "riverjobs"}},
 
+		// What should have come and did not.
+		"pkg/gaps": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
+
 		// What is asked of the shop by hand.
 		"pkg/backfill": {
 			code:  []string{"pkg/dbsqlc", "pkg/syncrun"},
@@ -105,7 +108,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"pkg/server": {code: []string{
-			"pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
 			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "riverjobs",
 		}},
 		"pkg/demo": {code: []string{
@@ -117,7 +120,7 @@ func rules() map[string]rule {
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
 		}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign",
+			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign", "pkg/gaps",
 			"pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/whatif", "riverjobs",
 		}},

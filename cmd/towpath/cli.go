@@ -46,6 +46,7 @@ type commands struct {
 	Secrets  secretsCommand  `cmd:"" help:"What seals the secrets in the database."`
 	Runs     runsCommand     `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Backfill backfillCommand `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`
+	Gaps     gapsCommand     `cmd:"" help:"What should have come from the shops and did not: missing numbers, and shops that are quieter than usual."`
 	Explain  explainCommand  `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
 	WhatIf   whatIfCommand   `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify   verifyCommand   `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`

@@ -33,6 +33,8 @@ type connection struct {
 	Takes          string // how long what waits will take; empty: nothing waits
 	Button         string // its label; empty: none
 	Ended          moment // of a revoked one
+	Last           moment // the shop's last event; empty: not known
+	Quiet          bool   // the shop is quieter than usual
 }
 
 // moment is a sentence that may end with a time.

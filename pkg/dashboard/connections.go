@@ -52,6 +52,7 @@ func (d *Dashboard) readConnections(ctx context.Context) (connectionsPage, error
 		rows, page.Cut = rows[:maxConnections], true
 	}
 	backlogs, counted := d.backlogs(ctx)
+	shops := d.shops()
 	ofOrganisation := map[string]int64{}
 	for _, row := range rows {
 		ofOrganisation[row.BudgetKey] += documents(backlogs[row.ID])
@@ -60,6 +61,7 @@ func (d *Dashboard) readConnections(ctx context.Context) (connectionsPage, error
 		c := connectionOf(now, row)
 		c.Counted = counted
 		c.Waiting = backlogs[row.ID]
+		c.Last, c.Quiet = lastEvent(now, shops, row.TenantID)
 		if documents(c.Waiting) > 0 {
 			c.Takes = c.takes(ofOrganisation[row.BudgetKey])
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/gaps"
 	"towpath/pkg/secret"
 )
 
@@ -85,6 +86,8 @@ type Dashboard struct {
 	static  static
 	runs    counter[map[string]int64]
 	backlog counter[map[uuid.UUID]dbsqlc.DashboardBacklogListRow]
+	missing *gaps.Watch[[]gaps.Gap]
+	rhythm  *gaps.Watch[[]gaps.Shop]
 }
 
 // New makes a dashboard; it touches neither network nor database.
@@ -92,6 +95,7 @@ func New(cfg Config) *Dashboard {
 	cfg = cfg.withDefaults()
 	files := loadStatic()
 	d := &Dashboard{cfg: cfg, guard: newGuard(cfg), queries: dbsqlc.New(), static: files}
+	d.missing, d.rhythm = gaps.WatchList(cfg.Pool, gapsSince, maxGaps+1, cfg.Now), gaps.WatchShops(cfg.Pool, cfg.Now)
 	d.pages = loadPages(files, d.at)
 	return d
 }
@@ -109,6 +113,7 @@ func (d *Dashboard) Register(router *httprouter.Router) {
 	read("/dashboard/sync", d.list)
 	read("/dashboard/sync/:id", d.run)
 	read("/dashboard/connections", d.connections)
+	read("/dashboard/gaps", d.gaps)
 	read("/dashboard/static/:file", d.file)
 	router.POST("/dashboard/sync/:id/retry", d.guarded(d.retry))
 	router.POST("/dashboard/connections/:binding/connect", d.guarded(d.connect))

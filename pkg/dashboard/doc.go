@@ -7,6 +7,7 @@
 //	POST /dashboard/sync/{id}/retry           an operator's retry; a repeat finds nothing to do
 //	GET  /dashboard/connections               the bindings: what works, what a person must do, what waits
 //	POST /dashboard/connections/{id}/connect  connects, or leads to the consent; a repeat does it again
+//	GET  /dashboard/gaps                      numbers that did not come, and shops quieter than usual
 //	GET  /dashboard/static/{file}             style sheet, script, icon
 //
 // guard.go decides who may see them, words.go and standing.go say in plain words

@@ -18,7 +18,7 @@ import (
 var files embed.FS
 
 // pages are the parsed templates, each with the frame around it.
-type pages struct{ list, run, connections, consent, message *template.Template }
+type pages struct{ list, run, connections, gaps, consent, message *template.Template }
 
 func loadPages(s static, at func(string) string) pages {
 	funcs := template.FuncMap{
@@ -29,7 +29,7 @@ func loadPages(s static, at func(string) string) pages {
 		return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(files, "templates/frame.html", "templates/"+name))
 	}
 	return pages{
-		list: parse("list.html"), run: parse("run.html"), connections: parse("connections.html"), consent: parse("consent.html"),
+		list: parse("list.html"), run: parse("run.html"), connections: parse("connections.html"), gaps: parse("gaps.html"), consent: parse("consent.html"),
 		message: parse("message.html"),
 	}
 }
@@ -46,6 +46,7 @@ type frame struct {
 const (
 	sectionRuns        = "runs"
 	sectionConnections = "connections"
+	sectionGaps        = "gaps"
 )
 
 // Milliseconds of Refresh, for the script.

@@ -23,6 +23,7 @@ type Snapshot struct {
 	Backlog     time.Duration      // what the longest backlog takes at most
 	TokenExpiry *time.Duration     // until the first OAuth token expires; negative: it has
 	LastWebhook *time.Time         // when the last event was accepted, by whichever process
+	Silent      *int               // shops that are quieter than their own rhythm
 }
 
 // JobCount is how many jobs of a kind are in a state, and for how long the
@@ -53,7 +54,7 @@ type queueCollector struct {
 	errors                          prometheus.Counter
 	kinds, states, reasons, windows closed
 
-	jobs, oldest, held, budget, backlog, expiry, arrival, up *prometheus.Desc
+	jobs, oldest, held, budget, backlog, expiry, arrival, silent, up *prometheus.Desc
 }
 
 func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now func() time.Time) *queueCollector {
@@ -74,6 +75,7 @@ func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now fun
 		backlog: desc("backlog_seconds", "How long the longest backlog of a binding takes at most, by its provider's limits."),
 		expiry:  desc("oauth_token_expiry_seconds", "Time until the first OAuth token expires."),
 		arrival: desc("last_webhook_timestamp_seconds", "When the last event was accepted, by whichever process."),
+		silent:  desc("tenants_silent", "Shops that are quieter than their own rhythm."),
 		up:      desc("collect_up", "1 if the database could be read for this scrape, else 0."),
 	}
 }
@@ -81,7 +83,7 @@ func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now fun
 // Describe names the gauges.
 func (c *queueCollector) Describe(out chan<- *prometheus.Desc) {
 	c.errors.Describe(out)
-	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.backlog, c.expiry, c.arrival, c.up} {
+	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.backlog, c.expiry, c.arrival, c.silent, c.up} {
 		out <- d
 	}
 }
@@ -111,6 +113,9 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	if snapshot.LastWebhook != nil {
 		gauge(c.arrival, float64(snapshot.LastWebhook.UnixMicro())/1e6)
+	}
+	if snapshot.Silent != nil {
+		gauge(c.silent, float64(*snapshot.Silent))
 	}
 }
 

@@ -50,7 +50,7 @@ func TestQueue_shows_zero_for_every_known_kind_state_and_reason(t *testing.T) {
 
 func TestQueue_shows_what_the_database_says(t *testing.T) {
 	t.Parallel()
-	expiry, arrived := -time.Minute, time.Unix(1790000000, 0)
+	expiry, arrived, silent := -time.Minute, time.Unix(1790000000, 0), 2
 	reg := watched(&source{snapshot: Snapshot{
 		Jobs: []JobCount{
 			{Kind: "post_invoice", State: "available", Jobs: 3, OldestSeconds: 12},
@@ -63,6 +63,7 @@ func TestQueue_shows_what_the_database_says(t *testing.T) {
 		Budget:      map[string]float64{"minute": 59, "century": 1},
 		TokenExpiry: &expiry,
 		LastWebhook: &arrived,
+		Silent:      &silent,
 	}})
 	for _, c := range []struct {
 		name, labels string
@@ -77,6 +78,7 @@ func TestQueue_shows_what_the_database_says(t *testing.T) {
 		{"queue_oldest_job_age_seconds", "kind=other", "", 6},
 		{"runs_held", "reason=auth", "", 7},
 		{"runs_held", "reason=other", "", 2},
+		{"tenants_silent", "", "", 2},
 		{"provider_budget_remaining", "window=minute", "", 59},
 	} {
 		labels := []string{c.labels}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/gaps"
 	"towpath/pkg/metrics"
 	"towpath/pkg/oauth"
 	"towpath/pkg/quota"
@@ -18,8 +19,13 @@ import (
 
 // snapshotOf reads what the gauges show, once for each scrape.
 func snapshotOf(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, error) {
+	rhythm := gaps.WatchShops(pool, time.Now)
 	return func(ctx context.Context) (metrics.Snapshot, error) {
 		snapshot := metrics.Snapshot{Held: map[string]int64{}}
+		if shops, known := rhythm.Latest(); known {
+			silent := gaps.Silent(shops)
+			snapshot.Silent = &silent
+		}
 		for _, read := range []func(context.Context, *pgxpool.Pool, *metrics.Snapshot) error{readQueue, readHeld, readBudgets, readArrival, readExpiry} {
 			if err := read(ctx, pool, &snapshot); err != nil {
 				return metrics.Snapshot{}, err
