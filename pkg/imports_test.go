@@ -52,20 +52,28 @@ func rules() map[string]rule {
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
-		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
-		"pkg/oauth":   {code: []string{"pkg/dbsqlc", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/secret"}, tests: []string{"pkg/policy", "pkg/pgdb"}},
+		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider", "pkg/provider/specs"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
+		"pkg/oauth": {
+			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/provider/specs", "pkg/secret"},
+			tests: []string{"pkg/policy", "pkg/pgdb"},
+		},
 
 		// The outside.
-		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/secret", "pkg/shopjwt"}},
+		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt"}},
 		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/foreign", "pkg/policy", "pkg/pricing", "pkg/provider"}},
 		"pkg/provider/freeagent": {code: []string{"pkg/canon", "pkg/foreign", "pkg/policy", "pkg/pricing", "pkg/provider"}},
+
+		"pkg/provider/specs": {
+			code:  []string{"pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero"},
+			tests: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/policy"},
+		},
 
 		// The front door knows no job kind and no River; the jobs know no provider.
 		"pkg/ingress": {
 			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
-		"pkg/dashboard": {code: []string{"pkg/foreign", "pkg/gaps", "pkg/quota", "pkg/dbsqlc", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
+		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/foreign", "pkg/gaps", "pkg/provider/specs", "pkg/quota", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
 			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
@@ -73,7 +81,10 @@ func rules() map[string]rule {
 
 		// What people do to tenants, bindings and policies.
 		"pkg/account": {
-			code:  []string{"pkg/dbsqlc", "pkg/magento", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/secret", "pkg/shopjwt", "riverjobs"},
+			code: []string{
+				"pkg/dbsqlc", "pkg/magento", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt",
+				"riverjobs",
+			},
 			tests: []string{"pkg/pgdb"},
 		},
 
@@ -85,7 +96,7 @@ func rules() map[string]rule {
 		},
 
 		// The clients of all providers, made out of rows, and what is read by them.
-		"pkg/clients": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "riverjobs"}},
+		"pkg/clients": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/specs", "pkg/provider/xero", "pkg/secret", "riverjobs"}},
 		"pkg/refdata": {code: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/quota", "riverjobs"}},
 
 		// What should have come and did not.
@@ -108,20 +119,20 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"pkg/server": {code: []string{
-			"pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
 			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "riverjobs",
 		}},
 		"pkg/demo": {code: []string{
 			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
-			"pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/stack", "riverjobs",
+			"pkg/provider", "pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/stack", "riverjobs",
 		}},
 		"pkg/bench": {code: []string{
 			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider",
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
 		}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign", "pkg/gaps",
-			"pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata",
+			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign",
+			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/whatif", "riverjobs",
 		}},
 		"docs": {},

@@ -13,7 +13,8 @@ import (
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
-	"towpath/pkg/policy"
+	"towpath/pkg/outbound"
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/secret"
 )
 
@@ -33,7 +34,7 @@ type bindingCreate struct {
 	database
 	printed
 	Tenant   string `required:"" placeholder:"UUID" help:"The tenant's id."`
-	Provider string `required:"" enum:"xero,freeagent" placeholder:"NAME" help:"xero or freeagent."`
+	Provider string `required:"" enum:"${providers}" placeholder:"NAME" help:"xero or freeagent."`
 	Wire     string `placeholder:"WIRE" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
 	APIURL   string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
 	OrgID    string `name:"org-id" placeholder:"UUID" help:"The organisation: Xero's tenant id."`
@@ -76,7 +77,11 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if c.isApp() {
 		return c.createApp(ctx, io)
 	}
-	row, token, err := c.row(io)
+	row, _, err := c.row(io)
+	if err != nil {
+		return err
+	}
+	token, err := c.token(io)
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)
 	}
-	if binding.OrgID == "" && binding.Provider == "xero" && binding.Wire == policy.WireAccounting {
+	if binding.OrgID == "" && specs.Wire(binding.Provider, binding.Wire).NamesOrganisation {
 		fmt.Fprintln(io.err, "towpath: no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
 	}
 	readReference(ctx, io, pool, binding.ID)
@@ -112,59 +117,27 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	return nil
 }
 
-// row checks the flags.
-func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, string, error) {
-	row := dbsqlc.BindingInsertParams{ID: uuid.New(), Provider: c.Provider, Wire: c.Wire, ApiUrl: c.APIURL, OrgID: c.OrgID}
-	var err error
-	if row.TenantID, err = uuid.Parse(c.Tenant); err != nil {
-		return row, "", wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
-	}
-	switch row.Wire {
-	case policy.WireAccounting, policy.WireV2:
-	case "":
-		row.Wire = map[string]string{"xero": policy.WireAccounting, "freeagent": policy.WireV2}[c.Provider]
-	default:
-		return row, "", wrongUse("--wire is %q; use accounting or v2", c.Wire)
-	}
-	if c.Provider == "freeagent" && row.Wire != policy.WireV2 {
-		return row, "", wrongUse("--wire is %q; freeagent speaks v2", c.Wire)
-	}
-	if c.OrgID != "" {
-		if _, err := uuid.Parse(c.OrgID); err != nil {
-			return row, "", wrongUse("--org-id is %q; use a UUID", c.OrgID)
-		}
-	}
-	if row.ApiUrl == "" {
-		row.ApiUrl = defaultAPIURL(c.Provider, row.Wire)
-	}
-	if row.ApiUrl == "" {
-		return row, "", wrongUse("--api-url is needed: wire v2 of xero has no address of its own")
-	}
+// row checks what is said of the binding, apart from its token or app.
+func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, outbound.Private, error) {
 	private, err := io.allowPrivate()
 	if err != nil {
-		return row, "", err
+		return dbsqlc.BindingInsertParams{}, private, err
 	}
-	if err := private.CheckURL(row.ApiUrl); err != nil {
-		return row, "", wrongUse("--api-url: %w", err)
+	tenant, err := uuid.Parse(c.Tenant)
+	if err != nil {
+		return dbsqlc.BindingInsertParams{}, private, wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
 	}
-	if c.isApp() {
-		if c.tokenFlags != (tokenFlags{}) {
-			return row, "", wrongUse("a token and an app are both given; give one of them")
-		}
-		return row, "", nil
-	}
-	token, err := c.token(io)
-	return row, token, err
+	row, err := account.NewBinding{Tenant: tenant, Provider: c.Provider, Wire: c.Wire, APIURL: c.APIURL, OrgID: c.OrgID}.Row(private)
+	return row, private, asFlag(err)
 }
 
-func defaultAPIURL(provider, wire string) string {
-	switch {
-	case provider == "freeagent":
-		return "https://api.freeagent.com"
-	case wire == policy.WireAccounting:
-		return "https://api.xero.com"
+// asFlag names a refused field as the flag that it was given by.
+func asFlag(err error) error {
+	var field *account.FieldError
+	if errors.As(err, &field) {
+		return wrongUse("--%s%s", field.Field, field.Text)
 	}
-	return ""
+	return err
 }
 
 // tokenFlags is how a token is given.
@@ -189,7 +162,7 @@ func bindingStored(row dbsqlc.BindingInsertParams, err error) error {
 	case errors.Is(err, account.ErrBindingExists):
 		return fmt.Errorf("tenant %s has a live %s binding already (see: towpath binding list); change that one (binding change, token, connect): while there is none, the shop keeps its events and sends them again, for about five days", row.TenantID, row.Provider)
 	}
-	return err
+	return asFlag(err)
 }
 
 // ifRevoked says what to do where a binding is revoked.

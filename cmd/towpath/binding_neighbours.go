@@ -11,20 +11,6 @@ import (
 	"towpath/pkg/dbsqlc"
 )
 
-// adviceFor is who else writes to a binding's organisation, and what to do so that
-// their numbers do not clash.
-func adviceFor(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding) ([]account.Neighbour, string, error) {
-	neighbours, err := account.Neighbours(ctx, pool, binding)
-	if err != nil || len(neighbours) == 0 {
-		return nil, "", err
-	}
-	tenant, err := dbsqlc.New().TenantGet(ctx, pool, binding.TenantID)
-	if err != nil {
-		return nil, "", fmt.Errorf("read tenant %s: %w", binding.TenantID, err)
-	}
-	return neighbours, account.NumberAdvice(tenant.Name, neighbours), nil
-}
-
 func printAdvice(io console, id uuid.UUID, advice string) {
 	if advice != "" {
 		fmt.Fprintf(io.err, "towpath: binding %s: %s\n", id, advice)
@@ -37,7 +23,7 @@ func tellNeighbours(ctx context.Context, io console, pool *pgxpool.Pool, id uuid
 	binding, err := dbsqlc.New().BindingGet(ctx, pool, id)
 	advice := ""
 	if err == nil {
-		_, advice, err = adviceFor(ctx, pool, binding)
+		_, advice, err = account.Advice(ctx, pool, binding)
 	}
 	if err != nil {
 		fmt.Fprintf(io.err, "towpath: whether other shops write to the organisation is not known: %v\n", err)

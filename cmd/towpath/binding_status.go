@@ -67,7 +67,7 @@ func readStatuses(ctx context.Context, pool *pgxpool.Pool) ([]statusView, error)
 		if err != nil {
 			return nil, err
 		}
-		neighbours, advice, err := adviceFor(ctx, pool, binding)
+		neighbours, advice, err := account.Advice(ctx, pool, binding)
 		if err != nil {
 			return nil, err
 		}

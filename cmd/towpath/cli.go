@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"towpath/pkg/foreign"
+	"towpath/pkg/provider/specs"
 )
 
 // Exit codes of every command.
@@ -71,7 +72,7 @@ func run(ctx context.Context, args []string, io console) (code int) {
 		kong.Name("towpath"),
 		kong.Description("Carries Magento invoices into Xero on nothing but Postgres."),
 		kong.Writers(io.out, io.err),
-		kong.Vars{"version": "towpath " + version()},
+		kong.Vars{"version": "towpath " + version(), "providers": strings.Join(specs.Names(), ",")},
 		kong.Exit(func(code int) { exited = code; panic(helpShown{}) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),

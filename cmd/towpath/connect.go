@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/clients"
+	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
+	"towpath/pkg/secret"
 )
 
 type bindingConnect struct {
@@ -42,7 +42,7 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		kind, err := c.prepare(ctx, io, pool, binding, conns)
+		kind, err := c.prepare(ctx, io, pool, binding, conns.Box)
 		if err != nil {
 			return err
 		}
@@ -69,46 +69,24 @@ func (c bindingConnect) Run(ctx context.Context, io console) error {
 	})
 }
 
-// prepare stores what the flags change, and answers how the binding is
-// connected.
-func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, conns clients.Factory) (string, error) {
+// prepare stores what the flags change, and answers how the binding is connected.
+func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, box *secret.Box) (string, error) {
 	value, err := c.secret(io)
 	if err != nil {
 		return "", err
 	}
-	queries := dbsqlc.New()
-	row, err := queries.OAuthGrantGet(ctx, pool, binding.ID)
-	if errors.Is(err, pgx.ErrNoRows) {
+	kind, err := account.AppKind(ctx, pool, binding)
+	if errors.Is(err, account.ErrNoApp) || errors.Is(err, account.ErrBindingRevoked) {
 		return "", fmt.Errorf("binding %s has no app to connect with: it has a fixed token (see: towpath binding token --help), or is revoked", binding.ID)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read grant: %w", err)
+		return "", err
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if c.OrgID != "" {
-			if err := pin(ctx, tx, binding, c.OrgID); err != nil {
-				return err
-			}
-		}
-		if value == "" {
-			return nil
-		}
-		_, err := queries.OAuthGrantSetSecret(ctx, tx, dbsqlc.OAuthGrantSetSecretParams{
-			BindingID: binding.ID, ClientSecretSealed: oauth.SealClientSecret(conns.Box, binding.ID, value)})
-		return err
-	})
-	return row.OauthGrant.Kind, err
-}
-
-func pin(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, orgID string) error {
-	if binding.OrgID == orgID {
-		return nil
-	}
-	n, err := dbsqlc.New().OAuthBindingPin(ctx, tx, dbsqlc.OAuthBindingPinParams{ID: binding.ID, OrgID: orgID})
-	if err == nil && n == 0 {
+	err = account.ChangeApp(ctx, pool, box, binding, c.OrgID, secret.NewString(value))
+	if errors.Is(err, account.ErrOtherOrganisation) {
 		err = fmt.Errorf("binding %s belongs to organisation %s; for another one revoke it and create a new one", binding.ID, binding.OrgID)
 	}
-	return err
+	return kind, err
 }
 
 func (c bindingConnect) print(io console, v consentView) error {

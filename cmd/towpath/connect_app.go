@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
@@ -38,64 +37,27 @@ func (f appFlags) isApp() bool {
 	return f.ClientID != "" || f.Grant != "" || f.IdentityURL != "" || f.secretFlags != secretFlags{}
 }
 
-// row checks the flags; the secret is sealed for the binding.
-func (f appFlags) row(io console, box *secret.Box, binding dbsqlc.BindingInsertParams) (dbsqlc.OAuthGrantInsertParams, error) {
-	row := dbsqlc.OAuthGrantInsertParams{BindingID: binding.ID, Kind: f.Grant, ClientID: f.ClientID, IdentityUrl: f.IdentityURL}
+func (f appFlags) app(io console) (account.App, error) {
 	value, err := f.secret(io)
-	if err != nil {
-		return row, err
-	}
-	if row.Kind == "" {
-		row.Kind = oauth.AuthorizationCode
-		if value != "" && binding.Provider == "xero" {
-			row.Kind = oauth.ClientCredentials
-		}
-	}
-	switch {
-	case f.ClientID == "":
-		return row, wrongUse("--client-id is missing")
-	case row.Kind != oauth.ClientCredentials && row.Kind != oauth.AuthorizationCode:
-		return row, wrongUse("--grant is %q; use client_credentials or authorization_code", f.Grant)
-	case value == "" && (row.Kind == oauth.ClientCredentials || binding.Provider == "freeagent"):
-		return row, wrongUse("the app's secret is missing: give it by --client-secret-file")
-	case binding.Provider == "freeagent" && row.Kind != oauth.AuthorizationCode:
-		return row, wrongUse("--grant is %q; freeagent has authorization_code only", f.Grant)
-	case binding.Provider == "freeagent" && f.IdentityURL != "":
-		return row, wrongUse("--identity-url is for xero; freeagent's is under --api-url")
-	}
-	if value != "" {
-		row.ClientSecretSealed = oauth.SealClientSecret(box, binding.ID, value)
-	}
-	return row, f.checkIdentityURL(io)
-}
-
-func (f appFlags) checkIdentityURL(io console) error {
-	if f.IdentityURL == "" {
-		return nil
-	}
-	private, err := io.allowPrivate()
-	if err != nil {
-		return err
-	}
-	if err := private.CheckURL(f.IdentityURL); err != nil {
-		return wrongUse("--identity-url: %w", err)
-	}
-	return nil
+	return account.App{ClientID: f.ClientID, Secret: secret.NewString(value), Grant: f.Grant, IdentityURL: f.IdentityURL}, err
 }
 
 // createApp stores a binding with an app instead of a token. It waits for its
 // connection; where that needs no browser it is made at once, and if it cannot
 // be made now, binding connect does it.
 func (c bindingCreate) createApp(ctx context.Context, io console) error {
-	row, _, err := c.row(io)
+	if c.tokenFlags != (tokenFlags{}) {
+		return wrongUse("a token and an app are both given; give one of them")
+	}
+	row, private, err := c.row(io)
+	if err != nil {
+		return err
+	}
+	app, err := c.app(io)
 	if err != nil {
 		return err
 	}
 	box, err := io.box()
-	if err != nil {
-		return err
-	}
-	grant, err := c.appFlags.row(io, box, row)
 	if err != nil {
 		return err
 	}
@@ -108,24 +70,18 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	err = account.CreateBinding(ctx, pool, row, func(tx pgx.Tx) error {
-		queries := dbsqlc.New()
-		if _, err := queries.BindingSetStatus(ctx, tx, dbsqlc.BindingSetStatusParams{ID: row.ID, Status: "needs_consent"}); err != nil {
-			return err
-		}
-		return queries.OAuthGrantInsert(ctx, tx, grant)
-	})
+	kind, err := account.CreateAppBinding(ctx, pool, box, row, app, private)
 	if err != nil {
 		return bindingStored(row, err)
 	}
-	if grant.Kind == oauth.ClientCredentials {
+	if kind == oauth.ClientCredentials {
 		if done, err := connectApp(ctx, io, pool, conns, row.ID); err != nil {
 			fmt.Fprintf(io.err, "towpath: not connected yet: %v\n", err)
 		} else if !c.JSON {
 			fmt.Fprintf(io.out, "connected to %s (%s)\n", done.OrgName, done.OrgID)
 		}
 	}
-	return c.printApp(ctx, io, pool, row, grant.Kind)
+	return c.printApp(ctx, io, pool, row, kind)
 }
 
 func (c bindingCreate) printApp(ctx context.Context, io console, pool *pgxpool.Pool, row dbsqlc.BindingInsertParams, kind string) error {

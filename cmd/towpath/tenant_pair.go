@@ -25,7 +25,7 @@ type tenantPair struct {
 	database
 	printed
 	MagentoURL string `required:"" name:"magento-url" placeholder:"URL" help:"The shop's base URL, without /rest."`
-	Provider   string `required:"" enum:"xero,freeagent" placeholder:"NAME" help:"Whose module made the code: xero or freeagent."`
+	Provider   string `required:"" enum:"${providers}" placeholder:"NAME" help:"Whose module made the code: xero or freeagent."`
 	Code       string `placeholder:"CODE" help:"The pairing code from the shop's admin: good once, for 30 minutes ($$TOWPATH_PAIRING_CODE, $$TOWPATH_PAIRING_CODE_FILE)."`
 	CodeFile   string `name:"code-file" placeholder:"FILE" help:"A file that holds it; - reads standard input."`
 	Name       string `help:"What people call the shop (default: its host; a tenant that is paired again keeps its name)."`

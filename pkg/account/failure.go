@@ -10,11 +10,13 @@ import (
 // What is asked for cannot be done as things are. The caller adds what to do
 // about it in its own words: a command names a command, a page a button.
 var (
-	ErrNoTenant       = errors.New("there is no such tenant")
-	ErrTenantExists   = errors.New("the tenant exists already")
-	ErrPairing        = errors.New("this shop is being paired at this moment")
-	ErrBindingExists  = errors.New("the tenant has a live binding of this provider already")
-	ErrBindingRevoked = errors.New("the binding is revoked")
+	ErrNoTenant          = errors.New("there is no such tenant")
+	ErrTenantExists      = errors.New("the tenant exists already")
+	ErrPairing           = errors.New("this shop is being paired at this moment")
+	ErrBindingExists     = errors.New("the tenant has a live binding of this provider already")
+	ErrBindingRevoked    = errors.New("the binding is revoked")
+	ErrNoApp             = errors.New("the binding has no app to connect with")
+	ErrOtherOrganisation = errors.New("the binding belongs to another organisation")
 )
 
 // uniqueViolation is Postgres's code for it.

@@ -57,6 +57,20 @@ func Neighbours(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding)
 	return found, nil
 }
 
+// Advice is who else writes to a binding's organisation, and what to do so that
+// their numbers do not clash; empty where nobody does.
+func Advice(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding) ([]Neighbour, string, error) {
+	neighbours, err := Neighbours(ctx, pool, binding)
+	if err != nil || len(neighbours) == 0 {
+		return nil, "", err
+	}
+	tenant, err := dbsqlc.New().TenantGet(ctx, pool, binding.TenantID)
+	if err != nil {
+		return nil, "", fmt.Errorf("read tenant %s: %w", binding.TenantID, err)
+	}
+	return neighbours, NumberAdvice(tenant.Name, neighbours), nil
+}
+
 // prefixes are what may stand before the numbers of a binding's documents.
 func prefixes(settings []byte) ([]string, error) {
 	pol, _, err := policy.Parse(settings)

@@ -21,6 +21,7 @@ import (
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
+	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
@@ -167,7 +168,7 @@ func (s *site) connect(ctx context.Context) error {
 		return fmt.Errorf("store tenant: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: policy.WireAccounting, ApiUrl: p.xeroURL, OrgID: p.orgID,
+		ID: uuid.New(), TenantID: p.tenant, Provider: "xero", Wire: provider.WireAccounting, ApiUrl: p.xeroURL, OrgID: p.orgID,
 	}
 	row.TokenSealed = s.box.Seal([]byte(demo.Token), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {

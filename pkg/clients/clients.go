@@ -14,9 +14,9 @@ import (
 	"towpath/pkg/metrics"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
-	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/freeagent"
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/provider/xero"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
@@ -87,12 +87,15 @@ func (f Factory) Ledger(binding dbsqlc.Binding, permit provider.Permit) (riverjo
 		source := f.Keeper.Source(binding.ID)
 		token, client = source.Token, source.Client(f.Providers)
 	}
-	if binding.Wire == policy.WireV2 {
+	switch binding.Wire {
+	case provider.WireV2:
 		return freeagent.New(freeagent.Config{
 			BaseURL: binding.ApiUrl, Token: token, HTTP: client, Now: time.Now, Observe: observe, Permit: permit,
-			// FreeAgent itself accepts a second contact with one e-mail.
-			MatchContacts: binding.Provider == "freeagent",
+			MatchContacts: specs.Wire(binding.Provider, binding.Wire).TwinContacts,
 		})
+	case provider.WireAccounting:
+		return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Shop: binding.TenantID.String(), Token: token,
+			HTTP: client, Now: time.Now, Observe: observe, Permit: permit})
 	}
-	return xero.New(xero.Config{BaseURL: binding.ApiUrl, OrgID: binding.OrgID, Shop: binding.TenantID.String(), Token: token, HTTP: client, Now: time.Now, Observe: observe, Permit: permit})
+	return nil, fmt.Errorf("make client of binding %s: nothing speaks wire %q", binding.ID, binding.Wire)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/quota"
 	"towpath/pkg/syncrun"
 )
@@ -53,7 +54,7 @@ func momentOf(now time.Time, text string, at *time.Time) moment {
 
 func connectionOf(now time.Time, row dbsqlc.DashboardConnectionListRow) connection {
 	c := connection{
-		DashboardConnectionListRow: row, Ledger: ledgerName(row.Provider), Speaks: wireName(row.Wire),
+		DashboardConnectionListRow: row, Ledger: specs.Title(row.Provider), Speaks: specs.Wire(row.Provider, row.Wire).Title,
 		ShopAddress: safeLink(&row.MagentoUrl), Calls: usageOf(now, row), Ended: momentOf(now, "", row.RevokedAt),
 		FixedToken: row.HasFixedToken || row.AppKind == "",
 	}
@@ -114,14 +115,6 @@ func (c connection) buttonLabel() string {
 	return "Connect"
 }
 
-// batch is how many documents go into one call.
-func (c connection) batch() int {
-	if c.Wire == "accounting" {
-		return 50
-	}
-	return 1
-}
-
 // documents are what waits and is not held for a reason of its own.
 func documents(waiting dbsqlc.DashboardBacklogListRow) int64 {
 	return waiting.ToFetch + waiting.ToPost + waiting.HeldForAccess
@@ -130,14 +123,15 @@ func documents(waiting dbsqlc.DashboardBacklogListRow) int64 {
 // takes says how long what waits will take once nothing stands in its way, with the
 // documents of all connections to the organisation: they share its calls.
 func (c connection) takes(documents int64) string {
-	limits := quota.LimitsOf(c.Provider, c.Wire)
+	wire := specs.Wire(c.Provider, c.Wire)
+	limits := wire.Limits
 	if c.Calls.PerMinute > 0 { // it has called; one of two is always left to backfill
 		limits = c.Calls.limits
 		limits.PerMinute = max(limits.PerMinute, 2)
 	}
-	words := roughly(quota.Estimate(limits, documents, c.batch(), nil))
+	words := roughly(quota.Estimate(limits, documents, wire.Batch, nil))
 	if day := c.Calls.day; day != nil {
-		takes := quota.Estimate(limits, documents, c.batch(), &quota.Allowance{Left: day.Left, Limit: day.Limit})
+		takes := quota.Estimate(limits, documents, wire.Batch, &quota.Allowance{Left: day.Left, Limit: day.Limit})
 		if takes >= 24*time.Hour {
 			words = roughly(takes) + ", more than one day's limit"
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider/specs"
 )
 
 // runPage is /dashboard/sync/{id}.
@@ -102,7 +103,7 @@ func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncR
 	run := row.SyncRun
 	page := runPage{
 		DashboardRunGetRow: row, Heading: title(run.EntityType, run.MagentoEntityID, run.Body), Happened: happened(run.Event),
-		Ledger: ledgerName(row.Provider), Link: safeLink(run.ProviderUrl), ShopAddress: safeLink(&row.MagentoUrl),
+		Ledger: specs.Title(row.Provider), Link: safeLink(run.ProviderUrl), ShopAddress: safeLink(&row.MagentoUrl),
 		Rules: rulesOf(run.Decision), Document: documentOf(run.Document),
 		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Differs: differsOf(run.Variance),
 	}

@@ -154,10 +154,3 @@ func (c connection) reference(now time.Time) moment {
 	}
 	return momentOf(now, "Read", c.ReferenceAt)
 }
-
-func wireName(wire string) string {
-	if wire == "accounting" {
-		return "Accounting API"
-	}
-	return "Wire " + wire
-}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/syncrun"
 )
 
@@ -107,7 +108,7 @@ func (f facts) held() string {
 	return holdWords(reason)
 }
 
-func (f facts) ledger() string { return ledgerName(f.Provider) }
+func (f facts) ledger() string { return specs.Title(f.Provider) }
 
 func (f facts) document() string { return documentName(f.EntityType) }
 
@@ -217,16 +218,6 @@ func statusName(status string) string {
 		return ""
 	}
 	return strings.ToUpper(status[:1]) + status[1:]
-}
-
-func ledgerName(provider string) string {
-	switch provider {
-	case "xero":
-		return "Xero"
-	case "freeagent":
-		return "FreeAgent"
-	}
-	return provider
 }
 
 func documentName(entityType string) string {

@@ -24,7 +24,7 @@ import (
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
-	"towpath/pkg/policy"
+	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/refdata"
 	"towpath/pkg/secret"
@@ -184,7 +184,7 @@ func (d *Demo) connect(ctx context.Context) error {
 		return fmt.Errorf("pair the demo's shop: %w", err)
 	}
 	row := dbsqlc.BindingInsertParams{
-		ID: uuid.New(), TenantID: paired.Tenant.ID, Provider: "xero", Wire: policy.WireAccounting, ApiUrl: d.xeroURL, OrgID: OrgID,
+		ID: uuid.New(), TenantID: paired.Tenant.ID, Provider: "xero", Wire: provider.WireAccounting, ApiUrl: d.xeroURL, OrgID: OrgID,
 	}
 	row.TokenSealed = d.box.Seal([]byte(Token), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := account.CreateBinding(ctx, d.Pool, row); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"towpath/pkg/outbound"
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/secret"
 )
 
@@ -27,9 +28,10 @@ type PairRequest struct {
 // where the failure says Maybe asks with Ping whether the shop has it. The error
 // is a *PairFailure.
 func (c *Client) Pair(ctx context.Context, p PairRequest) error {
-	path, found := pairPaths()[p.Provider]
+	spec, found := specs.Of(p.Provider)
+	path := spec.PairPath
 	if !found {
-		return &PairFailure{Problem: ProblemRefused, What: "no module pairs for provider " + p.Provider, Do: "Use xero or freeagent"}
+		return &PairFailure{Problem: ProblemRefused, What: "no module pairs for provider " + p.Provider, Do: "Use " + strings.Join(specs.Names(), " or ")}
 	}
 	code := strings.TrimSpace(p.Code.Reveal())
 	a, err := c.send(ctx, request{
@@ -46,11 +48,6 @@ func (c *Client) Pair(ctx context.Context, p PairRequest) error {
 		return c.noAnswer(err)
 	}
 	return c.judgePairing(a, path, p)
-}
-
-// pairPaths is where each provider's module listens, below /rest/V1/byte8.
-func pairPaths() map[string]string {
-	return map[string]string{"xero": "/xero_accounting/setup/pair", "freeagent": "/freeagent_accounting/setup/pair"}
 }
 
 // judgePairing is the one table of what the answers to a pairing mean; nil where

@@ -63,7 +63,7 @@ func (g grant) explained(err error) error {
 	if no == nil {
 		return err
 	}
-	text := fmt.Sprintf("%s's identity server refused (%s).", g.endpoints.name, no.code)
+	text := fmt.Sprintf("%s's identity server refused (%s).", g.spec.Title, no.code)
 	if no.code == codeInvalidGrant {
 		text += " A consent works once and for a few minutes; give it again."
 	} else {

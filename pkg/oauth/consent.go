@@ -139,11 +139,11 @@ func (k *Keeper) peek(ctx context.Context, token string) (linked, error) {
 	if err != nil {
 		return linked{}, err
 	}
-	u, err := url.Parse(g.endpoints.authorize)
+	u, err := url.Parse(g.endpoints.Authorize)
 	if err != nil {
 		return linked{}, fmt.Errorf("the authorize address of binding %s is not a url", row.BindingID)
 	}
-	return linked{Tenant: row.Tenant, Ledger: g.endpoints.name, Host: u.Host}, nil
+	return linked{Tenant: row.Tenant, Ledger: g.spec.Title, Host: u.Host}, nil
 }
 
 // begun is a consent that one browser has begun: where that goes, and the cookie
@@ -171,7 +171,7 @@ func (k *Keeper) begin(ctx context.Context, token string) (begun, error) {
 	}
 	app := g.app()
 	app.RedirectURL = row.RedirectUri
-	if scopes := g.endpoints.scopes; len(scopes) > 0 {
+	if scopes := g.spec.OAuth.Scopes; len(scopes) > 0 {
 		app.Scopes = append([]string{"offline_access"}, scopes...)
 	}
 	b.address = app.AuthCodeURL(b.state, oauth2.S256ChallengeOption(verifier))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/secret"
 )
 
@@ -37,6 +38,7 @@ func Words(text string, secrets []string) string { return words(text, secrets) }
 
 // Organisations reads an answer and prints what it names.
 func Organisations(from string, body []byte) (string, error) {
-	found, err := readOrganisations(from, body)
+	spec, _ := specs.Of(from)
+	found, err := readOrganisations(spec, body)
 	return list(found), err
 }

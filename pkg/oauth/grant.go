@@ -83,7 +83,8 @@ func SealClientSecret(box *secret.Box, binding uuid.UUID, value string) []byte {
 // grant is a row with its secrets opened.
 type grant struct {
 	dbsqlc.OAuthGrantGetRow
-	endpoints endpoints
+	spec      provider.Spec
+	endpoints provider.Endpoints
 	secret    secret.String // empty for an app without one
 	tokens    tokens
 }
@@ -99,7 +100,7 @@ func (k *Keeper) read(ctx context.Context, db dbsqlc.DBTX, binding uuid.UUID) (g
 		return grant{}, fmt.Errorf("read grant of binding %s: %w", binding, err)
 	}
 	g := grant{OAuthGrantGetRow: row}
-	if g.endpoints, err = endpointsOf(row.Provider, row.ApiUrl, row.OauthGrant.IdentityUrl); err != nil {
+	if err := g.findProvider(); err != nil {
 		return g, err
 	}
 	if sealed := row.OauthGrant.ClientSecretSealed; sealed != nil {
@@ -150,10 +151,10 @@ func (g grant) lost() error {
 // refusal is the Auth failure of what the identity server said.
 func (g grant) refusal(code string) error {
 	if code == codeInvalidGrant {
-		return g.auth(g.endpoints.name + " has withdrawn the consent (invalid_grant); give it again: towpath binding connect " + g.id().String())
+		return g.auth(g.spec.Title + " has withdrawn the consent (invalid_grant); give it again: towpath binding connect " + g.id().String())
 	}
 	return g.auth(fmt.Sprintf("%s refuses the app (%s); check its id, secret and scopes, then: towpath binding connect %s",
-		g.endpoints.name, code, g.id()))
+		g.spec.Title, code, g.id()))
 }
 
 func (g grant) auth(message string) *provider.Failure {

@@ -43,14 +43,14 @@ func (g grant) app() *oauth2.Config {
 	}
 	return &oauth2.Config{
 		ClientID: g.OauthGrant.ClientID, ClientSecret: g.secret.Reveal(),
-		Endpoint: oauth2.Endpoint{AuthURL: g.endpoints.authorize, TokenURL: g.endpoints.token, AuthStyle: style},
+		Endpoint: oauth2.Endpoint{AuthURL: g.endpoints.Authorize, TokenURL: g.endpoints.Token, AuthStyle: style},
 	}
 }
 
 func (k *Keeper) byCredentials(ctx context.Context, g grant) (tokens, time.Duration, error) {
 	app := &clientcredentials.Config{
-		ClientID: g.OauthGrant.ClientID, ClientSecret: g.secret.Reveal(), TokenURL: g.endpoints.token,
-		Scopes: g.endpoints.scopes, AuthStyle: oauth2.AuthStyleInHeader,
+		ClientID: g.OauthGrant.ClientID, ClientSecret: g.secret.Reveal(), TokenURL: g.endpoints.Token,
+		Scopes: g.spec.OAuth.Scopes, AuthStyle: oauth2.AuthStyleInHeader,
 	}
 	return k.call(ctx, g, nil, app.Token)
 }
@@ -100,21 +100,21 @@ func (g grant) failed(err error, secrets []string) error {
 	var said *oauth2.RetrieveError
 	if !errors.As(err, &said) {
 		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP,
-			Message: g.endpoints.name + "'s identity server did not answer with a token; it is asked again", Err: foreign.Error(outbound.Redact(err), foreign.Kept)}
+			Message: g.spec.Title + "'s identity server did not answer with a token; it is asked again", Err: foreign.Error(outbound.Redact(err), foreign.Kept)}
 	}
 	status := said.Response.StatusCode
 	switch {
 	case status == http.StatusTooManyRequests:
 		wait, _ := strconv.Atoi(said.Response.Header.Get("Retry-After")) // without it, the default
 		return &provider.Failure{Kind: provider.RateLimited, Code: provider.CodeRateLimited,
-			Message: g.endpoints.name + "'s identity server limits the rate of calls", RetryAfter: time.Duration(max(wait, 0)) * time.Second}
+			Message: g.spec.Title + "'s identity server limits the rate of calls", RetryAfter: time.Duration(max(wait, 0)) * time.Second}
 	case saysNo(said.ErrorCode) && status < 500:
 		return &refusedError{code: said.ErrorCode, words: words(said.ErrorDescription, secrets)}
 	case status == http.StatusUnauthorized:
 		return &refusedError{code: "invalid_client"}
 	}
 	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeProvider,
-		Message: fmt.Sprintf("%s's identity server answered %d; it is asked again", g.endpoints.name, status)}
+		Message: fmt.Sprintf("%s's identity server answered %d; it is asked again", g.spec.Title, status)}
 }
 
 // saysNo tells the errors that asking again does not mend (RFC 6749, 5.2).

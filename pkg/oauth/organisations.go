@@ -2,7 +2,7 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -25,7 +25,7 @@ func (o organisation) String() string { return fmt.Sprintf("%s (%s)", o.name, o.
 func (k *Keeper) reach(ctx context.Context, g grant, t tokens) ([]organisation, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.cfg.CallTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.endpoints.organisations, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.endpoints.Organisations, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", outbound.Redact(err))
 	}
@@ -41,14 +41,14 @@ func (k *Keeper) reach(ctx context.Context, g grant, t tokens) ([]organisation, 
 	k.cfg.Observe(g.Provider, opOrganisations, strconv.Itoa(resp.StatusCode), time.Since(started))
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return nil, &Refusal{"Not connected", fmt.Sprintf("%s gave a token but refuses it (%d). Give the consent again.", g.endpoints.name, resp.StatusCode)}
+		return nil, &Refusal{"Not connected", fmt.Sprintf("%s gave a token but refuses it (%d). Give the consent again.", g.spec.Title, resp.StatusCode)}
 	case err == nil && resp.StatusCode != http.StatusOK:
 		err = fmt.Errorf("it answered %d", resp.StatusCode)
 	}
 	if err != nil {
 		return nil, g.unread(err)
 	}
-	found, err := readOrganisations(g.Provider, body)
+	found, err := readOrganisations(g.spec, body)
 	if err != nil {
 		return nil, g.unread(err)
 	}
@@ -57,38 +57,23 @@ func (k *Keeper) reach(ctx context.Context, g grant, t tokens) ([]organisation, 
 
 func (g grant) unread(err error) error {
 	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeProvider,
-		Message: g.endpoints.name + " could not be asked for its organisations", Err: err}
+		Message: g.spec.Title + " could not be asked for its organisations", Err: err}
 }
 
-func readOrganisations(from string, body []byte) ([]organisation, error) {
-	if from == "freeagent" {
-		var answer struct {
-			Company struct {
-				ID   json.Number `json:"id"`
-				Name string      `json:"name"`
-			} `json:"company"`
-		}
-		if err := json.Unmarshal(body, &answer); err != nil || answer.Company.ID == "" {
-			return nil, fmt.Errorf("its company could not be read")
-		}
-		if !isID(answer.Company.ID.String()) {
-			return nil, fmt.Errorf("its company's id is none")
-		}
-		return []organisation{{answer.Company.ID.String(), printable(answer.Company.Name, 100)}}, nil
-	}
-	var answer []struct {
-		ID   string `json:"tenantId"`
-		Kind string `json:"tenantType"`
-		Name string `json:"tenantName"`
-	}
-	if json.Unmarshal(body, &answer) != nil {
-		return nil, fmt.Errorf("its connections could not be read")
+// readOrganisations leaves out an organisation that nothing could be stored under.
+func readOrganisations(of provider.Spec, body []byte) ([]organisation, error) {
+	reached, err := of.OAuth.Organisations(body)
+	if err != nil {
+		return nil, err
 	}
 	var found []organisation
-	for _, o := range answer {
-		if o.Kind == "ORGANISATION" && isID(o.ID) { // not an accountant's practice
+	for _, o := range reached {
+		if isID(o.ID) {
 			found = append(found, organisation{o.ID, printable(o.Name, 100)})
 		}
+	}
+	if len(found) == 0 && len(reached) > 0 {
+		return nil, errors.New("the id of its organisation is none")
 	}
 	return found, nil
 }
@@ -103,7 +88,7 @@ func isID(text string) bool {
 // where they are not wanted.
 func choose(g grant, found []organisation) (organisation, error) {
 	if len(found) == 0 {
-		return organisation{}, &Refusal{"No organisation", g.endpoints.name + " gave access to no organisation. Give the consent again and choose one."}
+		return organisation{}, &Refusal{"No organisation", g.spec.Title + " gave access to no organisation. Give the consent again and choose one."}
 	}
 	if g.OrgID == "" {
 		if len(found) == 1 {

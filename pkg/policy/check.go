@@ -10,12 +10,6 @@ import (
 	"towpath/pkg/provider"
 )
 
-// WireAccounting and WireV2 are the wires that a binding may speak.
-const (
-	WireAccounting = "accounting"
-	WireV2         = "v2"
-)
-
 const active = "ACTIVE"
 
 // Check names the settings that refer to something that the ledger does not
@@ -24,29 +18,43 @@ const active = "ACTIVE"
 // is not set at all is no fault here: the document that needs it is held.
 func Check(p Policy, ref provider.Reference, wire string) []FieldError {
 	c := checker{ref: ref}
-	if wire == WireV2 {
-		c.category("default_income_category_url", text(p.V2IncomeCategoryURL))
-		c.category("paid_otherwise_account_code", p.PaidOtherwiseAccount)
-		c.category("charges_account_code", p.ChargesAccount)
-	} else {
-		c.account("default_xero_revenue_account_code", p.RevenueAccountCode, revenueTypes())
-		c.account("shipping_account_code", p.ShippingAccountCode, shippingTypes())
-		c.account("paid_otherwise_account_code", p.PaidOtherwiseAccount, otherTypes())
-		c.account("charges_account_code", p.ChargesAccount, otherTypes())
-		c.taxType("default_xero_tax_type", p.TaxType)
-		for _, rate := range slices.Sorted(maps.Keys(p.TaxRateMap)) {
-			c.mappedRate("tax_rate_map."+rate, rate, p.TaxRateMap[rate])
-		}
-		c.theme("branding_theme_id", text(p.BrandingThemeID))
-		for i, option := range p.Tracking {
-			c.tracking("tracking."+strconv.Itoa(i), option)
-		}
+	if check, known := wires()[wire]; known {
+		check(&c, p)
 	}
 	for _, method := range slices.Sorted(maps.Keys(p.PaymentMethodMap)) {
 		c.bank("payment_method_map."+method, text(p.PaymentMethodMap[method]))
 	}
 	c.bank("default_bank_account_id", text(p.DefaultBankAccountID))
 	return c.errs
+}
+
+// wires are the checks of the settings that one wire uses. Wires answers their names.
+func wires() map[string]func(*checker, Policy) {
+	return map[string]func(*checker, Policy){provider.WireAccounting: (*checker).accounting, provider.WireV2: (*checker).v2}
+}
+
+// Wires are the names of the wires whose settings are checked.
+func Wires() []string { return slices.Sorted(maps.Keys(wires())) }
+
+func (c *checker) accounting(p Policy) {
+	c.account("default_xero_revenue_account_code", p.RevenueAccountCode, revenueTypes())
+	c.account("shipping_account_code", p.ShippingAccountCode, shippingTypes())
+	c.account("paid_otherwise_account_code", p.PaidOtherwiseAccount, otherTypes())
+	c.account("charges_account_code", p.ChargesAccount, otherTypes())
+	c.taxType("default_xero_tax_type", p.TaxType)
+	for _, rate := range slices.Sorted(maps.Keys(p.TaxRateMap)) {
+		c.mappedRate("tax_rate_map."+rate, rate, p.TaxRateMap[rate])
+	}
+	c.theme("branding_theme_id", text(p.BrandingThemeID))
+	for i, option := range p.Tracking {
+		c.tracking("tracking."+strconv.Itoa(i), option)
+	}
+}
+
+func (c *checker) v2(p Policy) {
+	c.category("default_income_category_url", text(p.V2IncomeCategoryURL))
+	c.category("paid_otherwise_account_code", p.PaidOtherwiseAccount)
+	c.category("charges_account_code", p.ChargesAccount)
 }
 
 // revenueTypes are Xero's types of account that carry sales.

@@ -116,7 +116,7 @@ func Test_Check_against_a_ledger_that_has_none_refuses(t *testing.T) {
 	t.Parallel()
 	p := policy.Default()
 	p.RevenueAccountCode = "200"
-	faults := policy.Check(p, provider.Reference{Accounts: []provider.Account{}}, policy.WireAccounting)
+	faults := policy.Check(p, provider.Reference{Accounts: []provider.Account{}}, provider.WireAccounting)
 	require.Len(t, faults, 1)
 	require.Contains(t, faults[0].Message, "add one there first")
 }

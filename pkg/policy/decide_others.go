@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/provider"
 )
 
 // DecideCreditMemo asks the filters of invoices, as far as they concern a memo. A memo of an invoice is as old as
@@ -53,7 +54,7 @@ func DecideCustomer(who canon.Customer, known bool, p Policy) Decision {
 func DecideProduct(product canon.Product, p Policy, wire string) Decision {
 	return ask([]question{
 		{"wire", SkipProductTypeOther, func() (bool, string) {
-			return wire == WireV2, "the binding speaks wire " + wire
+			return wire == provider.WireV2, "the binding speaks wire " + wire
 		}},
 		{"website_filter", SkipWebsite, func() (bool, string) { return onNone(product.WebsiteIDs, p.WebsiteFilter) }},
 		{"sync_products", SkipProductsOff, func() (bool, string) {

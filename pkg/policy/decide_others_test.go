@@ -9,6 +9,7 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/policy"
+	"towpath/pkg/provider"
 )
 
 // setting is the default policy with a change.
@@ -91,11 +92,11 @@ func Test_Products_are_written_only_where_it_is_wanted_and_possible(t *testing.T
 	on := setting(func(p *policy.Policy) { p.SyncProducts = true })
 	elsewhere := setting(func(p *policy.Policy) { p.SyncProducts, p.WebsiteFilter = true, []int64{3} })
 	second := setting(func(p *policy.Policy) { p.SyncProducts, p.WebsiteFilter = true, []int64{2} })
-	require.Equal(t, "products_not_synced", policy.DecideProduct(product, policy.Default(), policy.WireAccounting).Reason)
-	require.Equal(t, policy.Post, policy.DecideProduct(product, on, policy.WireAccounting).Action)
-	require.Equal(t, policy.Post, policy.DecideProduct(product, second, policy.WireAccounting).Action)
-	require.Equal(t, "website_filtered", policy.DecideProduct(product, elsewhere, policy.WireAccounting).Reason)
-	require.Equal(t, "PRODUCT_TYPE_NOT_SUPPORTED", policy.DecideProduct(product, on, policy.WireV2).Reason)
+	require.Equal(t, "products_not_synced", policy.DecideProduct(product, policy.Default(), provider.WireAccounting).Reason)
+	require.Equal(t, policy.Post, policy.DecideProduct(product, on, provider.WireAccounting).Action)
+	require.Equal(t, policy.Post, policy.DecideProduct(product, second, provider.WireAccounting).Action)
+	require.Equal(t, "website_filtered", policy.DecideProduct(product, elsewhere, provider.WireAccounting).Reason)
+	require.Equal(t, "PRODUCT_TYPE_NOT_SUPPORTED", policy.DecideProduct(product, on, provider.WireV2).Reason)
 }
 
 func Test_Customers_own_contact_has_his_profile_as_it_is(t *testing.T) {

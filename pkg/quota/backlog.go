@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider/specs"
 )
 
 // Backlog is what waits for a live binding, what it may call, and how long the
@@ -54,14 +55,12 @@ func Backlogs(rows []dbsqlc.CallBudgetListRow) []Backlog {
 }
 
 func backlogOf(row dbsqlc.CallBudgetListRow) Backlog {
-	used := Decode(row.Budget).Usage(row.Now, LimitsOf(row.Provider, row.Wire))
+	wire := specs.Wire(row.Provider, row.Wire)
+	used := Decode(row.Budget).Usage(row.Now, wire.Limits)
 	b := Backlog{
 		ID: row.BindingID, Status: row.Status, PausedUntil: row.PausedUntil,
 		ToFetch: row.ToFetch, ToPost: row.ToPost, Held: row.Held,
-		CallsUnderWay: used.UnderWay, CallsAtOnce: used.Limits.AtOnce, limits: used.Limits, batch: 1,
-	}
-	if row.Wire == "accounting" {
-		b.batch = 50
+		CallsUnderWay: used.UnderWay, CallsAtOnce: used.Limits.AtOnce, limits: used.Limits, batch: wire.Batch,
 	}
 	for _, w := range used.Windows {
 		switch w.Name {

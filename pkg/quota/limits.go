@@ -4,25 +4,14 @@ import (
 	"time"
 
 	"towpath/pkg/provider"
+	"towpath/pkg/provider/specs"
 )
 
 // Limits are what a provider allows one organisation.
 type Limits = provider.Limits
 
 // LimitsOf answers the limits of a provider's wire.
-//
-// Accounting is Xero's: 60 calls a minute and 5 at once for each organisation. When
-// its minute begins differs between organisations and is not told. The day's limit
-// depends on the app's tier and is read from its answers.
-//
-// v2 is FreeAgent's: 120 calls a minute and 3,600 an hour, by the clock. It says
-// nothing of calls at once: as many as at Xero.
-func LimitsOf(_, wire string) Limits {
-	if wire == "v2" {
-		return Limits{PerMinute: 120, PerHour: 3600, AtOnce: 5, Clock: true}
-	}
-	return Limits{PerMinute: 60, AtOnce: 5}
-}
+func LimitsOf(name, wire string) Limits { return specs.Wire(name, wire).Limits }
 
 // The numbers by which the limits are kept. Nothing else knows them.
 const (

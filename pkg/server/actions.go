@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/account"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
@@ -40,23 +40,19 @@ func connectOf(keeper *oauth.Keeper, pool *pgxpool.Pool, baseURL string) func(co
 // appKind answers how the binding's app gets tokens. pgx.ErrNoRows: there is no
 // such binding.
 func appKind(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (string, error) {
-	queries := dbsqlc.New()
-	binding, err := queries.BindingGet(ctx, pool, id)
+	binding, err := dbsqlc.New().BindingGet(ctx, pool, id)
 	if err != nil {
 		return "", fmt.Errorf("read binding %s: %w", id, err)
 	}
-	if binding.Status == "revoked" {
+	kind, err := account.AppKind(ctx, pool, binding)
+	switch {
+	case errors.Is(err, account.ErrBindingRevoked):
 		return "", &dashboard.Refusal{Title: "Revoked", Text: "This connection was revoked. Nothing was changed; for a new one: towpath binding create --help"}
-	}
-	row, err := queries.OAuthGrantGet(ctx, pool, id)
-	if errors.Is(err, pgx.ErrNoRows) {
+	case errors.Is(err, account.ErrNoApp):
 		return "", &dashboard.Refusal{Title: "Nothing to connect with",
 			Text: "This connection has a fixed token and no app. Give it a new token: towpath binding token " + id.String() + " --token-file FILE"}
 	}
-	if err != nil {
-		return "", fmt.Errorf("read grant of binding %s: %w", id, err)
-	}
-	return row.OauthGrant.Kind, nil
+	return kind, err
 }
 
 // refusalOf puts what the token manager says into the page's words. What the

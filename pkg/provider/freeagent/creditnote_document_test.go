@@ -85,7 +85,7 @@ func TestAnyCreditMemo_to_the_penny_or_held(t *testing.T) {
 				return
 			}
 			require.Contains(rt, []string{provider.HeldTotalMismatch, provider.HeldTaxRateNotMapped}, f.Reason, f.Error())
-			advice.RequireAccepted(rt, f.Message, pol, provider.Reference{}, policy.WireV2)
+			advice.RequireAccepted(rt, f.Message, pol, provider.Reference{}, provider.WireV2)
 			return
 		}
 		tax := memo.ShippingTax

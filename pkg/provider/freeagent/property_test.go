@@ -63,7 +63,7 @@ func TestAnyInvoice_posted_to_the_penny_or_held(t *testing.T) {
 		doc, err := client.Document(inv, pol, ref, contact, "")
 		if err != nil {
 			requireHeld(rt, err)
-			advice.RequireAccepted(rt, provider.AsFailure(err).Message, pol, ref, policy.WireV2)
+			advice.RequireAccepted(rt, provider.AsFailure(err).Message, pol, ref, provider.WireV2)
 			return
 		}
 		requireEqual(rt, inv.GrandTotal.Round(2), doc.Total)

@@ -11,7 +11,6 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/canon/canontest"
-	"towpath/pkg/policy"
 	"towpath/pkg/pricing/advice"
 	"towpath/pkg/provider"
 )
@@ -28,7 +27,7 @@ func Test_Any_credit_memo_is_exact_or_held(t *testing.T) {
 		doc, err := l.client.CreditNote(memo, l.pol, l.ref, l.contact, "")
 		if err != nil {
 			requireMemoHeld(t, err)
-			advice.RequireAccepted(t, provider.AsFailure(err).Message, l.pol, l.ref, policy.WireAccounting)
+			advice.RequireAccepted(t, provider.AsFailure(err).Message, l.pol, l.ref, provider.WireAccounting)
 			return
 		}
 		tax := memo.ShippingTax

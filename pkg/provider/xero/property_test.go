@@ -79,7 +79,7 @@ func Test_Any_invoice_is_exact_or_held(t *testing.T) {
 		doc, err := l.client.Document(inv, l.pol, l.ref, l.contact, runURL)
 		if err != nil {
 			requireHeld(t, err)
-			advice.RequireAccepted(t, provider.AsFailure(err).Message, l.pol, l.ref, policy.WireAccounting)
+			advice.RequireAccepted(t, provider.AsFailure(err).Message, l.pol, l.ref, provider.WireAccounting)
 			return
 		}
 		require.Equal(t, inv.GrandTotal.StringFixed(2), doc.Total.StringFixed(2))
