@@ -210,7 +210,10 @@ CREATE TABLE sync_run_events (
     to_status text NOT NULL,
     attempt integer NOT NULL DEFAULT 0,
     who text,
-    why text NOT NULL DEFAULT ''
+    why text NOT NULL DEFAULT '',
+    -- The provider's own ids of the calls that its attempt made, oldest first: what its
+    -- support asks for. Null where it told none.
+    calls text[]
 );
 CREATE INDEX sync_run_events_run ON sync_run_events (run_id, id);
 

@@ -83,7 +83,7 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 		// nil would complete the attempt that has taken over.
 		return err
 	}
-	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait, HeldFor: heldFor(h.job.metadata())}
+	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait, HeldFor: heldFor(h.job.metadata()), Calls: callsOf(err)}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return p.giveBack(ctx, h, say)
 	}
@@ -97,7 +97,7 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 	f := failureOf(err)
 	p.remember(ctx, h.work, f)
 	v := judge(f, h.job.attempt())
-	v.report.HeldFor = say.HeldFor
+	v.report.HeldFor, v.report.Calls = say.HeldFor, say.Calls
 	if h.stage == stagePush {
 		// The run has ended already; telling the shop goes on for as long as
 		// River retries, whatever the shop answers.
@@ -128,7 +128,7 @@ func (p *pipeline) giveBack(ctx context.Context, h hand, say report) error {
 // that completes this job.
 func (p *pipeline) fail(ctx context.Context, h hand, why report) error {
 	err := p.end(ctx, h, change{next: tellNext(h.SyncRun), failed: &syncrun.Ended{
-		Step: syncrun.Step{RunID: h.SyncRun.ID}, Stage: h.stage, Code: why.Code, Message: why.Message, Detail: why.Detail,
+		Step: syncrun.Step{RunID: h.SyncRun.ID}, Stage: h.stage, Code: why.Code, Message: why.Message, Detail: why.Detail, Calls: why.Calls,
 	}})
 	if err != nil {
 		return err

@@ -50,10 +50,10 @@ func (b *batch[D]) run(ctx context.Context, first *draft[D]) error {
 		if err != nil && d.err == nil && !d.ended {
 			d.err = err // what broke the batch broke it for all
 		}
-		all.Go(func() { _ = b.concluded(ctx, d.hand, started, d.err) }) // on record and logged
+		all.Go(func() { _ = b.concluded(ctx, d.hand, started, called(d.err, d.calls)) }) // on record and logged
 	}
 	all.Wait()
-	return errors.Join(err, first.err)
+	return called(errors.Join(err, first.err), first.calls)
 }
 
 // write takes all drafts through the plan.

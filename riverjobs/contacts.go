@@ -114,6 +114,7 @@ func freshen[D billed](at func(doc D) time.Time) step[D] {
 		}
 		for i, o := range b.ledger.UpdateContacts(ctx, set) {
 			err := o.Err
+			of[i].calls = append(of[i].calls, o.Calls...)
 			if err == nil {
 				as := b.written(set[i].Value.Buyer)
 				err = b.queries.EntityXrefWritten(ctx, b.Pool, dbsqlc.EntityXrefWrittenParams{

@@ -120,7 +120,7 @@ func (w write[D, T]) make(ctx context.Context, b *batch[D], set []*one[D, T]) {
 	outcomes := w.call(ctx, b.ledger, items)
 	// And here: they do exist, and the next attempts will find them.
 	for i, o := range sent {
-		o.outcome = outcomes[i]
+		o.outcome, o.calls = outcomes[i], append(o.calls, outcomes[i].Calls...)
 	}
 	each(sent, func(o *one[D, T]) error { return w.conclude(ctx, b, o) })
 }

@@ -22,6 +22,30 @@ func failureOf(err error) *provider.Failure {
 	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal, Message: "the database could not be used", Err: err}
 }
 
+// calledError is a failure after calls to the provider, with its ids of them.
+type calledError struct {
+	error
+	calls []string
+}
+
+// Unwrap returns the failure.
+func (e *calledError) Unwrap() error { return e.error }
+
+func called(err error, calls []string) error {
+	if err == nil || len(calls) == 0 {
+		return err
+	}
+	return &calledError{err, calls}
+}
+
+// callsOf are the calls that err came of, as far as the provider named them.
+func callsOf(err error) []string {
+	if c := (*calledError)(nil); errors.As(err, &c) {
+		return c.calls
+	}
+	return nil
+}
+
 // databaseAway reports whether err is the database's state rather than our
 // statement: no connection, a deadlock, no room, a shutdown, a time limit.
 func databaseAway(err error) bool {

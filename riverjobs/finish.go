@@ -42,7 +42,7 @@ func (b *batch[D]) finish(ctx context.Context, d *draft[D], r result) error {
 	}
 	posted := syncrun.Posted{
 		Step: syncrun.Step{RunID: d.SyncRun.ID}, ProviderID: shown.ID, Reference: shown.Number, URL: shown.URL,
-		Document: record, Variance: difference, Why: cmp.Or(r.why, story(r.posted)),
+		Document: record, Variance: difference, Why: cmp.Or(r.why, story(r.posted)), Calls: d.calls,
 	}
 	if r.entity != "" {
 		xref := xrefOf(d.work, r.entity, r.posted)

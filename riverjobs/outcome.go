@@ -44,6 +44,8 @@ type report struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Detail  string `json:"detail,omitempty"`
+	// Calls are the provider's ids of the attempt's calls.
+	Calls []string `json:"calls,omitempty"`
 }
 
 const (

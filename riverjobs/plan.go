@@ -60,6 +60,7 @@ type draft[D any] struct {
 	ref   provider.Reference
 	sale  *canon.Invoice     // the invoice that it follows, as the shop had it; nil where it was not read
 	known *dbsqlc.EntityXref // the contact, as it was remembered when the steps began
+	calls []string           // the provider's ids of the calls made for it, oldest first
 	ended bool
 	err   error
 }

@@ -211,6 +211,7 @@ type eventView struct {
 	Attempt    int32     `json:"attempt"`
 	Who        *string   `json:"who"`
 	Why        string    `json:"why"`
+	Calls      []string  `json:"calls"` // the provider's own ids; null: it told none
 }
 
 type runsShow struct {
@@ -268,7 +269,7 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 	}
 	for _, e := range events {
 		detail.Events = append(detail.Events, eventView{At: e.At, Step: e.Step, FromStatus: e.FromStatus, ToStatus: e.ToStatus,
-			Attempt: e.Attempt, Who: e.Who, Why: e.Why})
+			Attempt: e.Attempt, Who: e.Who, Why: e.Why, Calls: e.Calls})
 	}
 	return detail, nil
 }
@@ -301,7 +302,15 @@ func printTrace(io console, d runDetail) error {
 			e.Step, text(e.FromStatus), e.ToStatus, fmt.Sprint(e.Attempt), text(e.Who), e.Why,
 		})
 	}
-	return printTable(io.out, []string{"after", "step", "from", "to", "attempt", "who", "why"}, rows)
+	if err := printTable(io.out, []string{"after", "step", "from", "to", "attempt", "who", "why"}, rows); err != nil {
+		return err
+	}
+	for _, e := range d.Events {
+		if len(e.Calls) > 0 {
+			fmt.Fprintf(io.out, "\n%s's ids of the calls of attempt %d, for its support:\n  %s\n", d.Provider, e.Attempt, foreign.Text(strings.Join(e.Calls, " "), 2*foreign.Kept))
+		}
+	}
+	return nil
 }
 
 // runID reads the id of a run.

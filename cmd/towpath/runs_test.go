@@ -142,7 +142,10 @@ func (d *desk) shown(t *testing.T, f fates) {
 		ShopTold          string          `json:"shop_told"`
 		Canonical         json.RawMessage `json:"canonical"`
 		Document          json.RawMessage `json:"document"`
-		Events            []struct{ Step, Who string }
+		Events            []struct {
+			Step, Who string
+			Calls     []string
+		}
 	}
 	d.mustJSON(t, &run, "runs", "show", f["succeeded"])
 	require.Equal(t, "succeeded", run.Status)
@@ -153,11 +156,14 @@ func (d *desk) shown(t *testing.T, f fates) {
 	require.Contains(t, string(run.Document), "ACCREC")
 	require.Equal(t, "accept", run.Events[0].Step)
 	require.Equal(t, "push", run.Events[len(run.Events)-1].Step)
+	calls := run.Events[len(run.Events)-2].Calls
+	require.NotEmpty(t, calls)
 
 	text := d.must(t, "runs", "show", f["succeeded"])
 	require.Contains(t, text, "status succeeded")
 	require.Contains(t, text, "xero document "+run.ProviderReference)
 	require.Contains(t, text, "the shop was told")
+	require.Contains(t, text, "\nxero's ids of the calls of attempt 1, for its support:\n  "+strings.Join(calls, " ")+"\n")
 	held := d.must(t, "runs", "show", f["held"])
 	require.Contains(t, held, "tax_rate_not_mapped")
 	require.Contains(t, held, "looked at again at")

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"towpath/pkg/dbsqlc"
@@ -17,6 +18,7 @@ type step struct {
 	From, To string // From is empty where the status did not change
 	Attempt  int32
 	Who, Why string
+	Calls    string // the provider's own ids of the calls that it made
 }
 
 // history puts the newest steps, which come newest first, into their order. It
@@ -30,7 +32,7 @@ func history(arrived time.Time, newestFirst []dbsqlc.SyncRunEvent) ([]step, bool
 	for _, e := range slices.Backward(newestFirst) {
 		s := step{
 			At: e.At, After: after(arrived, e.At), Name: stepName(e.Step), From: text(e.FromStatus), To: e.ToStatus,
-			Attempt: e.Attempt, Who: text(e.Who), Why: why(e),
+			Attempt: e.Attempt, Who: text(e.Who), Why: why(e), Calls: strings.Join(e.Calls, " "),
 		}
 		if s.From == s.To {
 			s.From = ""

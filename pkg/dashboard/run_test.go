@@ -32,6 +32,7 @@ func Test_Run_shows_its_history(t *testing.T) {
 	b.event(id, 41*time.Millisecond, "fetch", "running", "running", "canonical stored, to be posted")
 	b.event(id, 412*time.Millisecond, "post", "running", "succeeded", "posted INV-0042")
 	b.event(id, 83*time.Second, "push", "succeeded", "succeeded", "the shop was told")
+	b.exec(`UPDATE sync_run_events SET calls = '{call-1,call-2}' WHERE step = 'post'`)
 
 	a := b.get("/dashboard/sync/" + id.String())
 	require.Equal(t, http.StatusOK, a.status)
@@ -39,7 +40,7 @@ func Test_Run_shows_its_history(t *testing.T) {
 	order := 0
 	for _, want := range []string{
 		"+0.8 ms", "Accepted", "+12 ms", "+41 ms", "canonical stored, to be posted", "2026-04-29 10:11:11.386",
-		"+412 ms", "posted INV-0042", "+83.0 s", "the shop was told", "worker-1",
+		"+412 ms", "posted INV-0042", "For the ledger's support: <code>call-1 call-2</code>", "+83.0 s", "the shop was told", "worker-1",
 	} {
 		at := strings.Index(body[order:], want)
 		require.GreaterOrEqual(t, at, 0, "%q comes not, or not in order", want)

@@ -167,7 +167,7 @@ func (q *Queries) DashboardConnectionList(ctx context.Context, db DBTX, arg Dash
 }
 
 const dashboardEventList = `-- name: DashboardEventList :many
-SELECT id, run_id, at, step, from_status, to_status, attempt, who, why
+SELECT id, run_id, at, step, from_status, to_status, attempt, who, why, calls
 FROM sync_run_events
 WHERE run_id = $1
 ORDER BY id DESC
@@ -200,6 +200,7 @@ func (q *Queries) DashboardEventList(ctx context.Context, db DBTX, arg Dashboard
 			&i.Attempt,
 			&i.Who,
 			&i.Why,
+			&i.Calls,
 		); err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ func (q *Queries) SyncRunEventInsert(ctx context.Context, db DBTX, arg SyncRunEv
 }
 
 const syncRunEventList = `-- name: SyncRunEventList :many
-SELECT id, run_id, at, step, from_status, to_status, attempt, who, why
+SELECT id, run_id, at, step, from_status, to_status, attempt, who, why, calls
 FROM sync_run_events
 WHERE run_id = $1
 ORDER BY id
@@ -65,6 +65,7 @@ func (q *Queries) SyncRunEventList(ctx context.Context, db DBTX, runID uuid.UUID
 			&i.Attempt,
 			&i.Who,
 			&i.Why,
+			&i.Calls,
 		); err != nil {
 			return nil, err
 		}

@@ -422,8 +422,8 @@ WITH updated AS (
         AND run.stage IN ('fetch', 'post')
     RETURNING run.id, run.attempt
 ), noted AS (
-    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, $7::text, 'running', 'failed', updated.attempt, $8::text, $3
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
+    SELECT updated.id, $7::text, 'running', 'failed', updated.attempt, $8::text, $3, nullif($9::text[], '{}')
     FROM updated
 )
 SELECT updated.id
@@ -439,6 +439,7 @@ type SyncRunFailParams struct {
 	JobID        int64
 	Step         string
 	Who          string
+	Calls        []string
 }
 
 // A run ends by its worker's own word: refused, gone, given up.
@@ -452,6 +453,7 @@ func (q *Queries) SyncRunFail(ctx context.Context, db DBTX, arg SyncRunFailParam
 		arg.JobID,
 		arg.Step,
 		arg.Who,
+		arg.Calls,
 	)
 	var id uuid.UUID
 	err := row.Scan(&id)
@@ -1070,7 +1072,8 @@ WITH posted AS (
     SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id,
         unnest($3::bigint[]) AS next_job_id, unnest($4::text[]) AS provider_entity_id,
         unnest($5::text[]) AS provider_reference, unnest($6::text[]) AS provider_url,
-        unnest($7::jsonb[]) AS document, unnest($8::jsonb[]) AS variance, unnest($9::text[]) AS why
+        unnest($7::jsonb[]) AS document, unnest($8::jsonb[]) AS variance, unnest($9::text[]) AS why,
+        unnest($10::text[]) AS calls -- a line each
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = 'succeeded', stage = 'push', shop_told = 'pending', river_job_id = posted.next_job_id,
@@ -1083,10 +1086,11 @@ WITH posted AS (
     WHERE run.id = posted.id
         AND run.river_job_id = posted.job_id
         AND run.stage = 'post'
-    RETURNING run.id, run.attempt, posted.why
+    RETURNING run.id, run.attempt, posted.why, posted.calls
 ), noted AS (
-    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, $10::text, updated.why
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
+    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, $11::text, updated.why,
+        string_to_array(nullif(updated.calls, ''), E'\n')
     FROM updated
 )
 SELECT updated.id
@@ -1103,6 +1107,7 @@ type SyncRunPostManyParams struct {
 	Document          []json.RawMessage
 	Variance          []json.RawMessage
 	Why               []string
+	Calls             []string
 	Who               string
 }
 
@@ -1118,6 +1123,7 @@ func (q *Queries) SyncRunPostMany(ctx context.Context, db DBTX, arg SyncRunPostM
 		arg.Document,
 		arg.Variance,
 		arg.Why,
+		arg.Calls,
 		arg.Who,
 	)
 	if err != nil {

@@ -247,6 +247,7 @@ type SyncRunEvent struct {
 	Attempt    int32
 	Who        *string
 	Why        string
+	Calls      []string
 }
 
 type Tenant struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -78,6 +79,7 @@ type Posted struct {
 	Variance   json.RawMessage // JSON null where the answer's totals are ours
 	Found      *Found          // nil: the run made the document, or the document names the run
 	Why        string
+	Calls      []string // the provider's ids of the attempt's calls
 }
 
 // Post is T4: it stores what the provider answered, the xref, settles the run's
@@ -96,6 +98,7 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 		rows.Document = append(rows.Document, p.Document)
 		rows.Variance = append(rows.Variance, p.Variance)
 		rows.Why = append(rows.Why, p.Why)
+		rows.Calls = append(rows.Calls, strings.Join(p.Calls, "\n"))
 	}
 	updated, err := queries.SyncRunPostMany(ctx, tx, rows)
 	if err := all(updated, len(set), "store result", err); err != nil {
@@ -191,13 +194,14 @@ type Ended struct {
 	Code    string // error_code told to the shop
 	Message string // for the merchant
 	Detail  string // for the operator
+	Calls   []string
 }
 
 // Fail ends a run as failed and moves it on to the job that tells the shop.
 func Fail(ctx context.Context, tx pgx.Tx, who string, e Ended) error {
 	_, err := queries.SyncRunFail(ctx, tx, dbsqlc.SyncRunFailParams{
 		ID: e.RunID, JobID: e.JobID, NextJobID: e.NextJobID, Step: e.Stage, Who: who,
-		ErrorCode: &e.Code, ErrorMessage: &e.Message, ErrorDetail: &e.Detail,
+		ErrorCode: &e.Code, ErrorMessage: &e.Message, ErrorDetail: &e.Detail, Calls: e.Calls,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrNotMine

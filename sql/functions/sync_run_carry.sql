@@ -10,6 +10,7 @@ DECLARE
     by_whom text := CASE WHEN was_run AND new_state NOT IN ('cancelled', 'deleted')
         THEN old_job.attempted_by[array_upper(old_job.attempted_by, 1)] ELSE towpath_who() END;
     new_status text;
+    calls text[]; -- the provider's ids of the attempt's calls
 BEGIN
     SELECT * INTO run FROM sync_runs WHERE river_job_id = old_job.id FOR UPDATE;
 
@@ -34,6 +35,7 @@ BEGIN
     IF was_run AND new_state <> 'deleted'
         AND new_job.metadata -> 'towpath' ->> 'attempt' = old_job.attempt::text THEN
         report := new_job.metadata -> 'towpath';
+        calls := CASE WHEN jsonb_typeof(report -> 'calls') = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(report -> 'calls')) END;
     END IF;
     message := report ->> 'message';
     IF message IS NULL AND new_state <> 'deleted'
@@ -58,11 +60,11 @@ BEGIN
     CASE new_state
     WHEN 'discarded' THEN
         PERFORM sync_run_end(run, 'failed', coalesce(report ->> 'code', 'internal'),
-            coalesce(message, 'given up after all attempts'), report ->> 'detail', old_job.attempt, by_whom);
+            coalesce(message, 'given up after all attempts'), report ->> 'detail', old_job.attempt, by_whom, calls);
     WHEN 'cancelled' THEN
-        PERFORM sync_run_end(run, 'cancelled', 'cancelled', 'cancelled by an operator', message, old_job.attempt, by_whom);
+        PERFORM sync_run_end(run, 'cancelled', 'cancelled', 'cancelled by an operator', message, old_job.attempt, by_whom, calls);
     WHEN 'deleted' THEN
-        PERFORM sync_run_end(run, 'cancelled', 'cancelled', 'its job was deleted', NULL, old_job.attempt, by_whom);
+        PERFORM sync_run_end(run, 'cancelled', 'cancelled', 'its job was deleted', NULL, old_job.attempt, by_whom, calls);
     ELSE -- available, retryable, scheduled, pending: it waits
         new_status := CASE WHEN report ->> 'outcome' = 'held' THEN 'held' ELSE 'queued' END;
         IF NOT was_run AND run.status = 'held' AND new_state <> 'available' THEN
@@ -84,9 +86,9 @@ BEGIN
             updated_at = clock_timestamp()
         WHERE id = run.id;
         IF was_run OR run.status <> new_status THEN
-            INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+            INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
             VALUES (run.id, run.stage, run.status, new_status, old_job.attempt, by_whom,
-                coalesce(message, CASE WHEN was_run THEN 'given back' ELSE 'due again' END));
+                coalesce(message, CASE WHEN was_run THEN 'given back' ELSE 'due again' END), calls);
         END IF;
         IF new_status = 'held' AND run.status <> 'held' THEN
             PERFORM towpath_wake(ARRAY[run.id]);

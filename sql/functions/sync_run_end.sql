@@ -1,5 +1,5 @@
 -- Ends a live run without success and lets the shop be told, as one change.
-CREATE OR REPLACE FUNCTION sync_run_end(run sync_runs, new_status text, code text, message text, detail text, tries integer, who text)
+CREATE OR REPLACE FUNCTION sync_run_end(run sync_runs, new_status text, code text, message text, detail text, tries integer, who text, calls text[])
 RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     UPDATE sync_runs
@@ -13,8 +13,8 @@ BEGIN
     UPDATE provider_intents
     SET settled_at = clock_timestamp()
     WHERE run_id = run.id AND settled_at IS NULL;
-    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    VALUES (run.id, run.stage, run.status, new_status, tries, who, coalesce(message, ''));
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
+    VALUES (run.id, run.stage, run.status, new_status, tries, who, coalesce(message, ''), calls);
     PERFORM towpath_wake(ARRAY[run.id]);
 END
 $$;

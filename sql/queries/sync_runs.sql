@@ -242,7 +242,8 @@ WITH posted AS (
     SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id,
         unnest(@next_job_id::bigint[]) AS next_job_id, unnest(@provider_entity_id::text[]) AS provider_entity_id,
         unnest(@provider_reference::text[]) AS provider_reference, unnest(@provider_url::text[]) AS provider_url,
-        unnest(@document::jsonb[]) AS document, unnest(@variance::jsonb[]) AS variance, unnest(@why::text[]) AS why
+        unnest(@document::jsonb[]) AS document, unnest(@variance::jsonb[]) AS variance, unnest(@why::text[]) AS why,
+        unnest(@calls::text[]) AS calls -- a line each
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = 'succeeded', stage = 'push', shop_told = 'pending', river_job_id = posted.next_job_id,
@@ -255,10 +256,11 @@ WITH posted AS (
     WHERE run.id = posted.id
         AND run.river_job_id = posted.job_id
         AND run.stage = 'post'
-    RETURNING run.id, run.attempt, posted.why
+    RETURNING run.id, run.attempt, posted.why, posted.calls
 ), noted AS (
-    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, @who::text, updated.why
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
+    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, @who::text, updated.why,
+        string_to_array(nullif(updated.calls, ''), E'\n')
     FROM updated
 )
 SELECT updated.id
@@ -276,8 +278,8 @@ WITH updated AS (
         AND run.stage IN ('fetch', 'post')
     RETURNING run.id, run.attempt
 ), noted AS (
-    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, @step::text, 'running', 'failed', updated.attempt, @who::text, @error_message
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
+    SELECT updated.id, @step::text, 'running', 'failed', updated.attempt, @who::text, @error_message, nullif(@calls::text[], '{}')
     FROM updated
 )
 SELECT updated.id
