@@ -72,7 +72,8 @@ func (w work) connected() error {
 	}
 	return &provider.Failure{
 		Kind: provider.Held, Code: provider.CodeAuth, Reason: "binding_revoked", RetryAfter: time.Hour,
-		Message: "the binding was revoked; cancel the run, or raise the invoice under the shop's new binding",
+		Message: fmt.Sprintf("the binding was revoked; cancel the run, and raise it under the shop's new binding: towpath backfill --binding ID --event %s --ids %d",
+			w.SyncRun.Event, w.SyncRun.MagentoEntityID),
 	}
 }
 

@@ -60,7 +60,7 @@ func Test_Backfill_is_refused_where_it_makes_no_sense(t *testing.T) {
 		require.Equal(t, c.code, said.code, name)
 		require.Contains(t, said.err, c.says, name)
 	}
-	d.must(t, "binding", "revoke", d.binding)
+	d.must(t, "binding", "revoke", "--yes", d.binding)
 	said := d.run(t, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", "1")
 	require.Equal(t, exitFailed, said.code)
 	require.Contains(t, said.err, "binding "+d.binding+" is revoked")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +14,6 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
-	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/provider/specs"
 	"towpath/pkg/secret"
@@ -85,19 +86,19 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	box, err := io.box()
-	if err != nil {
+	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
-	row.TokenSealed = box.Seal([]byte(token), secret.Place(secret.BindingToken, row.ID.String()))
 	pool, err := c.open(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	if err := oauth.CheckKey(ctx, pool, box); err != nil {
+	box, err := io.sealing(ctx, pool)
+	if err != nil {
 		return err
 	}
+	row.TokenSealed = box.Seal([]byte(token), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := bindingStored(row, account.CreateBinding(ctx, pool, row)); err != nil {
 		return err
 	}
@@ -204,12 +205,38 @@ func (c bindingList) Run(ctx context.Context, io console) error {
 type bindingRevoke struct {
 	database
 	printed
-	ID string `arg:"" help:"The binding's id."`
+	Yes bool   `help:"Do it without asking."`
+	ID  string `arg:"" help:"The binding's id."`
+}
+
+// ask says what a revocation ends, and wants a yes.
+func (c bindingRevoke) ask(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+	if c.Yes || binding.Status == "revoked" {
+		return nil
+	}
+	waiting, _, err := account.WaitingRuns(ctx, pool, binding.ID)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s of this binding are not done; they would be held (binding_revoked) for good, and the shop's new events wait in its outbox until another binding is made. "+
+		"A wrong token, app, address or organisation is mended by binding token or binding change", counted(int(waiting), "run"))
+	if !io.asked {
+		return fmt.Errorf("not revoked: %s; to revoke it, say --yes", what)
+	}
+	fmt.Fprintf(io.err, "%s. Revoke it? Type yes: ", what)
+	answer, _ := bufio.NewReader(io.in).ReadString('\n')
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.New("not revoked")
+	}
+	return nil
 }
 
 // Run revokes the binding; its token is forgotten, its runs and xrefs stay.
 func (c bindingRevoke) Run(ctx context.Context, io console) error {
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		if err := c.ask(ctx, io, pool, binding); err != nil {
+			return err
+		}
 		err := account.RevokeBinding(ctx, pool, binding.ID)
 		if errors.Is(err, account.ErrBindingRevoked) {
 			return fmt.Errorf("binding %s is revoked already", binding.ID)

@@ -60,7 +60,7 @@ func Test_A_second_binding_of_an_organisation_is_told_to_take_a_prefix(t *testin
 	text := d.run(t, "binding", "status").err
 	require.Contains(t, text, "also written to by Garden Store")
 	require.NotContains(t, text, "number_taken")
-	d.must(t, "binding", "revoke", second)
+	d.must(t, "binding", "revoke", "--yes", second)
 	require.NotContains(t, d.run(t, "binding", "status").err, "also written to")
 }
 

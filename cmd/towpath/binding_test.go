@@ -39,7 +39,7 @@ func Test_A_binding_is_created_with_its_reference_data(t *testing.T) {
 func Test_The_answer_to_create_says_that_the_reference_data_are_known(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
-	d.must(t, "binding", "revoke", d.binding)
+	d.must(t, "binding", "revoke", "--yes", d.binding)
 	var made map[string]json.RawMessage
 	d.mustJSON(t, &made, "binding", "create", "--tenant", d.tenant, "--provider", "xero", "--api-url", d.xeroURL,
 		"--org-id", demo.OrgID, "--token", "a-token")
@@ -67,8 +67,16 @@ func Test_A_binding_is_created_though_the_provider_is_away(t *testing.T) {
 func Test_A_token_is_replaced(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
+	refused := d.run(t, "binding", "token", d.binding, "--token-file", file(t, "token", "a-newer-token\n"))
+	require.Equal(t, exitFailed, refused.code)
+	require.Contains(t, refused.err, d.xeroURL+" refuses it")
+	require.Equal(t, "a-token", d.token(t), "the token before stays")
+	none := d.run(t, "binding", "token", d.binding)
+	require.Equal(t, exitUsage, none.code)
+	require.Contains(t, none.err, "towpath binding change ID --client-id")
+
 	var saved map[string]json.RawMessage
-	d.mustJSON(t, &saved, "binding", "token", d.binding, "--token-file", file(t, "token", "a-newer-token\n"))
+	d.mustJSON(t, &saved, "binding", "token", d.binding, "--keep", "--token-file", file(t, "token", "a-newer-token\n"))
 	d.requireColumns(t, saved, "bindings", "held_runs_released")
 	require.Equal(t, "a-newer-token", d.token(t))
 }
@@ -76,11 +84,15 @@ func Test_A_token_is_replaced(t *testing.T) {
 func Test_A_revoked_binding_forgets_its_token_and_stays_in_the_list(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
+	unasked := d.run(t, "binding", "revoke", d.binding)
+	require.Equal(t, exitFailed, unasked.code)
+	require.Contains(t, unasked.err, "0 runs of this binding are not done")
+	require.Contains(t, unasked.err, "--yes")
 	var revoked struct {
 		ID, Status string
 		RevokedAt  *string `json:"revoked_at"`
 	}
-	d.mustJSON(t, &revoked, "binding", "revoke", d.binding)
+	d.mustJSON(t, &revoked, "binding", "revoke", "--yes", d.binding)
 	require.Equal(t, d.binding, revoked.ID)
 	require.Equal(t, "revoked", revoked.Status)
 	require.NotNil(t, revoked.RevokedAt)
@@ -89,7 +101,7 @@ func Test_A_revoked_binding_forgets_its_token_and_stays_in_the_list(t *testing.T
 	require.True(t, forgotten)
 	require.Contains(t, d.must(t, "binding", "list"), "revoked")
 
-	again := d.run(t, "binding", "revoke", d.binding)
+	again := d.run(t, "binding", "revoke", "--yes", d.binding)
 	require.Equal(t, exitFailed, again.code)
 	require.Contains(t, again.err, "is revoked already")
 	token := d.run(t, "binding", "token", d.binding, "--token", "x")

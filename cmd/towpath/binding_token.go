@@ -8,6 +8,8 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider"
+	"towpath/pkg/refdata"
 	"towpath/pkg/secret"
 )
 
@@ -15,7 +17,8 @@ type bindingToken struct {
 	database
 	printed
 	tokenFlags
-	ID string `arg:"" help:"The binding's id."`
+	Keep bool   `help:"Store the token though the provider refuses it now."`
+	ID   string `arg:"" help:"The binding's id."`
 }
 
 // tokenSaved is the answer to binding token.
@@ -24,22 +27,34 @@ type tokenSaved struct {
 	Released int `json:"held_runs_released"`
 }
 
-// Run stores the token and releases the held runs in one transaction.
+// Run tries the token, stores it and releases the held runs in one transaction.
 func (c bindingToken) Run(ctx context.Context, io console) error {
-	token, err := c.token(io)
+	token, err := io.secretFlag("token", c.Token, c.TokenFile)
 	if err != nil {
 		return err
 	}
-	box, err := io.box()
-	if err != nil {
+	if token == "" {
+		return wrongUse("no access token: give it by --token-file FILE; to change to an app: towpath binding change ID --client-id ID --client-secret-file FILE")
+	}
+	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		box, err := io.sealing(ctx, pool)
+		if err != nil {
+			return err
+		}
 		op, err := io.operator(pool)
 		if err != nil {
 			return err
 		}
+		if binding.Status == "revoked" {
+			return ifRevoked(binding.ID, account.ErrBindingRevoked)
+		}
 		sealed := box.Seal([]byte(token), secret.Place(secret.BindingToken, binding.ID.String()))
+		if err := c.try(ctx, io, pool, binding, sealed); err != nil {
+			return err
+		}
 		saved, released, err := account.SaveToken(ctx, op, binding.ID, sealed)
 		if err != nil {
 			return ifRevoked(binding.ID, err)
@@ -51,4 +66,21 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 		fmt.Fprintf(io.out, "binding %s has a new token; held runs that look again: %d\n", binding.ID, released)
 		return nil
 	})
+}
+
+// try asks the provider whether it takes the token. One that it refuses is not
+// stored: it would end what the token before may still do. A provider that does
+// not answer says nothing of the token; readReference says so.
+func (c bindingToken) try(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, sealed []byte) error {
+	conns, err := io.clients(pool)
+	if err != nil || c.Keep {
+		return err
+	}
+	binding.TokenSealed = sealed
+	err = refdata.Try(ctx, pool, binding, conns)
+	if err != nil && provider.AsFailure(err).Kind == provider.Auth {
+		return fmt.Errorf("the token was not stored: %s refuses it (%w); check that it is of organisation %q and not expired, or say --keep",
+			binding.ApiUrl, err, binding.OrgID)
+	}
+	return nil
 }

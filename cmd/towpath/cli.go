@@ -33,6 +33,8 @@ type console struct {
 	readFile func(string) ([]byte, error)
 	// terminal shows a line that is written over and over; nil where nobody watches.
 	terminal io.Writer
+	// asked says that a person answers at in.
+	asked bool
 }
 
 // commands is the whole command line; one file per command has the rest.

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/logline"
+	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
@@ -103,6 +104,16 @@ func (c console) box() (*secret.Box, error) {
 		return nil, wrongUse("TOWPATH_SECRET_KEY: %w", err)
 	}
 	return box, nil
+}
+
+// sealing is the box of a command that stores secrets. A key that does not open
+// what is stored is refused: what it sealed would be lost to those that serve.
+func (c console) sealing(ctx context.Context, pool *pgxpool.Pool) (*secret.Box, error) {
+	box, err := c.box()
+	if err != nil {
+		return nil, err
+	}
+	return box, oauth.CheckKey(ctx, pool, box)
 }
 
 // allowPrivate reads on which private addresses shops and providers may be.

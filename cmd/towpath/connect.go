@@ -38,6 +38,9 @@ type consentView struct {
 // Run connects the binding, or prints the URL on which a person does.
 func (c bindingConnect) Run(ctx context.Context, io console) error {
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		if _, err := io.sealing(ctx, pool); err != nil {
+			return err
+		}
 		conns, err := io.clients(pool)
 		if err != nil {
 			return err
@@ -77,7 +80,7 @@ func (c bindingConnect) prepare(ctx context.Context, io console, pool *pgxpool.P
 	}
 	kind, err := account.AppKind(ctx, pool, binding)
 	if errors.Is(err, account.ErrNoApp) || errors.Is(err, account.ErrBindingRevoked) {
-		return "", fmt.Errorf("binding %s has no app to connect with: it has a fixed token (see: towpath binding token --help), or is revoked", binding.ID)
+		return "", fmt.Errorf("binding %[1]s has no app to connect with: it has a fixed token, or is revoked; give it an app: towpath binding change %[1]s --client-id ID --client-secret-file FILE", binding.ID)
 	}
 	if err != nil {
 		return "", err

@@ -57,8 +57,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	box, err := io.box()
-	if err != nil {
+	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
 	pool, err := c.open(ctx, io)
@@ -66,6 +65,10 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
+	box, err := io.sealing(ctx, pool)
+	if err != nil {
+		return err
+	}
 	conns, err := io.clients(pool)
 	if err != nil {
 		return err

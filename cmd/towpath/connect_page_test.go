@@ -74,7 +74,7 @@ func Test_Connect_button(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, d.press(t, d.base, d.binding).body, "towpath binding token "+d.binding+" --token-file FILE")
 
-		d.must(t, "binding", "revoke", d.binding)
+		d.must(t, "binding", "revoke", "--yes", d.binding)
 		require.Contains(t, d.press(t, d.base, d.binding).body, "This connection was revoked")
 		require.Equal(t, http.StatusNotFound, d.press(t, d.base, uuid.NewString()).status)
 	})

@@ -14,6 +14,9 @@ func main() {
 	if stat, err := os.Stderr.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
 		io.terminal = os.Stderr
 	}
+	if stat, err := os.Stdin.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
+		io.asked = io.terminal != nil
+	}
 	code := run(ctx, os.Args[1:], io)
 	stop()
 	os.Exit(code)

@@ -29,16 +29,19 @@ func Test_A_shop_gets_another_key(t *testing.T) {
 		return len(runs) == 1 && (runs[0].Status == "held" || runs[0].Status == "succeeded")
 	})
 	var saved struct{ ID string }
-	d.mustJSON(t, &saved, "tenant", "rotate-key", d.tenant, "--api-key", drifted)
+	d.mustJSON(t, &saved, "tenant", "rotate-key", "--by-hand", d.tenant, "--api-key", drifted)
 	require.Equal(t, d.tenant, saved.ID)
 	chip, err := d.shop.WaitChip(t.Context(), inv.ID)
 	require.NoError(t, err)
 	require.Equal(t, "synced", chip.Status)
 
-	made := d.must(t, "tenant", "rotate-key", d.tenant)
+	made := d.must(t, "tenant", "rotate-key", "--by-hand", d.tenant)
+	unsaid := d.run(t, "tenant", "rotate-key", d.tenant)
+	require.Equal(t, exitUsage, unsaid.code)
+	require.Contains(t, unsaid.err, "towpath tenant pair --tenant "+d.tenant)
 	require.Regexp(t, `api_key [0-9a-f]{64}\n`, made)
-	require.Equal(t, exitFailed, d.run(t, "tenant", "rotate-key", "00000000-0000-4000-8000-000000000000").code)
-	require.Equal(t, exitUsage, d.run(t, "tenant", "rotate-key", d.tenant, "--api-key", "short").code)
+	require.Equal(t, exitFailed, d.run(t, "tenant", "rotate-key", "--by-hand", "00000000-0000-4000-8000-000000000000").code)
+	require.Equal(t, exitUsage, d.run(t, "tenant", "rotate-key", "--by-hand", d.tenant, "--api-key", "short").code)
 }
 
 func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
@@ -57,14 +60,16 @@ func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
 		return runs[0].Status == "held"
 	})
 	require.Equal(t, "auth", runs[0].Reason)
+	require.Contains(t, d.must(t, "runs", "show", runs[0].ID), "towpath binding token "+d.binding+" --token-file FILE")
 	out := d.must(t, "binding", "change", d.binding, "--org-id", demo.OrgID, "--api-url", d.xeroURL)
 	require.Contains(t, out, "held runs that look again: 1")
+	require.Contains(t, d.must(t, "binding", "list"), " active ", "as soon as the provider answers")
 	chip, err := d.shop.WaitChip(t.Context(), inv.ID)
 	require.NoError(t, err)
 	require.Equal(t, "synced", chip.Status)
 
 	require.Equal(t, exitUsage, d.run(t, "binding", "change", d.binding).code)
-	d.must(t, "binding", "revoke", d.binding)
+	d.must(t, "binding", "revoke", "--yes", d.binding)
 	require.Equal(t, exitFailed, d.run(t, "binding", "change", d.binding, "--org-id", demo.OrgID).code)
 	revoked := d.run(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", "{}"))
 	require.Equal(t, exitFailed, revoked.code)
@@ -98,4 +103,25 @@ func Test_Serve_refuses_a_key_that_opens_nothing(t *testing.T) {
 	s := other.runContext(ctx, "serve", "--listen", "127.0.0.1:0")
 	require.Equal(t, exitFailed, s.code)
 	require.Contains(t, s.err, "give the TOWPATH_SECRET_KEY that it was sealed with")
+}
+
+func Test_A_binding_of_a_fixed_token_becomes_one_of_an_app(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	waiting := d.run(t, "binding", "change", d.binding, "--client-id", "app", "--client-secret", "hunter2hunter2", "--identity-url", "http://127.0.0.1:1")
+	require.Equal(t, exitFailed, waiting.code)
+	require.Contains(t, waiting.err, "the app is stored, but not connected yet")
+	require.Contains(t, d.must(t, "binding", "list"), " active ", "the token serves until then")
+
+	consent := d.run(t, "binding", "change", d.binding, "--grant", "authorization_code")
+	require.Zero(t, consent.code, consent.err)
+	require.Contains(t, consent.err, "towpath binding connect "+d.binding)
+	var kind, identity string
+	var secret bool
+	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT kind, identity_url, client_secret_sealed IS NOT NULL FROM oauth_grants").Scan(&kind, &identity, &secret))
+	require.Equal(t, []any{"authorization_code", "http://127.0.0.1:1", true}, []any{kind, identity, secret}, "what is not given stays")
+	require.NotContains(t, consent.err, "shows in the process list")
+
+	d.must(t, "binding", "change", d.binding, "--client-id", "app", "--client-secret", "hunter2hunter2")
+	require.NotContains(t, d.must(t, "binding", "list"), "needs_consent")
 }

@@ -10,6 +10,7 @@ import (
 	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
+	"towpath/pkg/provider"
 	"towpath/pkg/refdata"
 	"towpath/riverjobs"
 )
@@ -46,18 +47,30 @@ func (c console) clients(pool *pgxpool.Pool) (clients.Factory, error) {
 }
 
 // readReference reads what the settings may refer to, and says where that cannot
-// be had now: the first run asks again. By then the organisation is known, so it
+// be had now: the first run asks for it, unless the connection is refused. By then the organisation is known, so it
 // says who else writes to it.
 func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) {
 	made, err := io.clients(pool)
+	var binding dbsqlc.Binding
 	if err == nil {
-		var binding dbsqlc.Binding
 		if binding, err = dbsqlc.New().BindingGet(ctx, pool, id); err == nil {
 			err = refdata.Refresh(ctx, pool, binding, made)
 		}
 	}
-	if err != nil {
-		fmt.Fprintf(io.err, "towpath: the provider's accounts and tax rates are not known yet (%v); the first run asks again\n", err)
+	switch {
+	case err == nil:
+	case provider.AsFailure(err).Kind == provider.Auth:
+		fmt.Fprintf(io.err, "towpath: %s refuses the connection (%v); its runs are held until that is mended: %s\n", binding.ApiUrl, err, reconnect(binding))
+	default:
+		fmt.Fprintf(io.err, "towpath: the accounts and tax rates at %s are not known yet (%v); the first run reads them\n", binding.ApiUrl, err)
 	}
 	tellNeighbours(ctx, io, pool, id)
+}
+
+// reconnect is the command that mends a refused connection.
+func reconnect(binding dbsqlc.Binding) string {
+	if binding.TokenSealed != nil {
+		return fmt.Sprintf("towpath binding token %s --token-file FILE (or binding change, if the address or the organisation is wrong)", binding.ID)
+	}
+	return fmt.Sprintf("towpath binding connect %s", binding.ID)
 }

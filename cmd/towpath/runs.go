@@ -193,6 +193,7 @@ func text(s *string) string {
 // runDetail is everything of one run.
 type runDetail struct {
 	runView
+	Advice        string          `json:"advice,omitempty"` // what a person can do for a run that is held for its connection
 	PolicyVersion int32           `json:"policy_version"`
 	ErrorDetail   *string         `json:"error_detail"`
 	Body          json.RawMessage `json:"body"`
@@ -264,6 +265,7 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 			ProviderReference: r.ProviderReference, ProviderUrl: r.ProviderUrl, ShopTold: r.ShopTold, OccurredAt: r.OccurredAt,
 			ReceivedAt: r.ReceivedAt, FinishedAt: r.FinishedAt, ToldAt: r.ToldAt,
 		},
+		Advice:        authAdvice(r, row.Binding),
 		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
 		Decision: r.Decision, Document: r.Document, Variance: r.Variance,
 	}
@@ -272,6 +274,18 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 			Attempt: e.Attempt, Who: e.Who, Why: e.Why, Calls: e.Calls})
 	}
 	return detail, nil
+}
+
+// authAdvice is what lets a run go on that is held since the shop or the ledger
+// refuses us.
+func authAdvice(r dbsqlc.SyncRun, binding dbsqlc.Binding) string {
+	switch {
+	case r.Status != syncrun.Held || text(r.HoldReason) != "auth":
+		return ""
+	case r.Stage == "fetch":
+		return fmt.Sprintf("pair the shop again: towpath tenant pair --tenant %s --provider %s --magento-url URL --code CODE", r.TenantID, binding.Provider)
+	}
+	return "mend the connection: " + reconnect(binding)
 }
 
 func printRun(io console, d runDetail) error {
@@ -285,6 +299,9 @@ func printRun(io console, d runDetail) error {
 	fmt.Fprintln(io.out)
 	if d.ProviderReference != nil {
 		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, foreign.Text(*d.ProviderReference, foreign.Kept), foreign.Text(text(d.ProviderUrl), foreign.Kept))
+	}
+	if d.Advice != "" {
+		fmt.Fprintln(io.out, d.Advice)
 	}
 	if d.NextAttemptAt != nil {
 		fmt.Fprintf(io.out, "looked at again at %s\n", d.NextAttemptAt.Format(time.RFC3339))

@@ -64,7 +64,7 @@ func Test_A_secret_by_flag_warns_and_by_file_does_not(t *testing.T) {
 		secret string
 	}{
 		"a new tenant's key": {"api-key", create, key},
-		"another key":        {"api-key", []string{"tenant", "rotate-key", d.tenant}, key},
+		"another key":        {"api-key", []string{"tenant", "rotate-key", "--by-hand", d.tenant}, key},
 		"a token":            {"token", []string{"binding", "token", d.binding}, "a-token"},
 		// Fails afterwards, since the binding has no app.
 		"an app's secret": {"client-secret", []string{"binding", "connect", d.binding}, "hunter2hunter2"},
@@ -92,7 +92,7 @@ func Test_A_key_from_a_file_is_the_shops(t *testing.T) {
 	key, id := shopjwt.NewAPIKey(), uuid.NewString()
 	out := d.must(t, "tenant", "create", "--name", "Shop", "--magento-url", "http://127.0.0.1:1", "--id", id, "--api-key-file", file(t, "key", key+"\n"))
 	require.NotContains(t, out, key, "the shop has it already")
-	refused := d.run(t, "tenant", "rotate-key", id, "--api-key-file", file(t, "key", "short"))
+	refused := d.run(t, "tenant", "rotate-key", "--by-hand", id, "--api-key-file", file(t, "key", "short"))
 	require.Equal(t, exitUsage, refused.code)
 	require.NotContains(t, refused.err, "short\"")
 }

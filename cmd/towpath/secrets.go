@@ -9,6 +9,7 @@ import (
 
 type secretsCommand struct {
 	Rotate secretsRotate `cmd:"" help:"Seal everything that is stored with the first key of TOWPATH_SECRET_KEY; may be repeated."`
+	Forget secretsForget `cmd:"" help:"After the loss of a key: forget what no key at hand opens; those shops are paired again, those bindings get a new token or app."`
 }
 
 type secretsRotate struct {

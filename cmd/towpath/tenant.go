@@ -12,7 +12,6 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
-	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
@@ -72,8 +71,7 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 	if err := checkShopURL(c.MagentoURL, private); err != nil {
 		return err
 	}
-	box, err := io.box()
-	if err != nil {
+	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
 	pool, err := c.open(ctx, io)
@@ -81,7 +79,8 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	if err := oauth.CheckKey(ctx, pool, box); err != nil {
+	box, err := io.sealing(ctx, pool)
+	if err != nil {
 		return err
 	}
 	tenant, err := account.CreateTenant(ctx, pool, box, account.Tenant{

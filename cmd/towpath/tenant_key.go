@@ -13,7 +13,14 @@ type tenantRotateKey struct {
 	database
 	printed
 	apiKeyFlags
-	ID string `arg:"" help:"The tenant's id."`
+	ByHand bool   `name:"by-hand" help:"Needed: the shop takes a key by hand. The published modules do not; pair those again."`
+	ID     string `arg:"" help:"The tenant's id."`
+}
+
+// Help says for whom this is.
+func (tenantRotateKey) Help() string {
+	return `For a shop that takes a key by hand, one of your own making. The published modules get their key by pairing
+and have no field for one: give such a shop a new key with "towpath tenant pair --tenant ID" and a new code.`
 }
 
 // keySaved is the answer to rotate-key.
@@ -31,12 +38,15 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return wrongUse("%q is no tenant id; use a UUID (see: towpath tenant list)", c.ID)
 	}
+	if !c.ByHand {
+		return wrongUse("a shop with the published modules cannot take a key by hand and would be cut off; pair it again: "+
+			"towpath tenant pair --tenant %s --magento-url URL --provider NAME --code CODE\nFor a shop that does take one, say --by-hand", id)
+	}
 	key, made, err := c.key(io)
 	if err != nil {
 		return err
 	}
-	box, err := io.box()
-	if err != nil {
+	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
 	pool, err := c.open(ctx, io)
@@ -44,6 +54,10 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
+	box, err := io.sealing(ctx, pool)
+	if err != nil {
+		return err
+	}
 	op, err := io.operator(pool)
 	if err != nil {
 		return err

@@ -15,7 +15,6 @@ import (
 	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
-	"towpath/pkg/oauth"
 	"towpath/pkg/provider"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
@@ -60,8 +59,7 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	box, err := io.box()
-	if err != nil {
+	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
 	pool, err := c.open(ctx, io)
@@ -69,7 +67,8 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	if err := oauth.CheckKey(ctx, pool, box); err != nil {
+	box, err := io.sealing(ctx, pool)
+	if err != nil {
 		return err
 	}
 	op, err := io.operator(pool)

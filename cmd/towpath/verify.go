@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/secret"
 )
 
 type verifyCommand struct {
@@ -89,6 +92,11 @@ func (c verifyCommand) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	secrets, err := verifySecrets(ctx, io, pool)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, secrets...)
 	broken := false
 	for _, f := range findings {
 		broken = broken || f.Broken > 0
@@ -118,6 +126,21 @@ func verify(ctx context.Context, pool *pgxpool.Pool) ([]finding, error) {
 		return nil
 	})
 	return findings, err
+}
+
+// verifySecrets opens a sample of every sealed column. Without a key at hand it
+// cannot, and says so.
+func verifySecrets(ctx context.Context, io console, pool *pgxpool.Pool) ([]finding, error) {
+	if set, err := io.setting("TOWPATH_SECRET_KEY"); err == nil && set == "" {
+		fmt.Fprintln(io.err, "towpath: without TOWPATH_SECRET_KEY it is not checked whether the stored secrets open")
+		return nil, nil
+	}
+	f := finding{promise: promise{Name: "secrets", Text: "the stored secrets open with TOWPATH_SECRET_KEY (a sample of each column)"}, Samples: []string{}}
+	_, err := io.sealing(ctx, pool)
+	if errors.Is(err, secret.ErrUnknownKey) || errors.Is(err, secret.ErrNotOpened) {
+		f.Broken, f.Samples, err = 1, []string{err.Error()}, nil
+	}
+	return []finding{f}, err
 }
 
 // check asks one promise. A check that cannot be made has not been kept: it is

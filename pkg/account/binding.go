@@ -41,6 +41,15 @@ func CreateBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingIn
 	return nil
 }
 
+// WaitingRuns counts a binding's runs that have not ended, and those that are held.
+func WaitingRuns(ctx context.Context, db dbsqlc.DBTX, id uuid.UUID) (open, held int64, err error) {
+	row, err := dbsqlc.New().SyncRunCountOpen(ctx, db, id)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count open runs: %w", err)
+	}
+	return row.Open, row.Held, nil
+}
+
 // RevokeBinding ends a binding; its token is forgotten, its runs and xrefs stay.
 // ErrBindingRevoked where that has been done.
 func RevokeBinding(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {

@@ -1,14 +1,17 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
+	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
 )
 
@@ -52,4 +55,59 @@ func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding
 		}
 		return nil
 	})
+}
+
+// ReplaceApp gives a binding another app, or its first one in place of a fixed
+// token; what is not given stays, the secret only with its client id. Organisation
+// and what was synced stay. What the app before got is forgotten; a fixed token
+// serves until the app is connected, which is of the kind that is answered. A
+// *FieldError, ErrBindingRevoked.
+func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uuid.UUID, app App, private outbound.Private) (kind string, err error) {
+	queries := dbsqlc.New()
+	return kind, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := queries.BindingLock(ctx, tx, id); err != nil {
+			return fmt.Errorf("lock binding: %w", err)
+		}
+		binding, err := queries.BindingGet(ctx, tx, id)
+		if err != nil {
+			return fmt.Errorf("read binding: %w", err)
+		}
+		if binding.Status == "revoked" {
+			return ErrBindingRevoked
+		}
+		row, err := queries.OAuthGrantGet(ctx, tx, id)
+		switch {
+		case err == nil:
+			app, err = app.over(box, row.OauthGrant)
+		case isNoRow(err):
+			err = nil
+		}
+		if err != nil {
+			return fmt.Errorf("read app: %w", err)
+		}
+		grant, err := app.grant(box, dbsqlc.BindingInsertParams{ID: id, Provider: binding.Provider}, private)
+		if err != nil {
+			return err
+		}
+		kind = grant.Kind
+		if err := queries.OAuthGrantSet(ctx, tx, dbsqlc.OAuthGrantSetParams(grant)); err != nil {
+			return fmt.Errorf("store app: %w", err)
+		}
+		if binding.TokenSealed == nil {
+			_, err = queries.BindingSetStatus(ctx, tx, dbsqlc.BindingSetStatusParams{ID: id, Status: "needs_consent"})
+		}
+		return err
+	})
+}
+
+// over is the app with what is not given taken from the one before.
+func (a App) over(box *secret.Box, before dbsqlc.OauthGrant) (App, error) {
+	a.Grant, a.IdentityURL = cmp.Or(a.Grant, before.Kind), cmp.Or(a.IdentityURL, before.IdentityUrl)
+	a.ClientID = cmp.Or(a.ClientID, before.ClientID)
+	if !a.Secret.IsEmpty() || a.ClientID != before.ClientID || len(before.ClientSecretSealed) == 0 {
+		return a, nil
+	}
+	kept, err := oauth.OpenClientSecret(box, before.BindingID, before.ClientSecretSealed)
+	a.Secret = secret.NewString(kept)
+	return a, err
 }

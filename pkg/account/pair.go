@@ -220,7 +220,7 @@ func (p Pairer) offerAgain(ctx context.Context, tx pgx.Tx, id uuid.UUID, o *offe
 	}
 	o.tenant = tenant
 	sealed := tenant.OfferedKeySealed
-	if sealed == nil && tenant.ConnectionStatus == statusPending {
+	if sealed == nil && tenant.ConnectionStatus == statusPending && len(tenant.ApiKeySealed) > 0 {
 		sealed = tenant.ApiKeySealed
 	}
 	if sealed != nil {
@@ -280,15 +280,12 @@ func (p Pairer) confirm(ctx context.Context, o offer) (tenant dbsqlc.Tenant, rel
 		if err != nil {
 			return fmt.Errorf("lock tenant: %w", err)
 		}
-		current, err := openKey(p.Box, tenant.ID, tenant.ApiKeySealed)
-		if err != nil {
-			return err
-		}
-		if current.Reveal() == o.key.Reveal() {
+		current, lost := openKey(p.Box, tenant.ID, tenant.ApiKeySealed) // with the key that sealed it
+		if lost == nil && current.Reveal() == o.key.Reveal() {
 			_, err = queries.TenantSetConnection(ctx, tx, dbsqlc.TenantSetConnectionParams{ID: tenant.ID, ConnectionStatus: statusActive})
 		} else {
 			_, err = queries.TenantSetKey(ctx, tx, dbsqlc.TenantSetKeyParams{
-				ID: tenant.ID, ApiKeySealed: sealKey(p.Box, tenant.ID, o.key.Reveal()), GraceSeconds: keyGrace.Seconds(), KeepPrevious: true,
+				ID: tenant.ID, ApiKeySealed: sealKey(p.Box, tenant.ID, o.key.Reveal()), GraceSeconds: keyGrace.Seconds(), KeepPrevious: lost == nil,
 			})
 		}
 		if err != nil {

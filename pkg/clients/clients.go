@@ -57,6 +57,10 @@ func (f *Factory) NewKeeper(op *riverjobs.Operator, cfg oauth.Config) error {
 
 // Shop makes the client of a tenant's shop.
 func (f Factory) Shop(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
+	if len(tenant.ApiKeySealed) == 0 { // forgotten, since no key at hand opened it
+		return nil, &provider.Failure{Kind: provider.Auth, Code: provider.CodeAuth,
+			Message: "the key of this shop is lost; pair it again: towpath tenant pair --tenant " + tenant.ID.String()}
+	}
 	key, err := f.Box.Open(tenant.ApiKeySealed, secret.Place(secret.TenantAPIKey, tenant.ID.String()))
 	if err != nil {
 		return nil, fmt.Errorf("open the key of tenant %s: %w", tenant.ID, err)

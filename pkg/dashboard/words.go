@@ -101,9 +101,9 @@ func (f facts) held() string {
 	reason := text(f.HoldReason)
 	if reason == "auth" {
 		if f.Stage == "fetch" {
-			return "the shop refuses Towpath's key; pair the shop again"
+			return "the shop refuses Towpath's key; pair the shop again: towpath tenant pair"
 		}
-		return f.ledger() + " refuses access; connect the organisation again"
+		return f.ledger() + " refuses access; connect the organisation again (a fixed token: towpath binding token ID --token-file FILE)"
 	}
 	return holdWords(reason)
 }
@@ -115,7 +115,7 @@ func (f facts) document() string { return documentName(f.EntityType) }
 func holdWords(reason string) string {
 	switch reason {
 	case "binding_revoked":
-		return "its connection was revoked; nothing more is written through it"
+		return "its connection was revoked; raise it under the new one with towpath backfill, and cancel this"
 	case "invoice_held":
 		return "an earlier run of its document is held; this goes on when that one has"
 	case "invoice_failed":

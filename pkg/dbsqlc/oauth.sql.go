@@ -215,6 +215,34 @@ func (q *Queries) OAuthGrantRefuse(ctx context.Context, db DBTX, arg OAuthGrantR
 	return err
 }
 
+const oAuthGrantSet = `-- name: OAuthGrantSet :exec
+INSERT INTO oauth_grants (binding_id, kind, client_id, client_secret_sealed, identity_url)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (binding_id) DO UPDATE
+SET kind = $2, client_id = $3, client_secret_sealed = $4, identity_url = $5,
+    tokens_sealed = NULL, issued_at = NULL, refresh_at = NULL, expires_at = NULL, refused = NULL, refused_at = NULL
+`
+
+type OAuthGrantSetParams struct {
+	BindingID          uuid.UUID
+	Kind               string
+	ClientID           string
+	ClientSecretSealed []byte
+	IdentityUrl        string
+}
+
+// Another app for a binding: what the app before got is forgotten.
+func (q *Queries) OAuthGrantSet(ctx context.Context, db DBTX, arg OAuthGrantSetParams) error {
+	_, err := db.Exec(ctx, oAuthGrantSet,
+		arg.BindingID,
+		arg.Kind,
+		arg.ClientID,
+		arg.ClientSecretSealed,
+		arg.IdentityUrl,
+	)
+	return err
+}
+
 const oAuthGrantSetSecret = `-- name: OAuthGrantSetSecret :execrows
 UPDATE oauth_grants
 SET client_secret_sealed = $1

@@ -330,6 +330,26 @@ func (q *Queries) SyncRunCountByStatus(ctx context.Context, db DBTX) ([]SyncRunC
 	return items, nil
 }
 
+const syncRunCountOpen = `-- name: SyncRunCountOpen :one
+SELECT count(*) AS open, count(*) FILTER (WHERE status = 'held') AS held
+FROM sync_runs
+WHERE binding_id = $1
+    AND finished_at IS NULL
+`
+
+type SyncRunCountOpenRow struct {
+	Open int64
+	Held int64
+}
+
+// The runs of a binding that have not ended, and those of them that are held.
+func (q *Queries) SyncRunCountOpen(ctx context.Context, db DBTX, bindingID uuid.UUID) (SyncRunCountOpenRow, error) {
+	row := db.QueryRow(ctx, syncRunCountOpen, bindingID)
+	var i SyncRunCountOpenRow
+	err := row.Scan(&i.Open, &i.Held)
+	return i, err
+}
+
 const syncRunDecideMany = `-- name: SyncRunDecideMany :many
 WITH decided AS (
     SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id,

@@ -80,6 +80,15 @@ func SealClientSecret(box *secret.Box, binding uuid.UUID, value string) []byte {
 	return box.Seal([]byte(value), secret.Place(placeSecret, binding.String()))
 }
 
+// OpenClientSecret opens what SealClientSecret sealed.
+func OpenClientSecret(box *secret.Box, binding uuid.UUID, sealed []byte) (string, error) {
+	plain, err := box.Open(sealed, secret.Place(placeSecret, binding.String()))
+	if err != nil {
+		return "", fmt.Errorf("open the client secret of binding %s: %w", binding, err)
+	}
+	return string(plain), nil
+}
+
 // grant is a row with its secrets opened.
 type grant struct {
 	dbsqlc.OAuthGrantGetRow
@@ -103,12 +112,12 @@ func (k *Keeper) read(ctx context.Context, db dbsqlc.DBTX, binding uuid.UUID) (g
 	if err := g.findProvider(); err != nil {
 		return g, err
 	}
-	if sealed := row.OauthGrant.ClientSecretSealed; sealed != nil {
-		plain, err := k.cfg.Box.Open(sealed, secret.Place(placeSecret, binding.String()))
+	if sealed := row.OauthGrant.ClientSecretSealed; len(sealed) > 0 { // empty: forgotten
+		plain, err := OpenClientSecret(k.cfg.Box, binding, sealed)
 		if err != nil {
-			return g, fmt.Errorf("open the client secret of binding %s: %w", binding, err)
+			return g, err
 		}
-		g.secret = secret.NewString(string(plain))
+		g.secret = secret.NewString(plain)
 	}
 	if sealed := row.OauthGrant.TokensSealed; sealed != nil {
 		g.tokens, err = openTokens(k.cfg.Box, sealed, binding)

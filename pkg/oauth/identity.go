@@ -100,7 +100,7 @@ func (g grant) failed(err error, secrets []string) error {
 	var said *oauth2.RetrieveError
 	if !errors.As(err, &said) {
 		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP,
-			Message: g.spec.Title + "'s identity server did not answer with a token; it is asked again", Err: foreign.Error(outbound.Redact(err), foreign.Kept)}
+			Message: g.spec.Title + "'s identity server did not answer with a token", Err: foreign.Error(outbound.Redact(err), foreign.Kept)}
 	}
 	status := said.Response.StatusCode
 	switch {
@@ -114,7 +114,7 @@ func (g grant) failed(err error, secrets []string) error {
 		return &refusedError{code: "invalid_client"}
 	}
 	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeProvider,
-		Message: fmt.Sprintf("%s's identity server answered %d; it is asked again", g.spec.Title, status)}
+		Message: fmt.Sprintf("%s's identity server answered %d", g.spec.Title, status)}
 }
 
 // saysNo tells the errors that asking again does not mend (RFC 6749, 5.2).

@@ -42,7 +42,7 @@ func (c *Sealed) sample(ctx context.Context, db database) ([]sealedValue, error)
 			SELECT %[1]s::text AS key, %[2]s AS bound, %[3]s AS value,
 				row_number() OVER (PARTITION BY substring(%[3]s FROM 1 FOR 5) ORDER BY random()) AS nth
 			FROM %[4]s
-			WHERE %[3]s IS NOT NULL%[5]s
+			WHERE octet_length(%[3]s) > 0%[5]s -- an empty one was forgotten
 		) AS sealed
 		WHERE nth <= %[6]d`, c.key, c.bound, c.name, c.table, alive, keySample))
 	if err != nil {
@@ -53,11 +53,8 @@ func (c *Sealed) sample(ctx context.Context, db database) ([]sealedValue, error)
 
 // otherwise is what helps where the key is gone for good.
 func (c *Sealed) otherwise() string {
-	switch c.table {
-	case "tenants":
-		return "the shop needs a new key: towpath tenant rotate-key, then towpath tenant pair"
-	case "oauth_states":
+	if c.table == "oauth_states" {
 		return "wait ten minutes, then the consents under way are over"
 	}
-	return "the binding needs a new token or app: towpath binding token, towpath binding connect --client-secret-file"
+	return "see \"A lost secret key\" in docs/operating.md (towpath secrets forget)"
 }

@@ -95,7 +95,7 @@ func (c *Sealed) rotate(ctx context.Context, db database, box *secret.Box) error
 // otherKey is the condition that another key than $1 sealed a value: the key's
 // id is bytes 2 to 5 of an envelope.
 func (c *Sealed) otherKey() string {
-	return fmt.Sprintf("%[1]s IS NOT NULL AND substring(%[1]s FROM 2 FOR 4) <> $1", c.name)
+	return fmt.Sprintf("octet_length(%[1]s) > 0 AND substring(%[1]s FROM 2 FOR 4) <> $1", c.name)
 }
 
 // count finds what a process that does not know the current key yet has sealed

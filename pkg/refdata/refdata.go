@@ -62,6 +62,24 @@ func read(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, from 
 	if err != nil {
 		return err
 	}
-	_, err = riverjobs.RefreshReference(ctx, dbsqlc.New(), pool, binding, ledger, time.Now())
+	if _, err = riverjobs.RefreshReference(ctx, dbsqlc.New(), pool, binding, ledger, time.Now()); err != nil {
+		return err
+	}
+	if binding.Status == "needs_consent" { // the provider just answered it: that is over
+		_, err = dbsqlc.New().BindingSetStatus(ctx, pool, dbsqlc.BindingSetStatusParams{ID: binding.ID, Status: "active"})
+	}
+	return err
+}
+
+// Try asks the provider whether it takes the binding as it is given, stored or not.
+// Nothing is stored.
+func Try(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, from clients.Factory) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	calls := quota.New(pool, binding.ID, quota.LimitsOf(binding.Provider, binding.Wire), false, "")
+	ledger, err := from.Ledger(binding, calls.Permit)
+	if err == nil {
+		_, err = ledger.Reference(ctx)
+	}
 	return err
 }

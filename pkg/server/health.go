@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/pgdb"
+	"towpath/pkg/secret"
 )
 
 // livez says that the process answers; it asks nobody.
@@ -21,22 +23,30 @@ func livez(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readiness says whether this process can do its work: the database answers, no
-// migration is pending, its workers (if it has any) take jobs. Anybody may ask:
+// migration is pending, the stored secrets open, its workers (if it has any) take jobs. Anybody may ask:
 // the answer names no user, host or port, the log has the whole error. One
 // look serves all who ask within a second, so asking costs no connections.
 type readiness struct {
 	pool    *pgxpool.Pool
-	workers func() error // nil without that role
+	secrets func(context.Context) error // whether what is stored can be opened
+	workers func() error                // nil without that role
 	logger  *slog.Logger
 	now     func() time.Time
 
 	mu     sync.Mutex
 	looked time.Time
 	checks []Check
+	opened time.Time       // when the secrets were tried last
+	locked error           // what came of it
 	said   map[string]bool // what was logged as wrong and is not right again
 }
 
-const readyzKeep = time.Second
+// How long an answer is good: of everything, and of the stored secrets, which
+// cost a query of each sealed column.
+const (
+	readyzKeep  = time.Second
+	secretsKeep = 15 * time.Second
+)
 
 // Check is one line of the answer of /readyz.
 type Check struct {
@@ -70,13 +80,27 @@ func (h *readiness) look(ctx context.Context) []Check {
 	database := h.pool.Ping(ctx)
 	checks := []Check{h.outcome("database", "the database does not answer; the log says more", database)}
 	if database == nil {
-		checks = append(checks, h.outcome("migrations", "the schema is not this program's; the log says more (towpath migrate status, towpath migrate up)", pgdb.Ready(ctx, h.pool)))
+		checks = append(checks, h.outcome("migrations", "the schema is not this program's; the log says more (towpath migrate status, towpath migrate up)", pgdb.Ready(ctx, h.pool)),
+			h.outcome("secrets", "what is stored does not open with TOWPATH_SECRET_KEY; the log says more", h.openSecrets(ctx)))
 	}
 	if h.workers != nil {
 		checks = append(checks, h.outcome("workers", "the workers have stopped", h.workers()))
 	}
 	h.checks, h.looked = checks, h.now()
 	return checks
+}
+
+// openSecrets tries the key on a sample, at most every secretsKeep. A database that
+// does not answer says nothing of the key.
+func (h *readiness) openSecrets(ctx context.Context) error {
+	if h.opened.IsZero() || h.now().Sub(h.opened) >= secretsKeep {
+		err := h.secrets(ctx)
+		if err != nil && !errors.Is(err, secret.ErrUnknownKey) && !errors.Is(err, secret.ErrNotOpened) {
+			return nil
+		}
+		h.opened, h.locked = h.now(), err
+	}
+	return h.locked
 }
 
 // outcome tells the world text and the log err, once until it is right again.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/oauth"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/secret"
 )
@@ -96,6 +98,27 @@ func Test_Readyz_names_pending_migrations(t *testing.T) {
 	require.Contains(t, failed["migrations"], "towpath migrate up")
 	require.NotContains(t, failed["migrations"], ".sql")
 	require.Equal(t, http.StatusOK, get(t, "http://"+s.Addr()+"/livez").status, "it lives all the same")
+}
+
+func Test_Readyz_names_a_key_that_does_not_open_what_is_stored(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	box, err := secret.NewBox()
+	require.NoError(t, err)
+	asked := 0
+	now := time.Now()
+	h := &readiness{pool: pool, logger: slog.New(slog.DiscardHandler), now: func() time.Time { return now }, said: map[string]bool{},
+		secrets: func(ctx context.Context) error { asked++; return oauth.CheckKey(ctx, pool, box) }}
+	secrets := func() Check { return h.look(t.Context())[2] }
+	require.True(t, secrets().OK)
+	_, err = pool.Exec(t.Context(), `INSERT INTO tenants (id, name, magento_url, api_key_sealed)
+		VALUES (gen_random_uuid(), 'A', 'https://shop.example', '\x01020304050607')`)
+	require.NoError(t, err)
+	now = now.Add(2 * readyzKeep)
+	require.True(t, secrets().OK)
+	require.Equal(t, 1, asked, "not a query for each request")
+	now = now.Add(secretsKeep)
+	require.Contains(t, secrets().Error, "TOWPATH_SECRET_KEY")
 }
 
 func Test_Readyz_names_a_database_that_is_away(t *testing.T) {

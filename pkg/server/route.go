@@ -41,7 +41,8 @@ func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus
 	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	router.HandlerFunc(http.MethodGet, "/livez", livez)
 	router.Handler(http.MethodGet, "/readyz", &readiness{
-		pool: db.pages, workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
+		pool: db.pages, secrets: func(ctx context.Context) error { return oauth.CheckKey(ctx, db.pages, s.cfg.Box) },
+		workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
 	})
 	return nil
 }

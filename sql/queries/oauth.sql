@@ -2,6 +2,14 @@
 INSERT INTO oauth_grants (binding_id, kind, client_id, client_secret_sealed, identity_url)
 VALUES (@binding_id, @kind, @client_id, @client_secret_sealed, @identity_url);
 
+-- Another app for a binding: what the app before got is forgotten.
+-- name: OAuthGrantSet :exec
+INSERT INTO oauth_grants (binding_id, kind, client_id, client_secret_sealed, identity_url)
+VALUES (@binding_id, @kind, @client_id, @client_secret_sealed, @identity_url)
+ON CONFLICT (binding_id) DO UPDATE
+SET kind = @kind, client_id = @client_id, client_secret_sealed = @client_secret_sealed, identity_url = @identity_url,
+    tokens_sealed = NULL, issued_at = NULL, refresh_at = NULL, expires_at = NULL, refused = NULL, refused_at = NULL;
+
 -- The grant, how long its tokens last (the database's clock decides), and whose
 -- it is. No row: the binding has a fixed token, or is revoked.
 -- name: OAuthGrantGet :one

@@ -368,6 +368,13 @@ SELECT status, count(*) AS runs
 FROM sync_runs
 GROUP BY status;
 
+-- The runs of a binding that have not ended, and those of them that are held.
+-- name: SyncRunCountOpen :one
+SELECT count(*) AS open, count(*) FILTER (WHERE status = 'held') AS held
+FROM sync_runs
+WHERE binding_id = @binding_id
+    AND finished_at IS NULL;
+
 -- name: SyncRunHeldByReason :many
 SELECT hold_reason::text AS reason, count(*) AS runs
 FROM sync_runs

@@ -207,7 +207,7 @@ func unreadable(r request, body []byte, err error) *provider.Failure {
 }
 
 func transportFailure(r request, left bool, err error) *provider.Failure {
-	message := "Xero could not be reached; the call is repeated"
+	message := "Xero could not be reached"
 	if r.writes() && left {
 		message = "Xero's answer was lost; it will be looked up before anything is written again"
 	}
