@@ -248,6 +248,7 @@ CREATE TABLE entity_xref (
 -- credit memos, or payments.
 CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (provider, org_key, entity_type, provider_id)
     WHERE entity_type IN ('invoice', 'creditmemo', 'payment', 'refund') AND NOT disputed;
+CREATE INDEX entity_xref_item ON entity_xref (tenant_id, provider, org_key, provider_reference) WHERE entity_type = 'item';
 CREATE INDEX entity_xref_contact ON entity_xref (provider, org_key, provider_id) WHERE entity_type = 'contact';
 
 -- What is about to be written at the provider, committed before the call: while

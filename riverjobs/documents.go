@@ -63,6 +63,9 @@ func document[D billed](operation string, built documentOf[D],
 		},
 		record: func(ctx context.Context, b *batch[D], o *one[D, provider.Document]) error {
 			posted := o.outcome.Value
+			if err := b.gone(ctx, o.work, posted); err != nil {
+				return err
+			}
 			return b.finish(ctx, o.draft, result{entity: b.plan.entity, posted: posted, document: o.value, variance: variance(o.value, posted)})
 		},
 		refused: forgotten[D],

@@ -391,6 +391,55 @@ func Test_Product(t *testing.T) {
 	b.noMismatch(t)
 }
 
+// Lines name the items that the shop's products have become; one that a person deletes
+// in Xero meanwhile costs one more call, and comes back with its product's next event.
+func Test_Lines_carry_the_codes_of_items_that_are_known(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.work(t)
+	p := b.banked(t)
+	p.SyncProducts = true
+	b.setPolicy(t, 2, p)
+	item := func() {
+		t.Helper()
+		_, err := b.shop.SaveProduct(magentosim.Product{ID: 7, SKU: "SKU-001", Name: "Widget", Price: new(decimal.RequireFromString("5.25"))})
+		require.NoError(t, err)
+		b.succeeded(t, b.accept(t, "product.upserted", 7))
+	}
+	lines := func() (codes []string) {
+		all := b.xero.Invoices()
+		for _, l := range all[len(all)-1].Lines[:3] {
+			codes = append(codes, l.Item)
+		}
+		return codes
+	}
+	item()
+	inv, id := b.raise(t, "plain_vat")
+	b.onceTold(t, id, syncrun.Succeeded)
+	require.Equal(t, []string{"SKU-001", "", ""}, lines())
+
+	b.xero.DeleteItem("SKU-001")
+	calls := b.xero.Calls("PUT /Invoices")
+	_, id = b.raise(t, "plain_vat")
+	b.onceTold(t, id, syncrun.Succeeded)
+	require.Equal(t, []string{"", "", ""}, lines())
+	require.Equal(t, calls+2, b.xero.Calls("PUT /Invoices"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM sync_run_events WHERE run_id = $1 AND why LIKE '%without item codes, since the ledger does not know SKU-001 any more'", id))
+	_, id = b.raise(t, "plain_vat")
+	b.onceTold(t, id, syncrun.Succeeded)
+	require.Equal(t, calls+3, b.xero.Calls("PUT /Invoices"), "it is known to be gone")
+
+	item()
+	require.Len(t, b.xero.Items(), 1)
+	_, id = b.refunded(t, inv, b.partly(t, inv, 1))
+	b.succeeded(t, id)
+	require.Equal(t, "SKU-001", b.xero.CreditNotes()[0].Lines[0].Item)
+	_, id = b.raise(t, "plain_vat")
+	b.onceTold(t, id, syncrun.Succeeded)
+	require.Equal(t, []string{"SKU-001", "", ""}, lines())
+	b.noMismatch(t)
+}
+
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // sample is the canonical form of a sample.

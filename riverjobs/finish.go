@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,6 +94,9 @@ func (p *pipeline) limits(run work) quota.Limits {
 func story(posted provider.Posted) string {
 	if posted.Adopted {
 		return "adopted " + posted.Number + ", which was there already"
+	}
+	if len(posted.GoneItems) > 0 {
+		return "posted " + posted.Number + " without item codes, since the ledger does not know " + strings.Join(posted.GoneItems, ", ") + " any more"
 	}
 	return "posted " + posted.Number
 }

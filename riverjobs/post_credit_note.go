@@ -84,6 +84,7 @@ func postCreditNote() *plan[*creditMemo] {
 			refundable,
 			allowed(noteDocument),
 			contacts[*creditMemo](),
+			catalog(func(m *creditMemo) []string { return skusOf(m.Lines) }),
 			ensure(note()),
 			ensure(allocation()),
 			ensure(refund()),
@@ -134,6 +135,9 @@ func note() write[*creditMemo, provider.Document] {
 	}
 	w.record = func(ctx context.Context, b *batch[*creditMemo], o *one[*creditMemo, provider.Document]) error {
 		posted := o.outcome.Value
+		if err := b.gone(ctx, o.work, posted); err != nil {
+			return err
+		}
 		xref := xrefOf(o.work, "creditmemo", posted)
 		if err := b.record(ctx, o.taken, syncrun.Made{Xref: &xref, Found: found(syncrun.WriteCreditMemo, posted), Notes: []string{story(posted)}}); err != nil {
 			if others := (*syncrun.OthersDocument)(nil); errors.As(err, &others) {

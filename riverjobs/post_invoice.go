@@ -42,6 +42,7 @@ func postInvoice() *plan[*invoice] {
 		steps: []step[*invoice]{
 			allowed(invoiceDocument), // before a contact is made that no document needs
 			contacts[*invoice](),
+			catalog(func(i *invoice) []string { return skusOf(i.Lines) }),
 			freshen(func(i *invoice) time.Time { return i.CreatedAt }),
 			ensure(document(syncrun.WriteInvoice, invoiceDocument, Ledger.EnsureInvoices)),
 		},

@@ -47,7 +47,7 @@ func upsertItem() *plan[*product] {
 						return item, provider.Try{}, false, err
 					}
 					row, err := b.lookUp(ctx, d.work, "item", strconv.FormatInt(d.SyncRun.MagentoEntityID, 10))
-					if err == nil && row != nil && text(row.BodyHash) == item.Hash() {
+					if err == nil && row != nil && !row.Stale && text(row.BodyHash) == item.Hash() {
 						return item, provider.Try{}, false, b.finish(ctx, d, result{posted: provider.Posted{ID: row.ProviderID, Number: item.Code}, document: item,
 							why: "the item is as the shop has it"})
 					}

@@ -128,6 +128,70 @@ func (q *Queries) EntityXrefInsert(ctx context.Context, db DBTX, arg EntityXrefI
 	return err
 }
 
+const entityXrefItems = `-- name: EntityXrefItems :many
+SELECT x.provider_reference::text AS code
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = 'item'
+    AND x.provider_reference = ANY ($1::text[])
+    AND NOT x.stale
+WHERE run.id = $2
+`
+
+type EntityXrefItemsParams struct {
+	Codes []string
+	RunID uuid.UUID
+}
+
+// Which of these codes are on the price list of a run's organisation, as far as its shop
+// has put them there.
+func (q *Queries) EntityXrefItems(ctx context.Context, db DBTX, arg EntityXrefItemsParams) ([]string, error) {
+	rows, err := db.Query(ctx, entityXrefItems, arg.Codes, arg.RunID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var code string
+		if err := rows.Scan(&code); err != nil {
+			return nil, err
+		}
+		items = append(items, code)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const entityXrefItemsGone = `-- name: EntityXrefItemsGone :exec
+UPDATE entity_xref AS x
+SET stale = true
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = $1
+    AND x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = 'item'
+    AND x.provider_reference = ANY ($2::text[])
+`
+
+type EntityXrefItemsGoneParams struct {
+	RunID uuid.UUID
+	Codes []string
+}
+
+// The organisation has these items no more: they are written anew.
+func (q *Queries) EntityXrefItemsGone(ctx context.Context, db DBTX, arg EntityXrefItemsGoneParams) error {
+	_, err := db.Exec(ctx, entityXrefItemsGone, arg.RunID, arg.Codes)
+	return err
+}
+
 const entityXrefOwner = `-- name: EntityXrefOwner :many
 SELECT tenant.name AS tenant, x.run_id
 FROM sync_runs AS run

@@ -57,6 +57,9 @@ type Posted struct {
 	Proven  bool
 	Source  string // the id of the run that an adopted document names, where that is another
 	Contact string
+	// GoneItems are the item codes that the ledger did not know any more: the document
+	// was written without any.
+	GoneItems []string
 }
 
 // Try says how a write is to be made.

@@ -18,6 +18,10 @@ type Reference struct {
 	Tracking     []TrackingCategory `json:"tracking"`
 	Categories   []IncomeCategory   `json:"categories"` // wire v2
 	FetchedAt    time.Time          `json:"fetched_at"`
+	// ItemCodes are those of the codes of a document's lines that are on the ledger's
+	// price list, as far as they were written there. Not of the ledger's telling, and
+	// not stored; nil: the lines carry none.
+	ItemCodes map[string]bool `json:"-"`
 }
 
 // Organisation is the ledger's company. Dates are calendar days, YYYY-MM-DD,

@@ -57,6 +57,33 @@ WHERE run.id = @run_id
     AND x.run_id <> run.id
     AND NOT x.stale;
 
+-- Which of these codes are on the price list of a run's organisation, as far as its shop
+-- has put them there.
+-- name: EntityXrefItems :many
+SELECT x.provider_reference::text AS code
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = 'item'
+    AND x.provider_reference = ANY (@codes::text[])
+    AND NOT x.stale
+WHERE run.id = @run_id;
+
+-- The organisation has these items no more: they are written anew.
+-- name: EntityXrefItemsGone :exec
+UPDATE entity_xref AS x
+SET stale = true
+FROM sync_runs AS run
+JOIN bindings AS binding ON binding.id = run.binding_id
+WHERE run.id = @run_id
+    AND x.tenant_id = run.tenant_id
+    AND x.provider = binding.provider
+    AND x.org_key = binding.org_key
+    AND x.entity_type = 'item'
+    AND x.provider_reference = ANY (@codes::text[]);
+
 -- Whose the document may be that a run found under its number: that of another
 -- invoice of any shop of the organisation. source_run is the run that the
 -- document itself names, where it names another one.

@@ -47,6 +47,7 @@ type contactRef struct {
 
 type lineBody struct {
 	Description    string
+	ItemCode       string `json:",omitempty"`
 	Quantity       json.Number
 	UnitAmount     json.Number
 	DiscountAmount json.Number `json:",omitempty"`

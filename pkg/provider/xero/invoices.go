@@ -42,6 +42,11 @@ func (c *Client) EnsureCreditNotes(ctx context.Context, set []provider.Item[prov
 func (c *Client) ensureDocuments(ctx context.Context, k kind, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
 	if len(set) == 1 {
 		posted, err := c.ensureDocument(ctx, k, set[0].Value, set[0].Try)
+		if gone := goneItems(err); len(gone) > 0 {
+			bare := withoutItems(k, set[0])
+			posted, err = c.createDocument(ctx, k, bare.Value, bare.Try)
+			posted.GoneItems = gone
+		}
 		return []provider.Outcome[provider.Posted]{{Value: posted, Err: err}}
 	}
 	return c.ensureDocumentsTogether(ctx, k, set)

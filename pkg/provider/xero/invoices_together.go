@@ -2,6 +2,7 @@ package xero
 
 import (
 	"context"
+	"slices"
 
 	"towpath/pkg/provider"
 )
@@ -13,23 +14,41 @@ type documentSet struct {
 	batch[provider.Posted]
 	kind kind
 	set  []provider.Item[provider.Document]
+	gone map[int][]string // the item codes that Xero did not know, by the place in the set
 }
 
 func (c *Client) ensureDocumentsTogether(ctx context.Context, k kind, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
-	s := &documentSet{set: set, kind: k, batch: batch[provider.Posted]{
+	s := &documentSet{set: slices.Clone(set), kind: k, gone: map[int][]string{}, batch: batch[provider.Posted]{
 		client: c, outcomes: make([]provider.Outcome[provider.Posted], len(set)),
 		create: k.create(), list: k.list, read: k.read,
 	}}
 	missing := s.adoptKnown(ctx, s.withoutTwins(s.parts()))
 	left := s.createAll(ctx, missing)
+	refused := s.createAlone(ctx, left)
+	if bare, others := s.withoutItems(refused); len(bare) > 0 {
+		refused = append(others, s.createAlone(ctx, s.createAll(ctx, bare))...)
+	}
+	s.adoptTaken(ctx, refused)
+	for at, gone := range s.gone {
+		s.outcomes[at].Value.GoneItems = gone
+	}
+	return s.outcomes
+}
+
+// createAlone sends what goes by itself, and answers what was refused by then.
+func (s *documentSet) createAlone(ctx context.Context, left leftover) []refusedPart {
+	refused := left.refused
 	for _, p := range left.alone {
-		if s.mayCall(p) {
-			posted, err := c.createDocument(ctx, k, set[p.at].Value, set[p.at].Try)
-			s.endCall(p, posted, err)
+		if !s.mayCall(p) {
+			continue
+		}
+		posted, err := s.client.createDocument(ctx, s.kind, s.set[p.at].Value, s.set[p.at].Try)
+		s.endCall(p, posted, err)
+		if len(goneItems(err)) > 0 {
+			refused = append(refused, refusedPart{p, provider.AsFailure(err)})
 		}
 	}
-	s.adoptTaken(ctx, left.refused)
-	return s.outcomes
+	return refused
 }
 
 func (s *documentSet) parts() []part {

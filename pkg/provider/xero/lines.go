@@ -14,6 +14,7 @@ const maxDescription = 4000
 // line is one line of the document in Xero's terms.
 type line struct {
 	description string
+	item        string // its code on Xero's price list; empty: it has none there
 	quantity    decimal.Decimal
 	unit        decimal.Decimal
 	discount    decimal.Decimal // at most two decimals, never above quantity x unit
@@ -32,7 +33,7 @@ func (l line) amount() decimal.Decimal {
 
 func (l line) body(tracking []trackingBody) lineBody {
 	body := lineBody{
-		Description: l.description, Quantity: number(l.quantity, 0), UnitAmount: number(l.unit, 2),
+		Description: l.description, ItemCode: l.item, Quantity: number(l.quantity, 0), UnitAmount: number(l.unit, 2),
 		AccountCode: l.account, TaxType: l.rate.Type, TaxAmount: number(l.tax, 2), Tracking: tracking,
 	}
 	if !l.discount.IsZero() {
@@ -71,7 +72,11 @@ func (b *builder) lines(priced pricing.Priced) []line {
 	var lines []line
 	for _, p := range priced.Lines {
 		account := b.account(p.Kind)
-		lines = append(lines, linesOf(p, account, b.typed(p.Rate, account))...)
+		made := linesOf(p, account, b.typed(p.Rate, account))
+		if code := ItemCode(p.SKU); p.Kind == pricing.Product && b.ref.ItemCodes[code] {
+			made[0].item = code // a second line is a discount
+		}
+		lines = append(lines, made...)
 	}
 	return lines
 }

@@ -22,6 +22,7 @@ type Invoice struct {
 type Line struct {
 	Description, Account, TaxType     string
 	Quantity, Unit, Amount, TaxAmount string
+	Item                              string // its code
 }
 
 // Contact is a contact as a test or a page looks at it.
@@ -43,6 +44,13 @@ func (s *Sim) Items() []Item {
 		list = append(list, Item{i.id, i.code, i.name, i.account, decimalText(i.price)})
 	}
 	return list
+}
+
+// DeleteItem takes an item off the price list, as a person does in Xero.
+func (s *Sim) DeleteItem(code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.items = slices.DeleteFunc(s.items, func(i *item) bool { return i.code == code })
 }
 
 // Allocation is a part of a credit note that was set against an invoice.
@@ -77,7 +85,7 @@ func (s *Sim) inspect(documents []*invoice) []Invoice {
 		for _, l := range v.lines {
 			shown.Lines = append(shown.Lines, Line{
 				Description: l.description, Account: l.account, TaxType: l.taxType, Quantity: decimalText(l.quantity),
-				Unit: decimalText(l.unit), Amount: l.amount.FloatString(2), TaxAmount: l.tax.FloatString(2),
+				Unit: decimalText(l.unit), Amount: l.amount.FloatString(2), TaxAmount: l.tax.FloatString(2), Item: l.item,
 			})
 		}
 		list = append(list, shown)
