@@ -89,7 +89,7 @@ func rules() map[string]rule {
 		},
 
 		// What would be written, under these settings and under others.
-		"pkg/explain": {code: []string{"pkg/canon", "pkg/policy", "pkg/provider"}},
+		"pkg/explain": {code: []string{"pkg/canon", "pkg/dbsqlc", "pkg/policy", "pkg/provider"}},
 		"pkg/whatif": {
 			code:  []string{"pkg/dbsqlc", "pkg/explain", "pkg/policy", "pkg/provider"},
 			tests: []string{"pkg/canon", "pkg/provider/xero"},

@@ -30,7 +30,9 @@ func catalog[D any](skus func(doc D) []string) step[D] {
 		if len(all) == 0 {
 			return
 		}
-		known, err := b.queries.EntityXrefItems(ctx, b.Pool, dbsqlc.EntityXrefItemsParams{RunID: drafts[0].SyncRun.ID, Codes: all})
+		known, err := b.queries.EntityXrefItems(ctx, b.Pool, dbsqlc.EntityXrefItemsParams{
+			TenantID: drafts[0].Tenant.ID, Provider: drafts[0].Binding.Provider, OrgKey: drafts[0].Binding.OrgKey, Codes: all,
+		})
 		there := map[string]bool{}
 		for _, code := range known {
 			there[code] = true

@@ -103,7 +103,7 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return fmt.Errorf("read policy: %w", err)
 		}
-		return c.explain(io, q, binding, binding.PolicyVersion, row.Policy)
+		return c.explain(ctx, io, pool, q, binding, binding.PolicyVersion, row.Policy)
 	})
 }
 
@@ -133,7 +133,7 @@ func (c explainCommand) stored(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("read decision of run %s: %w", id, err)
 	}
-	return c.explain(io, explain.Question{
+	return c.explain(ctx, io, pool, explain.Question{
 		Event: run.Event, Canonical: run.Canonical, OccurredAt: run.OccurredAt, StoreID: run.StoreID, Sale: sale,
 		Known: func(key string) (bool, error) { return hasContact(ctx, pool, id, key) },
 	}, row.Binding, run.PolicyVersion, row.Policy)
@@ -152,12 +152,12 @@ func hasContact(ctx context.Context, pool *pgxpool.Pool, run uuid.UUID, key stri
 }
 
 // explain prints what a binding would write under one version of its settings.
-func (c explainCommand) explain(io console, q explain.Question, binding dbsqlc.Binding, version int32, settings []byte) error {
+func (c explainCommand) explain(ctx context.Context, io console, pool *pgxpool.Pool, q explain.Question, binding dbsqlc.Binding, version int32, settings []byte) error {
 	var err error
 	if q.Policy, _, err = policy.Parse(settings); err != nil {
 		return fmt.Errorf("read policy: %w", err)
 	}
-	q.Wire = binding.Wire
+	q.Wire, q.Items = binding.Wire, explain.ItemsOf(ctx, pool, binding)
 	// No key is needed to open a token that is not used.
 	ledger, err := clients.New(nil, outbound.Private{All: true}, nil).Ledger(binding, provider.Unlimited)
 	if err != nil {

@@ -129,27 +129,32 @@ func (q *Queries) EntityXrefInsert(ctx context.Context, db DBTX, arg EntityXrefI
 }
 
 const entityXrefItems = `-- name: EntityXrefItems :many
-SELECT x.provider_reference::text AS code
-FROM sync_runs AS run
-JOIN bindings AS binding ON binding.id = run.binding_id
-JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
-    AND x.provider = binding.provider
-    AND x.org_key = binding.org_key
-    AND x.entity_type = 'item'
-    AND x.provider_reference = ANY ($1::text[])
-    AND NOT x.stale
-WHERE run.id = $2
+SELECT provider_reference::text AS code
+FROM entity_xref
+WHERE tenant_id = $1
+    AND provider = $2
+    AND org_key = $3
+    AND entity_type = 'item'
+    AND provider_reference = ANY ($4::text[])
+    AND NOT stale
 `
 
 type EntityXrefItemsParams struct {
-	Codes []string
-	RunID uuid.UUID
+	TenantID uuid.UUID
+	Provider string
+	OrgKey   string
+	Codes    []string
 }
 
-// Which of these codes are on the price list of a run's organisation, as far as its shop
-// has put them there.
+// Which of these codes are on the price list of an organisation, as far as this shop has
+// put them there.
 func (q *Queries) EntityXrefItems(ctx context.Context, db DBTX, arg EntityXrefItemsParams) ([]string, error) {
-	rows, err := db.Query(ctx, entityXrefItems, arg.Codes, arg.RunID)
+	rows, err := db.Query(ctx, entityXrefItems,
+		arg.TenantID,
+		arg.Provider,
+		arg.OrgKey,
+		arg.Codes,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type Question struct {
 	Policy policy.Policy
 	// Known reports whether the ledger has a buyer's contact.
 	Known func(key string) (bool, error)
+	// Items answers which of the codes are on the ledger's price list; nil: none are.
+	Items func(codes []string) ([]string, error)
 }
 
 // The ids that stand where the ledger's would be.
@@ -43,6 +45,26 @@ func SaleOf(decision []byte) (*canon.Invoice, error) {
 	}
 	inv, err := canon.DecodeInvoice(kept.Invoice)
 	return &inv, err
+}
+
+// listed is ref with the lines' items that are on the ledger's price list, as a run
+// looks for them.
+func (q Question) listed(l Ledger, ref provider.Reference, lines []canon.Line) (provider.Reference, error) {
+	if !q.Policy.SyncProducts || q.Items == nil {
+		return ref, nil
+	}
+	var codes []string
+	for _, line := range lines {
+		if item, _ := l.Item(canon.Product{SKU: line.SKU}, q.Policy, ref); item.Code != "" { // what else it lacks is no matter
+			codes = append(codes, item.Code)
+		}
+	}
+	there, err := q.Items(codes)
+	ref.ItemCodes = map[string]bool{}
+	for _, code := range there {
+		ref.ItemCodes[code] = true
+	}
+	return ref, err
 }
 
 // writing builds what would be sent; it is asked only where the decision is to post.
@@ -77,6 +99,10 @@ func (q Question) invoice(a *Answer) (writing, error) {
 	buyer := policy.BuyerOf(inv, q.Policy)
 	a.Number, a.Total, a.Decision, a.Buyer = inv.IncrementID, &inv.GrandTotal, policy.Decide(inv, q.Policy), &buyer
 	return func(l Ledger, ref provider.Reference) error {
+		ref, err := q.listed(l, ref, inv.Lines)
+		if err != nil {
+			return err
+		}
 		doc, err := l.Document(inv, q.Policy, ref, contactStandIn, "")
 		a.Document = &doc
 		return err
@@ -99,6 +125,10 @@ func (q Question) creditMemo(a *Answer) (writing, error) {
 	buyer := policy.BuyerOf(of, q.Policy)
 	a.Number, a.Total, a.Decision, a.Buyer = memo.IncrementID, &memo.GrandTotal, policy.DecideCreditMemo(memo, q.Policy), &buyer
 	return func(l Ledger, ref provider.Reference) error {
+		ref, err := q.listed(l, ref, memo.Lines)
+		if err != nil {
+			return err
+		}
 		doc, err := l.CreditNote(memo, q.Policy, ref, contactStandIn, "")
 		a.Document = &doc
 		return err

@@ -129,7 +129,7 @@ func (w walk) one(ctx context.Context, row dbsqlc.SyncRunStoredListRow) (Differe
 	}
 	q := explain.Question{
 		Event: row.Event, Canonical: row.Canonical, OccurredAt: row.OccurredAt, StoreID: row.StoreID, Sale: sale, Wire: w.Binding.Wire,
-		Known: w.contact(ctx, row.ID),
+		Known: w.contact(ctx, row.ID), Items: w.items(ctx),
 	}
 	if q.Policy, err = w.before(ctx, row.PolicyVersion); err != nil {
 		return d, err
@@ -166,6 +166,20 @@ func (w walk) before(ctx context.Context, version int32) (policy.Policy, error) 
 	}
 	w.pinned[version] = p
 	return p, nil
+}
+
+// items answers which codes are on the price list, asked once for both sides: they are
+// one document's.
+func (w walk) items(ctx context.Context) func(codes []string) ([]string, error) {
+	look, asked := explain.ItemsOf(ctx, w.Pool, w.Binding), false
+	var there []string
+	return func(codes []string) (_ []string, err error) {
+		if !asked {
+			there, err = look(codes)
+			asked = err == nil
+		}
+		return there, err
+	}
 }
 
 // contact reports whether the ledger has a buyer's contact, asked once for both sides.

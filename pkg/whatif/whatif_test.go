@@ -207,6 +207,10 @@ func Test_Every_event_is_compared_with_what_it_writes(t *testing.T) {
 		{event: "customer.upserted", id: 42, canonical: []byte(`{"magento_id":42,"email":"ada@example.com","first_name":"Ada","last_name":"Byron"}`)},
 		{event: "product.upserted", id: 3, canonical: []byte(`{"magento_id":3,"sku":"ROPE","name":"Mooring rope","price":"12.00"}`)},
 	})
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id, provider_reference, run_id)
+		SELECT run.tenant_id, binding.provider, binding.org_key, 'item', '9', 'an-item', 'Chair', run.id
+		FROM sync_runs AS run JOIN bindings AS binding ON binding.id = run.binding_id LIMIT 1`)
+	require.NoError(t, err)
 	sum, all := run(t, b.look(t, `{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2"},"invoice_number_prefix":"M-",
 		"payment_method_map":{"checkmo":"00000000-0000-4000-8000-000000000091"},"sync_customers":true,"sync_products":true,
 		"b2c_consolidation":{"enabled":true,"fallback_contact_name":"Web shop","fallback_contact_email":"web@example.com"}}`))
@@ -219,6 +223,7 @@ func Test_Every_event_is_compared_with_what_it_writes(t *testing.T) {
 	}
 	has("700000007", whatif.Change{Kind: whatif.Header, Field: "InvoiceNumber", Before: "700000007", After: "M-700000007"},
 		whatif.Change{Kind: whatif.Contact, Field: "Name", Before: "Customer guest-c8aaee3a0f7c2ca53f0303775fe5c3f9", After: "Web shop"})
+	has("700000007", whatif.Change{Kind: whatif.Lines, Line: 1, Field: "ItemCode", After: "Chair"})
 	has("P-7", whatif.Change{Kind: whatif.Money, Field: "Account.AccountID", Before: "00000000-0000-4000-8000-000000000090", After: "00000000-0000-4000-8000-000000000091"})
 	has("900000009", whatif.Change{Kind: whatif.Header, Field: "CreditNoteNumber", Before: "900000009", After: "M-900000009"},
 		whatif.Change{Kind: whatif.Money, Field: "refund_account_id", Before: "00000000-0000-4000-8000-000000000090", After: "00000000-0000-4000-8000-000000000091"})

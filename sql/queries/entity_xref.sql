@@ -57,19 +57,17 @@ WHERE run.id = @run_id
     AND x.run_id <> run.id
     AND NOT x.stale;
 
--- Which of these codes are on the price list of a run's organisation, as far as its shop
--- has put them there.
+-- Which of these codes are on the price list of an organisation, as far as this shop has
+-- put them there.
 -- name: EntityXrefItems :many
-SELECT x.provider_reference::text AS code
-FROM sync_runs AS run
-JOIN bindings AS binding ON binding.id = run.binding_id
-JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
-    AND x.provider = binding.provider
-    AND x.org_key = binding.org_key
-    AND x.entity_type = 'item'
-    AND x.provider_reference = ANY (@codes::text[])
-    AND NOT x.stale
-WHERE run.id = @run_id;
+SELECT provider_reference::text AS code
+FROM entity_xref
+WHERE tenant_id = @tenant_id
+    AND provider = @provider
+    AND org_key = @org_key
+    AND entity_type = 'item'
+    AND provider_reference = ANY (@codes::text[])
+    AND NOT stale;
 
 -- The organisation has these items no more: they are written anew.
 -- name: EntityXrefItemsGone :exec
