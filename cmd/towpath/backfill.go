@@ -75,7 +75,12 @@ func (c backfillCommand) Run(ctx context.Context, io console) error {
 			return err
 		}
 		if c.JSON {
-			return printJSON(io.out, view)
+			if err := printJSON(io.out, view); err != nil {
+				return err
+			}
+		}
+		if view.Runs[syncrun.Failed] > 0 { // said by follow
+			return errSilent
 		}
 		return nil
 	})
@@ -167,6 +172,12 @@ func (c backfillCommand) follow(ctx context.Context, p progress, r backfill.Requ
 		return broken(ctx, err)
 	}
 	p.line("%s", outcomes(view.Runs))
+	if n := view.Runs[syncrun.Held]; n > 0 {
+		fmt.Fprintf(p.io.err, "towpath: %s; they go on when what they wait for has changed: towpath runs list --status held\n", counted(int(n), "held run"))
+	}
+	if n := view.Runs[syncrun.Failed]; n > 0 {
+		fmt.Fprintf(p.io.err, "towpath: %s; why: towpath runs list --status failed --event %s\n", counted(int(n), "failed run"), c.Event)
+	}
 	return nil
 }
 

@@ -72,8 +72,11 @@ func Test_Backfill_follows_its_runs_to_their_end(t *testing.T) {
 	d := newDesk(t).connect(t)
 	d.serve(t, "worker")
 	invoice := d.shop.RaiseInvoice(demo.Cart())
+	s := d.run(t, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("%d,4242", invoice.ID), "--wait", "--json")
+	require.Equal(t, exitFailed, s.code)
+	require.Contains(t, s.err, "1 failed run; why: towpath runs list --status failed --event invoice.created")
 	var got filled
-	d.mustJSON(t, &got, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("%d,4242", invoice.ID), "--wait")
+	decode(t, []byte(s.out), &got)
 	require.Equal(t, map[string]int{"succeeded": 1, "failed": 1}, got.Runs, "the shop knows one of them")
 	require.Len(t, d.xero.Invoices(), 1)
 }

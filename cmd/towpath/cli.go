@@ -131,7 +131,11 @@ func exitCode(err error, out io.Writer) int {
 	}
 	fmt.Fprintln(out, "towpath:", err)
 	if isOldSchema(err) {
-		fmt.Fprintln(out, "The database's schema is not this program's: run \"towpath migrate up\" first.")
+		fmt.Fprintln(out, "The database's schema is not this program's: \"towpath migrate up\" brings it up, if the database is Towpath's or empty.")
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" {
+		fmt.Fprintln(out, "The role of DATABASE_URL may not do that: use the one that owns Towpath's tables.")
 	}
 	return exitFailed
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -87,7 +88,17 @@ func (d database) open(ctx context.Context, io console) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgdb.Open(ctx, pgdb.Config{URL: address, MaxConns: 4})
+	pool, err := pgdb.Open(ctx, pgdb.Config{URL: address, MaxConns: 4})
+	return pool, asSetting(err)
+}
+
+// asSetting makes a wrong use of an address that cannot be read.
+func asSetting(err error) error {
+	var address *pgdb.AddressError
+	if errors.As(err, &address) {
+		return wrongUse("DATABASE_URL (--database-url): %w", address)
+	}
+	return err
 }
 
 // box reads the key that seals secrets.
@@ -196,13 +207,14 @@ func (s serveCommand) config(io console) (server.Config, error) {
 		return cfg, err
 	}
 	cfg.AdminPassword = secret.NewString(password)
+	open := guessed(cfg.BaseURL, cfg.Listen)
 	if cfg.BaseURL, err = baseURL(cfg.BaseURL, cfg.Listen); err != nil {
 		return cfg, err
 	}
 	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
 		return cfg, err
 	}
-	if err := checkPassword(cfg); err != nil {
+	if err := checkPassword(cfg, open); err != nil {
 		return cfg, err
 	}
 	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
@@ -214,6 +226,10 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	if cfg.Box, err = io.box(); err != nil {
 		return cfg, err
 	}
+	if open {
+		cfg.Logger.Warn("TOWPATH_BASE_URL is not set; links and consents name an address of this machine only. Set it to where people and shops reach this Towpath",
+			"listen", cfg.Listen, "base_url", cfg.BaseURL)
+	}
 	cfg.PerTenant, cfg.Migrate, cfg.Workers = s.MetricsPerTenant, s.Migrate, s.Workers
 	if cfg.Workers < 1 || cfg.Workers > 1000 {
 		return cfg, wrongUse("--workers is %d; use 1 to 1000", cfg.Workers)
@@ -223,13 +239,38 @@ func (s serveCommand) config(io console) (server.Config, error) {
 
 // baseURL is where people and shops reach this Towpath, without a trailing slash.
 func baseURL(set, listen string) (string, error) {
-	if _, _, err := net.SplitHostPort(listen); err != nil {
-		return "", wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port", listen)
+	if err := checkListen(listen); err != nil {
+		return "", err
 	}
 	if set == "" {
-		return "http://" + listen, nil
+		host, port, _ := net.SplitHostPort(listen)
+		if isWildcard(host) { // no link leads there
+			host = "127.0.0.1"
+		}
+		return "http://" + net.JoinHostPort(host, port), nil
 	}
 	return checkBaseURL(set)
+}
+
+func checkListen(listen string) error {
+	_, port, err := net.SplitHostPort(listen)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		return wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port with a port up to 65535", listen)
+	}
+	return nil
+}
+
+// isWildcard reports whether a host to listen at is every address of the machine.
+func isWildcard(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+// guessed reports whether the base URL is made of a listen address that does not
+// tell where others reach it.
+func guessed(set, listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return set == "" && err == nil && isWildcard(host)
 }
 
 func checkBaseURL(set string) (string, error) {
@@ -245,10 +286,13 @@ const minPassword = 12
 
 // checkPassword refuses a short password, and none where others than this
 // machine's browsers come.
-func checkPassword(cfg server.Config) error {
+func checkPassword(cfg server.Config, open bool) error {
 	switch n := utf8.RuneCountInString(cfg.AdminPassword.Reveal()); {
 	case n > 0 && n < minPassword:
 		return wrongUse("TOWPATH_ADMIN_PASSWORD has %d characters; use at least %d, such as those of: openssl rand -base64 18", n, minPassword)
+	case n == 0 && cfg.Roles.Dashboard && open:
+		return wrongUse("the dashboard at %s needs a password: set TOWPATH_ADMIN_PASSWORD (at least %d characters), and TOWPATH_BASE_URL to where people and shops reach it; "+
+			"or serve without it: --roles ingress,worker", cfg.Listen, minPassword)
 	case n == 0 && cfg.Roles.Dashboard && !server.IsLoopback(cfg.BaseURL):
 		return wrongUse("the dashboard at %s needs a password: set TOWPATH_ADMIN_PASSWORD or TOWPATH_ADMIN_PASSWORD_FILE (at least %d characters), "+
 			"or serve without it: --roles ingress,worker", cfg.BaseURL, minPassword)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"testing"
 
@@ -109,4 +110,18 @@ func Test_Who_acts_is_named_in_the_history(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "cli:ada", consoleOf(map[string]string{"USER": "ada"}, io.Discard, io.Discard).who())
 	require.Regexp(t, `^cli:\d+$`, consoleOf(nil, io.Discard, io.Discard).who())
+}
+
+func Test_Without_a_base_URL_no_link_has_an_empty_or_wildcard_host(t *testing.T) {
+	t.Parallel()
+	d := &desk{env: map[string]string{"DATABASE_URL": "postgres://a@b/c", "TOWPATH_SECRET_KEY": testKey, "TOWPATH_ADMIN_PASSWORD": adminPassword}}
+	for _, listen := range []string{":8080", "0.0.0.0:8080", "[::]:8080"} {
+		var said bytes.Buffer
+		cfg, err := serveCommand{Listen: listen, Roles: []string{"dashboard"}, Workers: 1}.config(consoleOf(d.env, io.Discard, &said))
+		require.NoError(t, err)
+		require.Equal(t, "http://127.0.0.1:8080", cfg.BaseURL)
+		require.Contains(t, said.String(), "TOWPATH_BASE_URL is not set")
+		_, err = serveCommand{Listen: listen, Roles: []string{"dashboard"}, Workers: 1}.config(consoleOf(d.with(map[string]string{"TOWPATH_ADMIN_PASSWORD": ""}).env, io.Discard, io.Discard))
+		require.ErrorContains(t, err, "needs a password", "others than this machine's browsers come")
+	}
 }

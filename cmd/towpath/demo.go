@@ -20,6 +20,11 @@ const onceTimeout = time.Minute
 
 // Run starts everything, and ends it with the process.
 func (c demoCommand) Run(ctx context.Context, io console) error {
+	if c.Listen != "" {
+		if err := checkListen(c.Listen); err != nil {
+			return err
+		}
+	}
 	bin, err := io.settingOr(c.PGBin, "PGBIN", "")
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ type migrateCommand struct {
 type migrateUp struct {
 	database
 	printed
+	BesideOthers bool `name:"beside-others" help:"Also into a database that has tables of somebody else; without it that is refused."`
 }
 
 // Run applies River's migrations and ours.
@@ -26,7 +27,11 @@ func (c migrateUp) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	applied, err := pgdb.Migrate(ctx, pool)
+	migrate := pgdb.Migrate
+	if c.BesideOthers {
+		migrate = pgdb.MigrateBeside
+	}
+	applied, err := migrate(ctx, pool)
 	if c.JSON {
 		if applied == nil {
 			applied = []pgdb.Applied{}

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
+	"towpath/pkg/provider"
 	"towpath/pkg/refdata"
 )
 
@@ -46,8 +48,9 @@ func (c policyGet) Run(ctx context.Context, console console) error {
 type policySet struct {
 	database
 	printed
-	ID   string `arg:"" help:"The binding's id."`
-	File string `required:"" placeholder:"FILE" help:"A JSON object with the settings; - reads standard input. An absent field has its default."`
+	ID     string `arg:"" help:"The binding's id."`
+	File   string `required:"" placeholder:"FILE" help:"A JSON object with the settings; - reads standard input. An absent field has its default."`
+	DryRun bool   `name:"dry-run" help:"Check it and say what it changes; nothing is saved. What it does to documents: towpath what-if."`
 }
 
 // policySaved is the answer to policy set.
@@ -55,6 +58,9 @@ type policySaved struct {
 	ID       string              `json:"id"`
 	Version  int32               `json:"policy_version"` // the one in force now
 	Released int                 `json:"held_runs_released"`
+	DryRun   bool                `json:"dry_run,omitempty"`
+	Held     int64               `json:"held_runs"`        // before; each is tried again under the new settings
+	Reset    []string            `json:"reset_to_default"` // set in force and not in the file
 	Errors   []policy.FieldError `json:"errors,omitempty"`
 }
 
@@ -73,11 +79,25 @@ func (c policySet) Run(ctx context.Context, console console) error {
 		if len(faults) > 0 {
 			return c.refuse(console, binding, faults)
 		}
+		saved := policySaved{ID: binding.ID.String(), Version: binding.PolicyVersion, DryRun: c.DryRun}
+		if saved.Reset, err = resetBy(ctx, pool, binding, parsed); err != nil {
+			return err
+		}
+		if _, saved.Held, err = account.WaitingRuns(ctx, pool, binding.ID); err != nil {
+			return err
+		}
+		c.announce(console, binding, parsed, saved)
+		if c.DryRun {
+			if c.JSON {
+				return printJSON(console.out, saved)
+			}
+			fmt.Fprintf(console.out, "nothing was saved; policy version %d stays in force\n", binding.PolicyVersion)
+			return nil
+		}
 		op, err := console.operator(pool)
 		if err != nil {
 			return err
 		}
-		saved := policySaved{ID: binding.ID.String()}
 		if saved.Version, saved.Released, err = account.SavePolicy(ctx, op, binding.ID, parsed); err != nil {
 			return err
 		}
@@ -87,6 +107,32 @@ func (c policySet) Run(ctx context.Context, console console) error {
 		fmt.Fprintf(console.out, "policy version %d saved; held runs that look again: %d\n", saved.Version, saved.Released)
 		return nil
 	})
+}
+
+// resetBy are the settings in force that p sets back to their defaults.
+func resetBy(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) ([]string, error) {
+	row, err := dbsqlc.New().PolicyGet(ctx, pool, dbsqlc.PolicyGetParams{BindingID: binding.ID, Version: binding.PolicyVersion})
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	before, _, err := policy.Parse(row.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	return policy.Reset(before, p), nil
+}
+
+// announce says before anything is saved what the settings do to what is there.
+func (c policySet) announce(console console, binding dbsqlc.Binding, p policy.Policy, saved policySaved) {
+	if len(saved.Reset) > 0 {
+		fmt.Fprintf(console.err, "towpath: set in force and not in the file, so back to the default: %s\n", strings.Join(saved.Reset, ", "))
+	}
+	if saved.Held > 0 {
+		fmt.Fprintf(console.err, "towpath: %s will be tried again under these settings; what they leave out is skipped and told to the shop\n", counted(int(saved.Held), "held run"))
+	}
+	if binding.Wire == provider.WireAccounting && p.RevenueAccountCode == "" {
+		fmt.Fprintln(console.err, "towpath: default_xero_revenue_account_code is not set; every document is held (missing_mapping) until it is")
+	}
 }
 
 // readPolicy reads a file of settings, - for standard input.
@@ -141,7 +187,7 @@ func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, bi
 	}
 	if ref, known = refdata.Stored(binding); !known {
 		fmt.Fprintln(console.err, "towpath: they are not known, so no account, tax type, theme or tracking option was checked")
-		return nil
+		ref = provider.Reference{} // what needs none is checked all the same
 	}
 	return policy.Check(p, ref, binding.Wire)
 }

@@ -77,3 +77,40 @@ func Test_Faults_of_a_policy_are_named_by_field_and_nothing_is_saved(t *testing.
 	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT count(*) FROM policies").Scan(&versions))
 	require.Equal(t, 2, versions)
 }
+
+func Test_What_settings_do_to_what_is_there_is_said_before_they_are_saved(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.serve(t)
+	d.shop.RaiseInvoice(unmappedCart())
+	run := d.send(t)
+	until(t, "held", func() bool { return d.status(t, run) == "held" })
+	settings := file(t, "p.json", `{"invoice_number_prefix":"M-"}`)
+	s := d.run(t, "binding", "policy", "set", d.binding, "--file", settings, "--dry-run")
+	require.Zero(t, s.code, s.err)
+	require.Contains(t, s.out, "nothing was saved; policy version 2 stays in force")
+	require.Contains(t, s.err, "1 held run will be tried again under these settings")
+	require.Contains(t, s.err, "back to the default: default_xero_revenue_account_code, sync_zero_value_invoices, tax_rate_map")
+	require.Contains(t, s.err, "default_xero_revenue_account_code is not set")
+	require.Contains(t, d.must(t, "binding", "policy", "get", d.binding), `"200"`)
+}
+
+func Test_What_is_no_JSON_is_named_by_its_place(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	for name, c := range map[string]struct {
+		content string
+		code    int
+		want    string
+	}{
+		"a missing comma": {"{\n  \"sync_products\": true\n  \"sync_customers\": true}", exitUsage, "line 3, column 3"},
+		"a comment":       {"{\n  // all\n}", exitUsage, "line 2, column 3: JSON has no comments"},
+		"UK":              {`{"default_xero_revenue_account_code":"200","tax_rate_map":{"UK:20.00":"OUTPUT2"}}`, exitFailed, "the United Kingdom is GB"},
+		"XX":              {`{"default_xero_revenue_account_code":"200","tax_rate_map":{"XX:20.00":"OUTPUT2"}}`, exitFailed, "XX is no country code"},
+	} {
+		s := d.run(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", c.content))
+		require.Equal(t, c.code, s.code, name)
+		require.Contains(t, s.err, c.want, name)
+	}
+	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", "\ufeff"+goodPolicy))
+}

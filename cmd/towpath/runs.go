@@ -32,7 +32,7 @@ type runFilter struct {
 	Status string `placeholder:"STATUS" help:"Only runs in this status: queued, running, held, succeeded, skipped_by_policy, failed, cancelled."`
 	Event  string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created."`
 	Tenant string `placeholder:"UUID" help:"Only runs of this tenant."`
-	Error  string `placeholder:"CODE" help:"Only runs with this error_code, e.g. validation."`
+	Error  string `placeholder:"CODE" help:"Only runs with this error_code, or held or skipped for this reason, e.g. validation, period_locked."`
 	Since  string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
 	Limit  int32  `default:"100" help:"At most so many runs."`
 }
@@ -56,6 +56,9 @@ func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
 	if f.Event != "" && !syncrun.KnownEvent(f.Event) {
 		return params, wrongUse("--event is %q; use %s", f.Event, strings.Join(metrics.Events(), ", "))
 	}
+	if reasons := metrics.Reasons(); f.Error != "" && !slices.Contains(reasons, f.Error) {
+		return params, wrongUse("--error is %q; use %s", f.Error, strings.Join(reasons, ", "))
+	}
 	if f.Limit < 1 {
 		return params, wrongUse("--limit is %d; use 1 or more", f.Limit)
 	}
@@ -74,6 +77,18 @@ func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
 		params.Since = &since
 	}
 	return params, nil
+}
+
+// knownTenant refuses a filter by a tenant that is not there.
+func knownTenant(ctx context.Context, pool *pgxpool.Pool, id *uuid.UUID) error {
+	if id == nil {
+		return nil
+	}
+	_, err := dbsqlc.New().TenantGet(ctx, pool, *id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", *id)
+	}
+	return err
 }
 
 func parseSince(text string, now time.Time) (time.Time, error) {
@@ -152,6 +167,9 @@ func (c runsList) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
+	if err := knownTenant(ctx, pool, params.TenantID); err != nil {
+		return err
+	}
 	list, err := dbsqlc.New().SyncRunList(ctx, pool, params)
 	if err != nil {
 		return fmt.Errorf("list runs: %w", err)

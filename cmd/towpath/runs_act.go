@@ -113,6 +113,9 @@ func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, statu
 	if err != nil {
 		return nil, err
 	}
+	if err := knownTenant(ctx, pool, params.TenantID); err != nil {
+		return nil, err
+	}
 	if c.All {
 		params.MaxRows = pageSize
 	}

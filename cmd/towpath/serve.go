@@ -33,7 +33,7 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 	warnOfPassword(ctx, cfg)
 	running, err := server.Start(ctx, cfg)
 	if err != nil {
-		return err
+		return asSetting(err)
 	}
 	cfg.Logger.InfoContext(ctx, "towpath serves", "address", "http://"+running.Addr(), "base_url", cfg.BaseURL, "roles", strings.Join(s.Roles, ","),
 		"version", version())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -79,7 +80,27 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return c.notPaired(done, err)
 	}
-	return c.print(ctx, io, pool, done, append(warnings, pairWarnings(done)...))
+	warnings = append(append(warnings, pairWarnings(done)...), answers(ctx, what.BaseURL)...)
+	return c.print(ctx, io, pool, done, what.BaseURL, warnings)
+}
+
+// answers asks our own address from here, which is not where the shop is: no answer
+// is worth a word, an answer proves little.
+func answers(ctx context.Context, base string) []string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/livez", nil)
+	if err == nil {
+		var resp *http.Response
+		if resp, err = http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = errors.New("it answers " + resp.Status)
+		}
+	}
+	return []string{fmt.Sprintf("no Towpath answers at %s from here (%v); until one does, the shop keeps its events", base, err)}
 }
 
 // pairing reads flags and environment.
@@ -189,7 +210,7 @@ func clockText(off time.Duration) string {
 	return off.Abs().String() + " behind ours"
 }
 
-func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, done account.Paired, warnings []string) error {
+func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, done account.Paired, base string, warnings []string) error {
 	for _, warning := range warnings {
 		fmt.Fprintln(io.err, "towpath: warning:", warning)
 	}
@@ -215,6 +236,7 @@ func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, d
 	if done.Clock != nil {
 		fmt.Fprintf(io.out, "The shop answers our calls; its clock is %s.\n", clockText(*done.Clock))
 	}
+	fmt.Fprintf(io.out, "Whether the shop reaches %s was not checked; raise an invoice and see: towpath runs list\n", base)
 	return c.printNext(ctx, io, pool, done)
 }
 

@@ -16,11 +16,13 @@ import (
 var live = []string{syncrun.Queued, syncrun.Running, syncrun.Held}
 
 // Follow tells progress how many of the runs are in each status, now and every so
-// often, until all have ended; a held one waits as long as its reason does.
+// often, until all have ended or those that have not are held: a held one waits as
+// long as its reason does.
 func (r Request) Follow(ctx context.Context, runs []uuid.UUID, every time.Duration, progress func(map[string]int64)) error {
 	ended := map[string]int64{}
 	open := slices.Clone(runs)
 	for {
+		held := 0
 		counts := maps.Clone(ended)
 		var still []uuid.UUID
 		for set := range slices.Chunk(open, lookSize) {
@@ -32,13 +34,16 @@ func (r Request) Follow(ctx context.Context, runs []uuid.UUID, every time.Durati
 				counts[row.Status]++
 				if slices.Contains(live, row.Status) {
 					still = append(still, row.ID)
+					if row.Status == syncrun.Held {
+						held++
+					}
 				} else {
 					ended[row.Status]++
 				}
 			}
 		}
 		progress(counts)
-		if open = still; len(open) == 0 {
+		if open = still; len(open) == held {
 			return nil
 		}
 		select {

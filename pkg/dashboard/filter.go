@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"towpath/pkg/syncrun"
 )
 
 // filter is what the list is narrowed to, as it stands in the address.
@@ -30,6 +33,12 @@ func readFilter(query url.Values) (f filter, wrong string) {
 			return filter{}, fmt.Sprintf("%s= holds something that cannot be searched for.", name)
 		}
 		*target = value
+	}
+	for name, known := range map[string][]string{"status": syncrun.Statuses(), "event": syncrun.Events()} {
+		value := map[string]string{"status": f.Status, "event": f.Event}[name]
+		if value != "" && !slices.Contains(known, value) {
+			return filter{}, fmt.Sprintf("%s=%s is not known; it is one of %s.", name, value, strings.Join(known, ", "))
+		}
 	}
 	return f, ""
 }

@@ -76,12 +76,14 @@ func Test_List_filters(t *testing.T) {
 		"tenant=" + url.QueryEscape("Other & Sons"): ids(theirs),
 		"tenant=Acme&status=queued":                 ids(queued, waiting),
 		"tenant=nobody":                             {},
-		"status=bogus":                              {},
 	} {
 		a := b.get("/dashboard/sync?" + query)
 		require.Equal(t, http.StatusOK, a.status, query)
 		require.Equal(t, want, runsOn(a.body), query)
 	}
+	bogus := b.get("/dashboard/sync?status=nope")
+	require.Equal(t, http.StatusBadRequest, bogus.status)
+	require.Contains(t, bogus.body, "status=nope is not known; it is one of queued")
 	require.Regexp(t, `Queued <span class="count">1</span>`, b.get("/dashboard/sync?error=http").body, "counts follow the other filters")
 	require.Regexp(t, `All <span class="count">4</span>`, b.get("/dashboard/sync?status=failed").body, "and not the status")
 	require.Contains(t, b.get("/dashboard/sync?status=queued").body, "in 12 s")
@@ -141,7 +143,7 @@ func Test_List_says_what_waits_for_what(t *testing.T) {
 		"ledger auth": {"held", columns{"hold_reason": "auth"}, "connect the organisation again"},
 		"telling":     {"succeeded", columns{"stage": "push", "shop_told": "pending", "river_job_id": 7, "told_at": nil}, "In Xero; the shop is being told"},
 		"told":        {"succeeded", nil, "In Xero; the shop knows"},
-		"given up":    {"failed", columns{"error_code": "not_found", "shop_told": "given_up", "told_at": nil}, "The shop has no such document any more; the shop could not be told"},
+		"given up":    {"failed", columns{"error_code": "not_found", "shop_told": "given_up", "told_at": nil}, "The shop has no such document; the shop could not be told"},
 		"skipped":     {"skipped_by_policy", columns{"skip_reason": "zero_value_invoice"}, "Left out on purpose: the invoice comes to zero; the shop knows"},
 		"cancelled":   {"cancelled", nil, "Cancelled; the shop knows"},
 	} {

@@ -197,7 +197,7 @@ func errorWords(code string) string {
 	case "validation":
 		return "Refused: the data was not accepted"
 	case "not_found":
-		return "The shop has no such document any more"
+		return "The shop has no such document"
 	case "auth":
 		return "Access was refused"
 	case "http", "provider", "rate_limited":

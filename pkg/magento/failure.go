@@ -92,7 +92,7 @@ func judgeRefusal(a answer, said string) *provider.Failure {
 	case a.status == http.StatusNotFound:
 		return &provider.Failure{
 			Kind: provider.Gone, Code: provider.CodeNotFound,
-			Message: "The shop no longer has this document", Detail: said,
+			Message: "The shop has no such document", Detail: said,
 		}
 	}
 	return &provider.Failure{

@@ -1,5 +1,7 @@
 package metrics
 
+import "slices"
+
 // Other stands for every label value that is in no list.
 const Other = "other"
 
@@ -65,6 +67,13 @@ func HoldReasons() []string {
 		"invoice_unknown", "payment_method_not_mapped", "document_not_approved", "document_void", "amount_exceeds_due", "item_code_taken",
 		"idempotency_conflict", "binding_revoked", "clock_skew", "module_missing", "https_required", "address_refused", "unknown",
 	}
+}
+
+// Reasons are all codes and reasons by which runs are found.
+func Reasons() []string {
+	all := slices.Concat(ErrorCodes(), HoldReasons(), SkipReasons())
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // ProviderOperations are the calls to a ledger, over both wires.

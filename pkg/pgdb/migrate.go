@@ -42,12 +42,22 @@ type Applied struct {
 // It uses connections of its own, made from the pool's settings without its
 // timeouts. With an error it returns what was applied before it.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) ([]Applied, error) {
-	return MigrateFrom(ctx, pool, sql.Files)
+	return migrate(ctx, pool, sql.Files, false)
+}
+
+// MigrateBeside is Migrate for a database that has tables of somebody else, none of
+// which has a name of ours.
+func MigrateBeside(ctx context.Context, pool *pgxpool.Pool) ([]Applied, error) {
+	return migrate(ctx, pool, sql.Files, true)
 }
 
 // MigrateFrom is Migrate with other files than this binary's: for tests of
 // upgrades.
 func MigrateFrom(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applied, error) {
+	return migrate(ctx, pool, files, false)
+}
+
+func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, beside bool) ([]Applied, error) {
 	own, err := migrationPool(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
@@ -65,7 +75,7 @@ func MigrateFrom(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applie
 	if err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
-	if err := notOthers(ctx, own); err != nil {
+	if err := notOthers(ctx, own, beside); err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
 	applied, err := migrateRiver(ctx, own)
@@ -79,23 +89,36 @@ func MigrateFrom(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Applie
 	return append(applied, ours...), err
 }
 
-// notOthers refuses a database in which tables of our names are somebody else's,
-// before anything is changed in it.
-func notOthers(ctx context.Context, pool *pgxpool.Pool) error {
+// CheckOurs refuses a database that Migrate would refuse, as it does.
+func CheckOurs(ctx context.Context, pool *pgxpool.Pool) error { return notOthers(ctx, pool, false) }
+
+// notOthers refuses a database that is somebody else's, before anything is changed
+// in it: one with tables in our schemas, made by no extension, that we did not make.
+// beside lets those be that have no name of ours.
+func notOthers(ctx context.Context, pool *pgxpool.Pool, beside bool) error {
 	var found *string
 	err := pool.QueryRow(ctx, `
-		SELECT string_agg(tablename, ', ' ORDER BY tablename)
-		FROM pg_tables
-		WHERE schemaname = 'public'
-			AND tablename IN ('tenants', 'bindings', 'policies', 'sync_runs', 'entity_xref')
-			AND to_regclass('public.schema_migrations') IS NULL`).Scan(&found)
+		SELECT string_agg(relname, ', ' ORDER BY relname) FILTER (WHERE place <= 5) || CASE WHEN count(*) > 5 THEN ', ...' ELSE '' END
+		FROM (
+			SELECT c.relname, row_number() OVER (ORDER BY c.relname) AS place
+			FROM pg_class c
+			WHERE c.relnamespace IN (to_regnamespace('public'), to_regnamespace('`+RiverSchema+`'))
+				AND c.relkind IN ('r', 'p')
+				AND (NOT $1 OR c.relname IN ('tenants', 'bindings', 'policies', 'sync_runs', 'entity_xref', 'river_job'))
+				AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+				AND to_regclass('public.schema_migrations') IS NULL
+				AND to_regclass('`+RiverSchema+`.river_migration') IS NULL
+		) AS theirs`, beside).Scan(&found)
 	if err != nil {
 		return fmt.Errorf("look at the database: %w", err)
 	}
-	if found != nil {
-		return fmt.Errorf("the database has tables of its own (%s); give an empty one in DATABASE_URL", *found)
+	switch {
+	case found == nil:
+		return nil
+	case beside:
+		return fmt.Errorf("the database has tables of its own whose names are Towpath's (%s); give another in DATABASE_URL", *found)
 	}
-	return nil
+	return fmt.Errorf("the database has tables of its own (%s); give an empty one in DATABASE_URL, or say: towpath migrate up --beside-others", *found)
 }
 
 // migrationPool has two connections: one holds the lock, the other works.

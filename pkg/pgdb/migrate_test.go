@@ -266,6 +266,21 @@ func TestMigrateRefused(t *testing.T) {
 		require.False(t, exists(t, pool, "river.river_job"))
 	})
 
+	t.Run("A_database_with_any_table_of_somebody_else_is_left_unless_it_is_said", func(t *testing.T) {
+		t.Parallel()
+		pool := pgtest.Empty(t)
+		_, err := pool.Exec(t.Context(), "CREATE TABLE their_orders (n int)")
+		require.NoError(t, err)
+		_, err = pgdb.Migrate(t.Context(), pool)
+		require.ErrorContains(t, err, "tables of its own (their_orders)")
+		require.ErrorContains(t, err, "--beside-others")
+		require.False(t, exists(t, pool, "river.river_job"))
+		_, err = pgdb.MigrateBeside(t.Context(), pool)
+		require.NoError(t, err)
+		_, err = pgdb.Migrate(t.Context(), pool)
+		require.NoError(t, err, "from then on it is ours")
+	})
+
 	for name, test := range map[string]struct {
 		files fs.FS
 		want  string

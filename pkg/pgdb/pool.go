@@ -51,11 +51,6 @@ func (c Config) validate() error {
 	return nil
 }
 
-// errAddress is all that is told of an address that cannot be read: any part of
-// it may be a piece of the password.
-var errAddress = errors.New("not a Postgres address such as postgres://user:password@host:5432/name " +
-	"(percent-encode special characters of the password)")
-
 // Open returns a pool on a database that answered. No error text of it holds
 // the password or any other part of an address that cannot be read.
 //
@@ -76,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, fmt.Errorf("open database: %w", explain(err, poolConfig.ConnConfig))
 	}
 	return pool, nil
 }
@@ -97,11 +92,11 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 
 func (c Config) poolConfig() (*pgxpool.Config, error) {
 	if hasStrayAt(c.URL) {
-		return nil, errAddress
+		return nil, &AddressError{notAddress}
 	}
 	poolConfig, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
-		return nil, errAddress // err quotes the address
+		return nil, whyAddress(c.URL) // err quotes the address
 	}
 	if !mentions(c.URL, "pool_max_conns") {
 		poolConfig.MaxConns = c.MaxConns

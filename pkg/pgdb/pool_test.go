@@ -140,6 +140,25 @@ func TestOpenErrorWithoutPassword(t *testing.T) {
 	}
 }
 
+func Test_What_is_wrong_with_a_database_is_said_in_one_line(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ address, want string }{
+		"nobody listens": {"postgres://me@" + closedPort(t) + "/db", "connection refused: nobody listens at 127.0.0.1:"},
+		"no role":        {with(t, pgtest.EmptyURL(t), "user", "stranger"), `there is no role "stranger"`},
+		"no database":    {strings.Replace(pgtest.EmptyURL(t), "/test_", "/none_", 1), "there is no database"},
+		"sslmode":        {"postgres://me@localhost/db?sslmode=on", "sslmode of the database's address is none of disable"},
+		"port":           {"postgres://me@localhost:99999/db", "not 1 to 65535"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := pgdb.Open(t.Context(), pgdb.Config{URL: c.address, ConnectTimeout: 5 * time.Second})
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "\n")
+			require.Less(t, len(err.Error()), 250, err)
+		})
+	}
+}
+
 // closedPort returns a loopback address on which nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()

@@ -18,6 +18,11 @@ const active = "ACTIVE"
 // is not set at all is no fault here: the document that needs it is held.
 func Check(p Policy, ref provider.Reference, wire string) []FieldError {
 	c := checker{ref: ref}
+	for _, rate := range slices.Sorted(maps.Keys(p.TaxRateMap)) {
+		if key, ok := ParseTaxKey(rate); ok && key.Country != "" && notACountry(key.Country) != "" {
+			c.errs = append(c.errs, FieldError{Field: "tax_rate_map." + rate, Code: InvalidFormat, Message: notACountry(key.Country)})
+		}
+	}
 	if check, known := wires()[wire]; known {
 		check(&c, p)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxSettings is more than any shop's settings take.
@@ -21,6 +22,7 @@ func Parse(raw []byte) (Policy, []FieldError, error) {
 	if len(raw) > maxSettings {
 		return p, nil, fmt.Errorf("parse policy: larger than %d bytes", maxSettings)
 	}
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // editors write a byte order mark
 	if !json.Valid(raw) {
 		return p, nil, fmt.Errorf("parse policy: %w", syntaxError(raw))
 	}
@@ -124,12 +126,21 @@ func readSince(o object, name string, to **time.Time) {
 	o.fail(name, InvalidFormat, "write a date such as 2026-04-01, or 2026-04-01T00:00:00Z")
 }
 
+// syntaxError says where raw stops being JSON.
 func syntaxError(raw []byte) error {
 	var anything any
-	if err := json.Unmarshal(raw, &anything); err != nil {
-		return err
+	err := json.Unmarshal(raw, &anything)
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset < 1 || syntax.Offset > int64(len(raw)) {
+		return errors.New("not valid JSON")
 	}
-	return errors.New("not valid JSON")
+	before := raw[:syntax.Offset-1]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	if at := raw[syntax.Offset-1]; at == '/' || at == '#' {
+		return fmt.Errorf("line %d, column %d: JSON has no comments; take it out", line, column)
+	}
+	return fmt.Errorf("line %d, column %d: %w", line, column, syntax)
 }
 
 func orEmpty[T any](list []T) []T {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -81,6 +82,9 @@ func (s *Server) listen(handler http.Handler) error {
 	if listener == nil {
 		var err error
 		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = fmt.Errorf("%w; another process listens there: choose another by --listen or TOWPATH_LISTEN", err)
+			}
 			return fmt.Errorf("listen: %w", err)
 		}
 	}

@@ -160,6 +160,9 @@ func (s *Server) schema(ctx context.Context, pool *pgxpool.Pool) error {
 		return err
 	}
 	if n := len(status.Pending()); n > 0 {
+		if err := pgdb.CheckOurs(ctx, pool); err != nil {
+			return err
+		}
 		return fmt.Errorf("%d migrations are pending: run \"towpath migrate up\", or serve with --migrate", n)
 	}
 	return nil
