@@ -43,6 +43,8 @@ func flagsOf() map[string][]string {
 		"runs cancel":        more(list, append(filters, "--dry-run", "--all")...),
 		"explain":            more(list, "--binding", "--file", "--event", "--run"),
 		"verify":             list,
+		"gaps":               list,
+		"what-if":            more(list, "--binding", "--file", "--since"),
 		"backfill":           {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--store", "--dry-run", "--wait"},
 		"bench":              {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
 	}
