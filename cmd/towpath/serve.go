@@ -42,6 +42,8 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 	case <-ctx.Done():
 	case failed = <-running.Failed():
 	}
+	cfg.Logger.InfoContext(ctx, "towpath stops")
 	running.Stop()
+	cfg.Logger.InfoContext(ctx, "towpath has stopped")
 	return failed
 }
