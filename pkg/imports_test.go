@@ -99,6 +99,9 @@ func rules() map[string]rule {
 		"pkg/clients": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/specs", "pkg/provider/xero", "pkg/secret", "riverjobs"}},
 		"pkg/refdata": {code: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/quota", "riverjobs"}},
 
+		// The promises, checked on a database.
+		"pkg/verify": {code: []string{"pkg/pgdb"}},
+
 		// What should have come and did not.
 		"pkg/gaps": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 
@@ -133,7 +136,7 @@ func rules() map[string]rule {
 		"cmd/towpath": {code: []string{
 			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign",
 			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
-			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/whatif", "riverjobs",
+			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},
 		"docs": {},
 		"pkg":  {},

@@ -190,16 +190,10 @@ func (c bindingList) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("list bindings: %w", err)
 	}
-	views := []bindingView{}
-	rows := [][]string{}
-	for _, b := range list {
-		views = append(views, viewBinding(b))
-		rows = append(rows, []string{b.ID.String(), b.TenantID.String(), b.Provider, b.Wire, b.Status, b.ApiUrl, b.OrgID, fmt.Sprint(b.PolicyVersion)})
-	}
-	if c.JSON {
-		return printJSON(io.out, views)
-	}
-	return printTable(io.out, []string{"id", "tenant_id", "provider", "wire", "status", "api_url", "org_id", "policy"}, rows)
+	headings := []string{"id", "tenant_id", "provider", "wire", "status", "api_url", "org_id", "policy"}
+	return printList(io, c.JSON, list, viewBinding, headings, func(b dbsqlc.Binding) []string {
+		return []string{b.ID.String(), b.TenantID.String(), b.Provider, b.Wire, b.Status, b.ApiUrl, b.OrgID, fmt.Sprint(b.PolicyVersion)}
+	})
 }
 
 type bindingRevoke struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"towpath/pkg/foreign"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/provider/specs"
 )
 
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, io console) (code int) {
 		kong.Name("towpath"),
 		kong.Description("Carries Magento invoices into Xero on nothing but Postgres."),
 		kong.Writers(io.out, io.err),
-		kong.Vars{"version": "towpath " + version(), "providers": strings.Join(specs.Names(), ",")},
+		variables(),
 		kong.Exit(func(code int) { exited = code; panic(helpShown{}) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
@@ -98,6 +98,11 @@ func run(ctx context.Context, args []string, io console) (code int) {
 		return exitUsage
 	}
 	return exitCode(parsed.Run(ctx, io), io.err)
+}
+
+// variables are what the commands' tags name.
+func variables() kong.Vars {
+	return kong.Vars{"version": "towpath " + version(), "providers": strings.Join(specs.Names(), ",")}
 }
 
 // version is what the Go toolchain stamped: a release's number, or (devel) with
@@ -130,7 +135,7 @@ func exitCode(err error, out io.Writer) int {
 		return exitUsage
 	}
 	fmt.Fprintln(out, "towpath:", err)
-	if isOldSchema(err) {
+	if pgdb.IsOldSchema(err) {
 		fmt.Fprintln(out, "The database's schema is not this program's: \"towpath migrate up\" brings it up, if the database is Towpath's or empty.")
 	}
 	var pg *pgconn.PgError
@@ -138,13 +143,6 @@ func exitCode(err error, out io.Writer) int {
 		fmt.Fprintln(out, "The role of DATABASE_URL may not do that: use the one that owns Towpath's tables.")
 	}
 	return exitFailed
-}
-
-// isOldSchema tells the errors of a database that was not migrated: a table, a
-// column, a function or a schema is missing.
-func isOldSchema(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && slices.Contains([]string{"42P01", "42703", "42883", "3F000"}, pg.Code)
 }
 
 // counted is "1 run", "2 runs".
@@ -176,6 +174,18 @@ func printJSON(out io.Writer, v any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// printList prints rows of the database as JSON views or as a table.
+func printList[T, V any](io console, asJSON bool, list []T, view func(T) V, headings []string, row func(T) []string) error {
+	views, rows := []V{}, [][]string{}
+	for _, one := range list {
+		views, rows = append(views, view(one)), append(rows, row(one))
+	}
+	if asJSON {
+		return printJSON(io.out, views)
+	}
+	return printTable(io.out, headings, rows)
 }
 
 // printTable prints rows under upper-case headings.

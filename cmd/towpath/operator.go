@@ -28,6 +28,20 @@ func (c console) operator(pool *pgxpool.Pool) (*riverjobs.Operator, error) {
 	return &riverjobs.Operator{Pool: pool, Client: client, Who: c.who()}, nil
 }
 
+// operator opens the database for a command that changes runs; its pool is the
+// caller's to close.
+func (d database) operator(ctx context.Context, io console) (*riverjobs.Operator, error) {
+	pool, err := d.open(ctx, io)
+	if err != nil {
+		return nil, err
+	}
+	op, err := io.operator(pool)
+	if err != nil {
+		pool.Close()
+	}
+	return op, err
+}
+
 // clients makes the clients of shops and ledgers, with the tokens of apps.
 func (c console) clients(pool *pgxpool.Pool) (clients.Factory, error) {
 	box, err := c.box()

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
+	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -166,28 +167,15 @@ func (c policySet) refuse(console console, binding dbsqlc.Binding, faults []poli
 	return errSilent
 }
 
-// checkReference checks the settings against what the provider tells of itself.
-// What is stored may be a day old, so before something is refused for it the
-// provider is asked anew. What it does not tell cannot be checked, and that is
-// said.
+// checkReference names the settings that refer to what the provider does not have,
+// and says what could not be checked.
 func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
-	ref, known := refdata.Stored(binding)
-	if faults := policy.Check(p, ref, binding.Wire); known && len(faults) == 0 {
-		return nil
+	found := refdata.Check(ctx, pool, binding, p, func() (clients.Factory, error) { return console.clients(pool) })
+	if found.NotAsked != nil {
+		fmt.Fprintf(console.err, "towpath: the provider could not be asked for its accounts and tax rates now (%v)\n", found.NotAsked)
 	}
-	conns, err := console.clients(pool)
-	if err == nil {
-		err = refdata.Refresh(ctx, pool, binding, conns)
-	}
-	if err == nil {
-		binding, err = dbsqlc.New().BindingGet(ctx, pool, binding.ID)
-	}
-	if err != nil {
-		fmt.Fprintf(console.err, "towpath: the provider could not be asked for its accounts and tax rates now (%v)\n", err)
-	}
-	if ref, known = refdata.Stored(binding); !known {
+	if !found.Known {
 		fmt.Fprintln(console.err, "towpath: they are not known, so no account, tax type, theme or tracking option was checked")
-		ref = provider.Reference{} // what needs none is checked all the same
 	}
-	return policy.Check(p, ref, binding.Wire)
+	return found.Faults
 }

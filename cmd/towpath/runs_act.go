@@ -61,21 +61,17 @@ func (c chosen) act(ctx context.Context, io console, done string, statuses []str
 			return err
 		}
 	}
-	pool, err := c.open(ctx, io)
+	op, err := c.operator(ctx, io)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	op, err := io.operator(pool)
-	if err != nil {
-		return err
-	}
+	defer op.Pool.Close()
 	runs := []runRef{{ID: id}}
 	switch {
 	case c.ID == "":
-		runs, err = c.found(ctx, io, pool, statuses)
+		runs, err = c.found(ctx, io, op.Pool, statuses)
 	case c.DryRun:
-		runs, err = one(ctx, pool, id)
+		runs, err = one(ctx, op.Pool, id)
 	}
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ const shownWarning = "shows in the process list"
 func secretFlagsOf(t *testing.T) map[string]*kong.Node {
 	t.Helper()
 	var cli commands
-	parser, err := kong.New(&cli, kong.Name("towpath"), kong.Writers(io.Discard, io.Discard), kong.Vars{"version": "x", "providers": "xero,freeagent"})
+	parser, err := kong.New(&cli, kong.Name("towpath"), kong.Writers(io.Discard, io.Discard), variables())
 	require.NoError(t, err)
 	secretName := regexp.MustCompile(`(^|-)(token|secret|password|key)$`)
 	found := map[string]*kong.Node{}

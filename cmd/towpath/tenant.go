@@ -165,14 +165,7 @@ func (c tenantList) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("list tenants: %w", err)
 	}
-	views := []tenantView{}
-	rows := [][]string{}
-	for _, t := range tenants {
-		views = append(views, viewTenant(t))
-		rows = append(rows, []string{t.ID.String(), t.Name, t.MagentoUrl, t.ConnectionStatus, t.CreatedAt.Format(time.RFC3339)})
-	}
-	if c.JSON {
-		return printJSON(io.out, views)
-	}
-	return printTable(io.out, []string{"id", "name", "magento_url", "connection_status", "created_at"}, rows)
+	return printList(io, c.JSON, tenants, viewTenant, []string{"id", "name", "magento_url", "connection_status", "created_at"}, func(t dbsqlc.Tenant) []string {
+		return []string{t.ID.String(), t.Name, t.MagentoUrl, t.ConnectionStatus, t.CreatedAt.Format(time.RFC3339)}
+	})
 }

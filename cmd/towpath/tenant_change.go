@@ -45,15 +45,11 @@ func (c tenantChange) Run(ctx context.Context, io console) error {
 			return err
 		}
 	}
-	pool, err := c.open(ctx, io)
+	op, err := c.operator(ctx, io)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	op, err := io.operator(pool)
-	if err != nil {
-		return err
-	}
+	defer op.Pool.Close()
 	tenant, released, err := account.ChangeTenant(ctx, op, id, optional(strings.TrimSpace(c.Name)), optional(c.MagentoURL))
 	if err != nil {
 		return ifNoTenant(id, err)

@@ -49,16 +49,12 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
-	pool, err := c.open(ctx, io)
+	op, err := c.operator(ctx, io)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	box, err := io.sealing(ctx, pool)
-	if err != nil {
-		return err
-	}
-	op, err := io.operator(pool)
+	defer op.Pool.Close()
+	box, err := io.sealing(ctx, op.Pool)
 	if err != nil {
 		return err
 	}

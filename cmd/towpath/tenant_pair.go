@@ -63,16 +63,12 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}
-	pool, err := c.open(ctx, io)
+	op, err := c.operator(ctx, io)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	box, err := io.sealing(ctx, pool)
-	if err != nil {
-		return err
-	}
-	op, err := io.operator(pool)
+	defer op.Pool.Close()
+	box, err := io.sealing(ctx, op.Pool)
 	if err != nil {
 		return err
 	}
@@ -81,7 +77,7 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 		return c.notPaired(done, err)
 	}
 	warnings = append(append(warnings, pairWarnings(done)...), answers(ctx, what.BaseURL)...)
-	return c.print(ctx, io, pool, done, what.BaseURL, warnings)
+	return c.print(ctx, io, op.Pool, done, what.BaseURL, warnings)
 }
 
 // answers asks our own address from here, which is not where the shop is: no answer

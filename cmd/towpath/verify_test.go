@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"towpath/pkg/verify"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -68,7 +70,7 @@ func Test_A_sound_database_is_verified(t *testing.T) {
 		Samples    []string
 	}
 	d.mustJSON(t, &findings, "verify")
-	require.Len(t, findings, len(promises()))
+	require.Len(t, findings, len(verify.Promises()))
 	for _, f := range findings {
 		require.NotEmpty(t, f.Text)
 		require.Zero(t, f.Broken, f.Name)
@@ -115,7 +117,7 @@ func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
 			VALUES ('RUN', 'invoice', 'M-42', 'BINDING', 'hash')`},
 	}
 	names := []string{}
-	for _, p := range promises() {
+	for _, p := range verify.Promises() {
 		names = append(names, p.Name)
 	}
 	require.ElementsMatch(t, names, slices.Collect(maps.Keys(broken)), "every promise is broken by a case")
@@ -133,9 +135,9 @@ func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
 				asJSON := d.run(t, "verify", "--json")
 				require.Equal(t, exitFailed, asJSON.code)
 				requireSnakeCase(t, []byte(asJSON.out))
-				var findings []finding
+				var findings []verify.Finding
 				decode(t, []byte(asJSON.out), &findings)
-				at := slices.IndexFunc(findings, func(f finding) bool { return f.Name == name })
+				at := slices.IndexFunc(findings, func(f verify.Finding) bool { return f.Name == name })
 				require.EqualValues(t, 1, findings[at].Broken)
 				require.Len(t, findings[at].Samples, 1)
 			})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
@@ -226,4 +227,11 @@ func riverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {
 		return nil, fmt.Errorf("read River's migrations: %w", err)
 	}
 	return migrator, nil
+}
+
+// IsOldSchema tells the errors of a database that was not migrated: a table, a
+// column, a function or a schema is missing.
+func IsOldSchema(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains([]string{"42P01", "42703", "42883", "3F000"}, pg.Code)
 }

@@ -46,6 +46,42 @@ func Faults(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding) ([]
 	return append(faults, policy.Check(pol, ref, binding.Wire)...), nil
 }
 
+// Checked is how settings compare with what the provider tells of itself.
+type Checked struct {
+	Faults   []policy.FieldError
+	Known    bool  // false: nothing is known of it, and only what needs none was checked
+	NotAsked error // why it could not be asked, where that was tried
+}
+
+// Check compares settings that are to be saved. What is stored may be a day old, so
+// before anything is refused for it the provider is asked anew.
+func Check(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy, from func() (clients.Factory, error)) Checked {
+	ref, known := Stored(binding)
+	if faults := policy.Check(p, ref, binding.Wire); known && len(faults) == 0 {
+		return Checked{Known: true}
+	}
+	fresh, err := refreshed(ctx, pool, binding, from)
+	if err != nil {
+		fresh = binding
+	}
+	if ref, known = Stored(fresh); !known {
+		ref = provider.Reference{} // what needs none is checked all the same
+	}
+	return Checked{Faults: policy.Check(p, ref, binding.Wire), Known: known, NotAsked: err}
+}
+
+// refreshed is the binding with what its provider says now.
+func refreshed(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, from func() (clients.Factory, error)) (dbsqlc.Binding, error) {
+	made, err := from()
+	if err != nil {
+		return binding, err
+	}
+	if err := Refresh(ctx, pool, binding, made); err != nil {
+		return binding, err
+	}
+	return dbsqlc.New().BindingGet(ctx, pool, binding.ID)
+}
+
 // readTimeout bounds a reading that somebody waits for.
 const readTimeout = 20 * time.Second
 
