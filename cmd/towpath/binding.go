@@ -23,8 +23,8 @@ type bindingCommand struct {
 	Create  bindingCreate  `cmd:"" help:"Bind a tenant to its account at a provider."`
 	List    bindingList    `cmd:"" help:"List the bindings."`
 	Status  bindingStatus  `cmd:"" help:"What waits for each live binding, how long that takes at most, the calls left, and settings that no longer fit."`
-	Change  bindingChange  `cmd:"" help:"Change where a binding's provider answers, or its organisation; its held runs look again at once."`
-	Token   bindingToken   `cmd:"" help:"Give a binding a new access token; its held runs look again at once."`
+	Change  bindingChange  `cmd:"" help:"Change where a binding's provider answers, or its organisation; its held runs are released at once."`
+	Token   bindingToken   `cmd:"" help:"Give a binding a new access token; its held runs are released at once."`
 	Connect bindingConnect `cmd:"" help:"Connect a binding of an app: prints the consent URL, or connects at once where no consent is needed."`
 	Refresh bindingRefresh `cmd:"" help:"Read the provider's accounts, tax rates and the like anew, and check the settings against them."`
 	Revoke  bindingRevoke  `cmd:"" help:"End a binding; what was synced stays known."`

@@ -56,7 +56,7 @@ func (c bindingChange) Run(ctx context.Context, io console) error {
 		if c.JSON {
 			return printBinding(ctx, io, pool, binding.ID)
 		}
-		fmt.Fprintf(io.out, "binding %s changed; held runs that look again: %d\n", binding.ID, released)
+		fmt.Fprintf(io.out, "binding %s changed; held runs released: %d\n", binding.ID, released)
 		return nil
 	})
 }

@@ -63,7 +63,7 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 		if c.JSON {
 			return printJSON(io.out, tokenSaved{viewBinding(saved), released})
 		}
-		fmt.Fprintf(io.out, "binding %s has a new token; held runs that look again: %d\n", binding.ID, released)
+		fmt.Fprintf(io.out, "binding %s has a new token; held runs released: %d\n", binding.ID, released)
 		return nil
 	})
 }

@@ -97,7 +97,7 @@ func (c bindingConnect) print(io console, v consentView) error {
 		return printJSON(io.out, v)
 	}
 	if v.ConsentURL == "" {
-		fmt.Fprintf(io.out, "binding %s is connected to organisation %s; %d held runs look again\n", v.ID, v.OrgID, v.Released)
+		fmt.Fprintf(io.out, "binding %s is connected to organisation %s; %d held runs released\n", v.ID, v.OrgID, v.Released)
 		return nil
 	}
 	fmt.Fprintf(io.out, "Open this within ten minutes; it works once:\n\n%s\n\n", v.ConsentURL)

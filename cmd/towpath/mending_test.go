@@ -62,7 +62,7 @@ func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
 	require.Equal(t, "auth", runs[0].Reason)
 	require.Contains(t, d.must(t, "runs", "show", runs[0].ID), "towpath binding token "+d.binding+" --token-file FILE")
 	out := d.must(t, "binding", "change", d.binding, "--org-id", demo.OrgID, "--api-url", d.xeroURL)
-	require.Contains(t, out, "held runs that look again: 1")
+	require.Contains(t, out, "held runs released: 1")
 	require.Contains(t, d.must(t, "binding", "list"), " active ", "as soon as the provider answers")
 	chip, err := d.shop.WaitChip(t.Context(), inv.ID)
 	require.NoError(t, err)

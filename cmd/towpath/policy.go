@@ -20,7 +20,7 @@ import (
 
 type policyCommand struct {
 	Get policyGet `cmd:"" help:"Print the settings in force, every field."`
-	Set policySet `cmd:"" help:"Replace the settings; runs that are held look again at once."`
+	Set policySet `cmd:"" help:"Replace the settings; held runs are released at once."`
 }
 
 type policyGet struct {
@@ -105,7 +105,7 @@ func (c policySet) Run(ctx context.Context, console console) error {
 		if c.JSON {
 			return printJSON(console.out, saved)
 		}
-		fmt.Fprintf(console.out, "policy version %d saved; held runs that look again: %d\n", saved.Version, saved.Released)
+		fmt.Fprintf(console.out, "policy version %d saved; held runs released: %d\n", saved.Version, saved.Released)
 		return nil
 	})
 }

@@ -322,7 +322,7 @@ func printRun(io console, d runDetail) error {
 		fmt.Fprintln(io.out, d.Advice)
 	}
 	if d.NextAttemptAt != nil {
-		fmt.Fprintf(io.out, "looked at again at %s\n", d.NextAttemptAt.Format(time.RFC3339))
+		fmt.Fprintf(io.out, "next attempt at %s\n", d.NextAttemptAt.Format(time.RFC3339))
 	}
 	fmt.Fprintln(io.out)
 	return printTrace(io, d)

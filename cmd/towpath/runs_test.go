@@ -166,7 +166,7 @@ func (d *desk) shown(t *testing.T, f fates) {
 	require.Contains(t, text, "\nxero's ids of the calls of attempt 1, for its support:\n  "+strings.Join(calls, " ")+"\n")
 	held := d.must(t, "runs", "show", f["held"])
 	require.Contains(t, held, "tax_rate_not_mapped")
-	require.Contains(t, held, "looked at again at")
+	require.Contains(t, held, "next attempt at")
 	require.Contains(t, d.must(t, "runs", "show", f["skipped_by_policy"]), "zero_value_invoice")
 	require.NotContains(t, text+held, "a-token")
 }

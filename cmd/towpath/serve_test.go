@@ -107,7 +107,7 @@ func Test_A_worker_alone_serves_machines_only(t *testing.T) {
 	base := "http://" + s.Addr()
 	for path, want := range map[string]int{
 		"/livez": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK, "/dashboard/sync": http.StatusNotFound,
-		// A shop buries an event at the first 4xx, also one that was sent here by mistake.
+		// A shop dead-letters an event at the first 4xx, also one that was sent here by mistake.
 		"/v1/status": http.StatusServiceUnavailable, "/v1/tile/health": http.StatusServiceUnavailable,
 	} {
 		require.Equal(t, want, ask(t, http.MethodGet, base+path).status, path)

@@ -212,7 +212,7 @@ func Test_Two_processes_one_killed_lose_and_double_nothing(t *testing.T) {
 	go func() {
 		defer close(killed)
 		_ = s.await(ctx, func() bool { return accepted.Load() >= int64(webhooks/2) })
-		_ = victim.Process.Kill() // SIGKILL, with jobs in hand
+		_ = victim.Process.Kill() // SIGKILL, with jobs in flight
 		dead.Store(true)
 	}()
 	for _, inv := range s.shop.Invoices() {

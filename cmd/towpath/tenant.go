@@ -21,9 +21,9 @@ type tenantCommand struct {
 	Pair   tenantPair   `cmd:"" help:"Pair a shop by the code that its admin made: the way a real shop is connected. Again: a new key for it."`
 	Create tenantCreate `cmd:"" help:"Add a shop whose key is put into it by hand; the published modules take one from tenant pair only."`
 	List   tenantList   `cmd:"" help:"List the shops."`
-	Change tenantChange `cmd:"" help:"Change a shop's name or address; its held runs look again at once."`
+	Change tenantChange `cmd:"" help:"Change a shop's name or address; its held runs are released at once."`
 
-	RotateKey tenantRotateKey `cmd:"" name:"rotate-key" help:"Give a shop another key; its held runs look again at once."`
+	RotateKey tenantRotateKey `cmd:"" name:"rotate-key" help:"Give a shop another key; its held runs are released at once."`
 }
 
 type tenantCreate struct {

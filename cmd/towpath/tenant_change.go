@@ -27,7 +27,7 @@ type tenantChanged struct {
 	Released   int       `json:"held_runs_released"`
 }
 
-// Run changes what is given, and lets the shop's held runs look again.
+// Run changes what is given, and releases the shop's held runs.
 func (c tenantChange) Run(ctx context.Context, io console) error {
 	id, err := uuid.Parse(c.ID)
 	if err != nil {
@@ -58,7 +58,7 @@ func (c tenantChange) Run(ctx context.Context, io console) error {
 	if c.JSON {
 		return printJSON(io.out, changed)
 	}
-	fmt.Fprintf(io.out, "tenant %s is %s at %s; held runs that look again: %d\n", id, changed.Name, changed.MagentoURL, changed.Released)
+	fmt.Fprintf(io.out, "tenant %s is %s at %s; held runs released: %d\n", id, changed.Name, changed.MagentoURL, changed.Released)
 	return nil
 }
 

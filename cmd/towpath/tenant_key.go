@@ -68,7 +68,7 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if c.JSON {
 		return printJSON(io.out, saved)
 	}
-	fmt.Fprintf(io.out, "tenant %s has a new key; held runs that look again: %d\n", id, saved.Released)
+	fmt.Fprintf(io.out, "tenant %s has a new key; held runs released: %d\n", id, saved.Released)
 	if made {
 		fmt.Fprintf(io.out, "api_key %s\nIt is not shown again: give it to the shop now.\n", key)
 	}

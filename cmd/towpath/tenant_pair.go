@@ -244,7 +244,7 @@ func (c tenantPair) printNext(ctx context.Context, io console, pool *pgxpool.Poo
 	}
 	for _, b := range bindings {
 		if b.Provider == c.Provider {
-			fmt.Fprintf(io.out, "Its %s binding %s goes on; held runs that look again: %d\n", b.Provider, b.ID, done.Released)
+			fmt.Fprintf(io.out, "Its %s binding %s goes on; held runs released: %d\n", b.Provider, b.ID, done.Released)
 			return nil
 		}
 	}

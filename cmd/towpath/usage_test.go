@@ -43,8 +43,8 @@ func flagsOf() map[string][]string {
 		"runs cancel":        more(list, append(filters, "--dry-run", "--all")...),
 		"explain":            more(list, "--binding", "--file", "--event", "--run"),
 		"verify":             list,
-		"gaps":               list,
-		"what-if":            more(list, "--binding", "--file", "--since"),
+		"gaps":               more(list, "--tenant", "--since", "--limit"),
+		"what-if":            more(list, "--binding", "--file", "--since", "--limit", "--pinned"),
 		"backfill":           {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--store", "--dry-run", "--wait"},
 		"bench":              {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
 	}
@@ -52,7 +52,7 @@ func flagsOf() map[string][]string {
 
 func Test_Help_of_every_command_names_its_flags(t *testing.T) {
 	t.Parallel()
-	parser, err := kong.New(&commands{}, kong.Vars{"version": "x", "providers": "xero,freeagent"})
+	parser, err := kong.New(&commands{}, variables())
 	require.NoError(t, err)
 	table := flagsOf()
 	for _, leaf := range parser.Model.Leaves(true) {

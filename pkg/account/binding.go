@@ -98,7 +98,7 @@ func SaveToken(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, sealed
 	return binding, released, err
 }
 
-// releaseBinding lets a binding's held runs look again, under its policy of now.
+// releaseBinding releases a binding's held runs, under its policy of now.
 func releaseBinding(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id uuid.UUID) (dbsqlc.Binding, int, error) {
 	binding, err := dbsqlc.New().BindingGet(ctx, tx, id)
 	if err != nil {

@@ -104,7 +104,7 @@ func ReplaceKey(ctx context.Context, op *riverjobs.Operator, box *secret.Box, id
 	return released, err
 }
 
-// releaseTenant lets the held runs of all live bindings of a shop look again.
+// releaseTenant releases the held runs of all live bindings of a shop.
 func releaseTenant(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id uuid.UUID) (int, error) {
 	bindings, err := dbsqlc.New().BindingLiveByTenant(ctx, tx, id)
 	if err != nil {

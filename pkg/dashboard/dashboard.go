@@ -55,7 +55,7 @@ type Config struct {
 	Now          func() time.Time // default time.Now
 	PageSize     int              // runs on a page; default 50
 	QueryTimeout time.Duration    // of each page's queries in all; default 5 s
-	Refresh      time.Duration    // how often an open page looks again; default 3 s
+	Refresh      time.Duration    // how often an open page refreshes; default 3 s
 }
 
 func (c Config) withDefaults() Config {

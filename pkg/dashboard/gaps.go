@@ -67,7 +67,7 @@ func (d *Dashboard) gaps(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	d.show(w, http.StatusOK, d.pages.gaps, page)
 }
 
-// shops are the shops' rhythms, as far as they are known; the page looks again.
+// shops are the shops' rhythms, as far as they are known; the page refreshes.
 func (d *Dashboard) shops() []gaps.Shop {
 	shops, _ := d.rhythm.Latest()
 	return shops

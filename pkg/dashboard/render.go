@@ -38,7 +38,7 @@ func loadPages(s static, at func(string) string) pages {
 type frame struct {
 	Title   string
 	Now     time.Time
-	Refresh time.Duration // 0: the page does not look again
+	Refresh time.Duration // 0: the page does not refresh
 	Section string        // of the navigation; empty: none
 }
 
@@ -90,7 +90,7 @@ func (d *Dashboard) badRequest(w http.ResponseWriter, text string) {
 }
 
 const databaseAway = "Nothing is lost: the shop keeps its events and sends them again, and what was accepted goes on when the database is back. " +
-	"This page looks again by itself."
+	"This page refreshes by itself."
 
 // away answers for a query that failed: the database cannot be reached, is
 // starting, or is too busy. Nothing was changed.

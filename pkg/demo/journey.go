@@ -33,7 +33,7 @@ type stepView struct {
 	After string `json:"after"`
 }
 
-// maxSteps is how many steps are read, the newest: a held run looks again for
+// maxSteps is how many steps are read, the newest: a held run is rechecked for
 // as long as it is held.
 const maxSteps = 60
 

@@ -11,7 +11,7 @@ import (
 // FromShop reports whether a request that no route takes looks like one of the
 // shop's modules. Its address has a wrong prefix or lacks one, because a proxy
 // adds or strips it, or the shop was paired with another address: that is mended
-// outside, and until then a 404 would bury the event.
+// outside, and until then a 404 would dead-letter the event.
 func FromShop(r *http.Request) bool {
 	segments := strings.FieldsFunc(r.URL.Path, func(c rune) bool { return c == '/' })
 	switch r.Method {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The shop buries an event at any 4xx, so whatever it may send under a wrong
+// The shop dead-letters an event at any 4xx, so whatever it may send under a wrong
 // address is sent again; strangers get their 404.
 func Test_What_the_shop_sends_under_a_wrong_path_is_sent_again(t *testing.T) {
 	t.Parallel()

@@ -59,7 +59,7 @@ func TestBody_that_is_too_large_is_413(t *testing.T) {
 	})
 }
 
-// A 4xx would bury the event for a fault of the network.
+// A 4xx would dead-letter the event for a fault of the network.
 func TestBody_that_does_not_arrive_is_503(t *testing.T) {
 	t.Parallel()
 	d := setup(t, func(c *Config) { c.BodyTimeout = 300 * time.Millisecond })

@@ -6,7 +6,7 @@
 //	GET  /v1/tile/health                        the shop's admin, every 30 s    reads again
 //	POST /v1/tenant/disconnect                  the merchant, in the shop       same answer, revokes nothing
 //
-// The shop buries an event at any 4xx and sends it again after any 5xx. So a
+// The shop dead-letters an event at any 4xx and sends it again after any 5xx. So a
 // 4xx is for what can never succeed as it was sent, and everything that is not
 // the caller's fault (the database away, no connection free, a stop, a body
 // that broke off, a panic) is 503 with Retry-After; never 429. Where it is not

@@ -17,7 +17,7 @@ const connectionPending = "pending"
 
 // verifyAny tries the shop's key, then the one that a pairing has offered and the
 // one before the last pairing: while a pairing's end is not known the shop may
-// have either, and an event that was signed just before must not be buried.
+// have either, and an event that was signed just before must not be dead-lettered.
 // signedBy is the sealed key that the token is of. row is the zero row for a
 // tenant that does not exist.
 func (in *Ingress) verifyAny(x *exchange, row dbsqlc.IngressCallerRow, tenant uuid.UUID, token string) (claims shopjwt.Claims, signedBy []byte, err error) {

@@ -40,7 +40,7 @@ func TestKeys_while_it_is_not_known_how_a_pairing_ended_both_are_good(t *testing
 	// The first token of the offered key has shown that the shop took it.
 	require.Equal(t, 1, d.count(t, `SELECT count(*) FROM tenants WHERE offered_key_sealed IS NULL AND previous_key_until <= now()`))
 	late := d.signed(t, d.apiKey, "4")
-	require.Equal(t, 503, late.status, "to be sent again with the new key, not buried")
+	require.Equal(t, 503, late.status, "to be sent again with the new key, not dead-lettered")
 	require.Equal(t, "key_replaced", late.code())
 	require.Equal(t, 202, d.signed(t, next, "4").status)
 	require.Equal(t, 401, d.signed(t, shopjwt.NewAPIKey(), "5").status)

@@ -89,9 +89,9 @@ func (c Config) withDefaults() Config {
 // Keeper manages the tokens of all bindings in one process. It is safe for
 // concurrent use.
 type Keeper struct {
-	cfg     Config
-	queries *dbsqlc.Queries
-	turns   chan struct{}
+	cfg       Config
+	queries   *dbsqlc.Queries
+	semaphore chan struct{}
 
 	mu      sync.Mutex
 	sources map[uuid.UUID]*Source
@@ -108,7 +108,7 @@ func New(cfg Config) (*Keeper, error) {
 		return nil, errors.New("oauth: no http client")
 	}
 	cfg = cfg.withDefaults()
-	return &Keeper{cfg: cfg, queries: dbsqlc.New(), turns: make(chan struct{}, cfg.AtOnce), sources: map[uuid.UUID]*Source{}}, nil
+	return &Keeper{cfg: cfg, queries: dbsqlc.New(), semaphore: make(chan struct{}, cfg.AtOnce), sources: map[uuid.UUID]*Source{}}, nil
 }
 
 // Source gives a binding's tokens out; the same one for the same binding.

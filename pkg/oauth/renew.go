@@ -29,8 +29,8 @@ const (
 // is lost, the next read tells.
 func (k *Keeper) renew(ctx context.Context, binding uuid.UUID, refused string) (grant, error) {
 	select {
-	case k.turns <- struct{}{}:
-		defer func() { <-k.turns }()
+	case k.semaphore <- struct{}{}:
+		defer func() { <-k.semaphore }()
 	case <-ctx.Done():
 		return grant{}, ctx.Err()
 	}

@@ -176,7 +176,7 @@ func (p *Private) quit() {
 // reach the socket is trusted.
 //
 // Where ctx ends before it is done, initdb alone is asked to end. It does so
-// after the step in hand, with the server program of that step ended in good
+// after the step under way, with the server program of that step ended in good
 // order: killed, or with its files removed under it, that program would leave
 // its shared memory segment behind for good.
 func (p *Private) initdb(ctx context.Context, binDir string, opts Options) error {

@@ -116,7 +116,7 @@ func TestStartPrivate(t *testing.T) {
 		t.Parallel()
 		dir, bin := root(t), root(t)
 		require.NoError(t, os.Chmod(bin, 0o777)) // the stand-ins write as the server's user
-		// Like the true one: a signal takes effect after the step in hand, and
+		// Like the true one: a signal takes effect after the step under way, and
 		// the program of that step must find its files until its end.
 		script := `#!/bin/sh
 said=` + bin + `

@@ -44,7 +44,7 @@ type Failure struct {
 	Reason     string        // for Held: total_mismatch, number_taken, ...; for skips and metrics
 	Message    string        // one sentence: what is wrong and what to do
 	Detail     string        // the other side's own words, cut to 2,000 bytes
-	RetryAfter time.Duration // for RateLimited, Held and what has ReasonBudget: look again no sooner; 0 = the default
+	RetryAfter time.Duration // for RateLimited, Held and what has ReasonBudget: retry no sooner; 0 = the default
 	Answered   bool          // for Unknown: an answer came (a 500, say), so it is remembered under the idempotency key
 	Exists     bool          // for Refused and Held: the document exists all the same, and a later step of it failed
 	Err        error         // cause, may be nil

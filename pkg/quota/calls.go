@@ -18,7 +18,7 @@ import (
 // that such calls may use before they keep a distance to each other.
 type Load float64
 
-// A full call never waits for more company. A partial one with others coming soon
+// A full call never waits for more documents. A partial one with others coming soon
 // does, and one that has none only where the minute would not last.
 const (
 	Full    Load = 1
@@ -73,7 +73,7 @@ func (c *Calls) Reserve(ctx context.Context, load Load, calls int) error {
 	return err
 }
 
-// Return gives back the reserved calls that were not made. If it is lost, they
+// Return returns the reserved calls that were not made. If it is lost, they
 // count as made.
 func (c *Calls) Return(ctx context.Context) {
 	c.mu.Lock()

@@ -22,8 +22,8 @@ const (
 	// guard is how far the provider's clock may be from the database's, the way there
 	// included: a call this near to a full minute counts in both.
 	guard = 5 * time.Second
-	// belief is for how long the provider's word on the day is taken for true.
-	belief = time.Hour
+	// freshness is for how long the provider's word on the day is taken for true.
+	freshness = time.Hour
 	// life is when a lease that was not settled is over. A call may begin in the
 	// first part of it: those under way are cut off after 45 seconds.
 	life        = 2 * time.Minute

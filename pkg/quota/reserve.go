@@ -70,7 +70,7 @@ func (b Budget) Reserve(at time.Time, l Limits, ask Ask) (Budget, Answer) {
 	if b.Day != nil {
 		// Whoever looks whether a new day has begun takes the place of the word: the
 		// others wait for the answer to it.
-		if !b.believed(now) {
+		if !b.dayFresh(now) {
 			b.Day.At = now
 		}
 		b.Day.Left = max(b.Day.Left, 0) - calls
@@ -103,12 +103,12 @@ func (b Budget) room(w window, backfill bool) int {
 	return max(1, n)
 }
 
-func (b Budget) believed(now moment) bool { return now.since(b.Day.At) < belief }
+func (b Budget) dayFresh(now moment) bool { return now.since(b.Day.At) < freshness }
 
 // refused answers since when as many calls could be had, where they cannot now.
 func (b Budget) refused(now moment, ask Ask, calls int, first bool) (slot moment, refused bool) {
-	if d := b.Day; d != nil && b.believed(now) && d.Left <= b.dayKept(ask.Backfill) {
-		return d.At.plus(belief), true
+	if d := b.Day; d != nil && b.dayFresh(now) && d.Left <= b.dayKept(ask.Backfill) {
+		return d.At.plus(freshness), true
 	}
 	for _, w := range windowsOf(b.Limits) {
 		room := b.room(w, ask.Backfill)
@@ -156,7 +156,7 @@ func (b Budget) dayKept(backfill bool) int {
 // begin before the first.
 func (b Budget) postponed(now, slot moment, backfill bool) (Budget, Answer) {
 	w := windowsOf(b.Limits)[0]
-	if slot <= now { // leases are in the way, which are soon given back
+	if slot <= now { // leases are in the way, which are soon returned
 		slot = now.plus(crowdedWait)
 	}
 	slot = max(slot, now.plus(shortestWait))

@@ -20,7 +20,7 @@ type Word struct {
 	Minute, Day *int
 }
 
-// Settle counts what a lease has called and gives back what it has not; without
+// Settle counts what a lease has called and returns what it has not; without
 // effect where the lease is over. If it is lost, the lease ends with its process, or
 // with its time.
 func (b Budget) Settle(at time.Time, r Report) Budget {

@@ -33,7 +33,7 @@ func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus
 			return err
 		}
 	} else {
-		// A shop buries an event at the first 4xx, also one that was sent here by mistake.
+		// A shop dead-letters an event at the first 4xx, also one that was sent here by mistake.
 		router.NotFound = http.HandlerFunc(notTheIngress)
 	}
 	if s.cfg.Roles.Dashboard {

@@ -53,7 +53,7 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 	}
 	s.alive = func() error { return running(client) }
 	s.stack.OnStop(func() {
-		// Jobs finish within softStop or are given back, their attempt uncounted.
+		// Jobs finish within softStop or are put back into the queue, their attempt uncounted.
 		ctx, cancel := context.WithTimeout(context.Background(), softStop+10*time.Second)
 		defer cancel()
 		if err := client.Stop(ctx); err != nil {

@@ -14,7 +14,7 @@ var ErrInvalid = errors.New("token is invalid")
 
 // ErrClockSkew is a token of which everything is right, the signature too, but
 // the times, which are off by more than Leeway. The caller answers 503: a
-// mended clock makes the shop's next attempt good, a 401 would bury its event.
+// mended clock makes the shop's next attempt good, a 401 would dead-letter its event.
 var ErrClockSkew = errors.New("token is good but for its times: a clock is off")
 
 const (

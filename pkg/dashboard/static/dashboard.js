@@ -15,7 +15,7 @@
     toggle.hidden = false;
     toggle.textContent = paused ? "Resume" : "Pause";
     toggle.setAttribute("aria-pressed", String(paused));
-    toggle.title = paused ? "The page does not look again" : "The page looks again by itself";
+    toggle.title = paused ? "The page does not refresh" : "The page refreshes by itself";
     if (paused) word.textContent = "Paused at";
     else if (word.textContent === "Paused at") word.textContent = "";
   };

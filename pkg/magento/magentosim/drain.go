@@ -41,7 +41,7 @@ func (s *Shop) InjectSend(faults ...SendFault) {
 
 // Drain is one run of the shop's cron: up to 50 due rows, one after another in
 // the order they were written, each on a fresh connection. While not paired it
-// does nothing. If ctx ends, the row in hand stays as it was, though it may
+// does nothing. If ctx ends, the row in flight stays as it was, though it may
 // have arrived: so dies a cron process.
 func (s *Shop) Drain(ctx context.Context) (Drained, error) {
 	s.cron.Lock()

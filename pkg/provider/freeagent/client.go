@@ -37,7 +37,7 @@ type Config struct {
 	UserAgent string
 	// MatchContacts looks for the buyer's e-mail before a contact is created.
 	// FreeAgent itself does not refuse a taken e-mail, so without this a contact
-	// that the merchant made by hand gets a twin. It costs one list per new
+	// that the merchant made by hand gets a duplicate. It costs one list per new
 	// buyer, or one per hundred contacts where the server ignores the filter.
 	MatchContacts bool
 }

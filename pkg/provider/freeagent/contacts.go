@@ -13,7 +13,7 @@ import (
 // where there is none; in the set's order, one after another. The wire creates
 // contacts one by one, so new buyers cost a call each; what has to be looked up of
 // several is looked up together, see lookUp. A buyer is in the set once: the wire
-// would let a second one make a twin. After a RateLimited, Auth, Temporary or
+// would let a second one make a duplicate. After a RateLimited, Auth, Temporary or
 // Unknown failure the rest is not called, and its failures say so: RateLimited and
 // Auth as they are, else Temporary.
 //

@@ -61,7 +61,7 @@ func (c *Client) EnsureAllocations(ctx context.Context, set []provider.Item[prov
 		for i, item := range set {
 			parts[i] = part{at: i, number: strings.ToLower(item.Value.CreditNoteID), key: item.Try.Key}
 		}
-		for _, w := range s.open(ctx, s.withoutTwins(parts)) {
+		for _, w := range s.open(ctx, s.withoutDuplicates(parts)) {
 			s.allocate(ctx, w)
 		}
 		return s.outcomes

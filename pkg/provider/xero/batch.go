@@ -13,8 +13,8 @@ import (
 // The size of one joint call: Xero advises about 50 elements and 3.5 MB, and
 // takes no more than 10 MB.
 const (
-	maxElements = 50
-	maxTogether = 3_500_000
+	maxElements   = 50
+	maxBatchBytes = 3_500_000
 )
 
 // BatchSize is how many items are best given to EnsureInvoices and
@@ -127,10 +127,10 @@ func doubtful(err error) error {
 		Message: "Xero refused a call with several documents and then took no more calls; this one is looked up and sent again"}
 }
 
-// withoutTwins answers every part whose number an earlier one of the set has,
+// withoutDuplicates answers every part whose number an earlier one of the set has,
 // so that no answer is ever taken for two: it comes again, and then the first
 // is there to be compared with. Xero compares numbers without case.
-func (b *batch[T]) withoutTwins(parts []part) []part {
+func (b *batch[T]) withoutDuplicates(parts []part) []part {
 	var none T
 	var firsts []part
 	seen := map[string]bool{}
@@ -169,7 +169,7 @@ func (b *batch[T]) createAll(ctx context.Context, parts []part) leftover {
 		joinable = append(joinable, p)
 	}
 	for _, chunk := range chunks(joinable) {
-		b.createTogether(ctx, chunk, &left)
+		b.createBatch(ctx, chunk, &left)
 	}
 	return left
 }
@@ -179,7 +179,7 @@ func chunks(parts []part) [][]part {
 	var all [][]part
 	size := 0
 	for i, p := range parts {
-		if i == 0 || len(all[len(all)-1]) == maxElements || size+len(p.element) >= maxTogether {
+		if i == 0 || len(all[len(all)-1]) == maxElements || size+len(p.element) >= maxBatchBytes {
 			all, size = append(all, nil), 0
 		}
 		all[len(all)-1] = append(all[len(all)-1], p)

@@ -18,7 +18,7 @@ type element[T any] struct {
 	raw    json.RawMessage
 }
 
-// createTogether makes one call for chunk. What can come of it:
+// createBatch makes one call for chunk. What can come of it:
 //   - nothing was sent, or Xero is there for nobody: the failure is everybody's;
 //   - the answer was lost, or the process stops here: everybody's outcome is
 //     Unknown; the next call has Uncertain and looks every number up;
@@ -26,7 +26,7 @@ type element[T any] struct {
 //   - a refusal that names elements: likewise, but see judge;
 //   - a refusal of the whole: one bad element must not hurt the others, so each
 //     half goes on by itself, down to single ones.
-func (b *batch[T]) createTogether(ctx context.Context, chunk []part, left *leftover) {
+func (b *batch[T]) createBatch(ctx context.Context, chunk []part, left *leftover) {
 	if !b.mayCall(chunk...) {
 		return
 	}
@@ -49,8 +49,8 @@ func (b *batch[T]) createTogether(ctx context.Context, chunk []part, left *lefto
 			chunk[i].mayExist = chunk[i].mayExist || !answer.unread()
 		}
 		half := len(chunk) / 2
-		b.createTogether(ctx, chunk[:half], left)
-		b.createTogether(ctx, chunk[half:], left)
+		b.createBatch(ctx, chunk[:half], left)
+		b.createBatch(ctx, chunk[half:], left)
 	default:
 		b.fail(chunk, answer.jointFailure(call))
 	}

@@ -42,7 +42,7 @@ func (c *Client) ensureContacts(ctx context.Context, set []provider.Item[policy.
 		s.wanted[i] = newWanted(item.Value, c.shop)
 		parts[i] = part{at: i, number: item.Value.Key}
 	}
-	open := s.findKnown(ctx, s.withoutTwins(parts))
+	open := s.findKnown(ctx, s.withoutDuplicates(parts))
 	// Each round goes on where the last was refused: a name or a number further, or
 	// less of what is optional.
 	for round := 0; len(open) > 0 && round < maxContactRounds; round++ {

@@ -28,16 +28,16 @@ type contactAnswer struct {
 // findContact looks a contact up by its exact number, nil where there is none.
 // ContactNumber is not among the filters that Xero promises to index, so where the
 // filter finds nothing or is refused, the address /Contacts/{number} decides.
-func (c *Client) findContact(ctx context.Context, a ask) (sightedContact, error) {
+func (c *Client) findContact(ctx context.Context, a ask) (contactResult, error) {
 	query := url.Values{"where": {strings.Join(a.conditions(), " OR ")}, "includeArchived": {"true"}, "page": {"1"}}
 	list, err := c.getContacts(ctx, "/Contacts", query)
 	if err != nil && !hasKind(err, provider.Bug) {
-		return sightedContact{}, err
+		return contactResult{}, err
 	}
 	seen := a.among(list)
 	if seen.byNumber == nil && len(a.numbers) > 0 {
 		if list, err = c.getContacts(ctx, "/Contacts/"+url.PathEscape(a.numbers[0]), nil); err != nil {
-			return sightedContact{}, err
+			return contactResult{}, err
 		}
 		seen.byNumber = exactly(list, a.numbers[0])
 	}

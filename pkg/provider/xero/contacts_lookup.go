@@ -45,15 +45,15 @@ func (a ask) conditions() []string {
 // fit every contact that has none.
 func (a ask) lone() bool { return slices.Contains(a.numbers, "") }
 
-// sightedContact is what a look-up shows of a buyer.
-type sightedContact struct {
+// contactResult is what a look-up shows of a buyer.
+type contactResult struct {
 	part
 	byNumber, byName *contactAnswer
 }
 
 // among picks what a asks for.
-func (a ask) among(contacts []contactAnswer) sightedContact {
-	seen := sightedContact{part: a.part}
+func (a ask) among(contacts []contactAnswer) contactResult {
+	seen := contactResult{part: a.part}
 	for _, n := range a.numbers {
 		if found := exactly(contacts, n); found != nil {
 			seen.byNumber = found
@@ -70,10 +70,10 @@ func (a ask) among(contacts []contactAnswer) sightedContact {
 // lookUp asks for all in as few calls as their length allows, and answers what
 // each sees. Those that could not be looked up have the failure as their outcome
 // and are not answered.
-func (s *contactSet) lookUp(ctx context.Context, asks []ask) []sightedContact {
-	var seen []sightedContact
+func (s *contactSet) lookUp(ctx context.Context, asks []ask) []contactResult {
+	var seen []contactResult
 	for _, chunk := range askChunks(asks) {
-		seen = append(seen, s.lookUpTogether(ctx, chunk)...)
+		seen = append(seen, s.lookUpBatch(ctx, chunk)...)
 	}
 	return seen
 }
@@ -105,10 +105,10 @@ func askChunks(asks []ask) [][]ask {
 	return all
 }
 
-// lookUpTogether makes one call for chunk. Where Xero takes offence at the query,
+// lookUpBatch makes one call for chunk. Where Xero takes offence at the query,
 // each half is looked up by itself, down to single buyers; whose number the joint
 // look-up does not show though Xero refused it, is asked for by his address.
-func (s *contactSet) lookUpTogether(ctx context.Context, chunk []ask) []sightedContact {
+func (s *contactSet) lookUpBatch(ctx context.Context, chunk []ask) []contactResult {
 	if len(chunk) == 1 || s.refusedLookUps == maxRefusedLookUps {
 		return s.lookUpAlone(ctx, chunk)
 	}
@@ -120,12 +120,12 @@ func (s *contactSet) lookUpTogether(ctx context.Context, chunk []ask) []sightedC
 	case hasKind(err, provider.Bug):
 		s.refusedLookUps++
 		half := len(chunk) / 2
-		return append(s.lookUpTogether(ctx, chunk[:half]), s.lookUpTogether(ctx, chunk[half:])...)
+		return append(s.lookUpBatch(ctx, chunk[:half]), s.lookUpBatch(ctx, chunk[half:])...)
 	case err != nil:
 		s.fail(partsOf(chunk), err)
 		return nil
 	}
-	var seen []sightedContact
+	var seen []contactResult
 	for _, a := range chunk {
 		found := a.among(contacts)
 		if a.taken && found.byNumber == nil {
@@ -137,8 +137,8 @@ func (s *contactSet) lookUpTogether(ctx context.Context, chunk []ask) []sightedC
 	return seen
 }
 
-func (s *contactSet) lookUpAlone(ctx context.Context, asks []ask) []sightedContact {
-	var all []sightedContact
+func (s *contactSet) lookUpAlone(ctx context.Context, asks []ask) []contactResult {
+	var all []contactResult
 	for _, a := range asks {
 		if !s.mayCall(a.part) {
 			continue

@@ -37,7 +37,7 @@ func (c *Client) UpdateContacts(ctx context.Context, set []provider.Item[policy.
 		for i, item := range set {
 			parts[i] = part{at: i, number: strings.ToLower(item.Value.ContactID)}
 		}
-		open := s.look(ctx, s.withoutTwins(parts))
+		open := s.look(ctx, s.withoutDuplicates(parts))
 		for round := 0; len(open) > 0 && round < maxContactRounds; round++ {
 			open = s.write(ctx, open)
 		}
@@ -149,7 +149,7 @@ func (s *updateSet) write(ctx context.Context, parts []part) []part {
 		s.named[name] = p.number
 		sending = append(sending, p)
 	}
-	left := s.createAll(ctx, s.withoutTwins(sending))
+	left := s.createAll(ctx, s.withoutDuplicates(sending))
 	for _, p := range left.alone {
 		s.createOne(ctx, p, s.set[p.at].Try.Uncertain, func(context.Context) []part { return []part{p} })
 		if err := s.outcomes[p.at].Err; err != nil && clashOf(err).any() {

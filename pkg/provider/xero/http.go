@@ -59,7 +59,7 @@ func (c *Client) do(ctx context.Context, r request) ([]byte, error) {
 //   - it failed after that (reset, timeout, half a 200): a read is Temporary, a
 //     write is Unknown, since Xero may have saved it.
 //
-// A granted permit is given back exactly once, with what the answer said of the
+// A granted permit is returned exactly once, with what the answer said of the
 // calls that are left.
 func (c *Client) send(ctx context.Context, r request) (reply, error) {
 	token, err := c.token(ctx)

@@ -49,7 +49,7 @@ func (c *Client) ensureDocuments(ctx context.Context, k kind, set []provider.Ite
 		}
 		return []provider.Outcome[provider.Posted]{{Value: posted, Err: err}}
 	}
-	return c.ensureDocumentsTogether(ctx, k, set)
+	return c.ensureDocumentBatch(ctx, k, set)
 }
 
 // ensureDocument is the way of a set of one.

@@ -18,8 +18,8 @@ const (
 	maxFindPages   = 20
 )
 
-// sighting is what a look-up shows of a part; nil where there is none.
-type sighting struct {
+// lookupResult is what a look-up shows of a part; nil where there is none.
+type lookupResult struct {
 	part
 	found *documentAnswer
 }
@@ -36,17 +36,17 @@ type lookUp struct {
 // lookUp looks parts up by number in as few calls as their length allows. Parts
 // that could not be looked up have the failure as their outcome and are not
 // returned.
-func (b *batch[T]) lookUp(ctx context.Context, how lookUp, parts []part) []sighting {
-	var seen []sighting
+func (b *batch[T]) lookUp(ctx context.Context, how lookUp, parts []part) []lookupResult {
+	var seen []lookupResult
 	for _, chunk := range lookUpChunks(parts, how.most, how.written) {
-		seen = append(seen, b.lookUpTogether(ctx, how, chunk)...)
+		seen = append(seen, b.lookUpBatch(ctx, how, chunk)...)
 	}
 	return seen
 }
 
-// lookUpTogether makes one call for chunk. Where Xero takes offence at the query,
+// lookUpBatch makes one call for chunk. Where Xero takes offence at the query,
 // each half is looked up by itself, down to single numbers.
-func (b *batch[T]) lookUpTogether(ctx context.Context, how lookUp, chunk []part) []sighting {
+func (b *batch[T]) lookUpBatch(ctx context.Context, how lookUp, chunk []part) []lookupResult {
 	if !b.mayCall(chunk...) {
 		return nil
 	}
@@ -57,26 +57,26 @@ func (b *batch[T]) lookUpTogether(ctx context.Context, how lookUp, chunk []part)
 			b.endCall(chunk[0], none, err)
 			return nil
 		}
-		return []sighting{{chunk[0], how.pick(found, chunk[0].number)}}
+		return []lookupResult{{chunk[0], how.pick(found, chunk[0].number)}}
 	}
 	found, err := b.client.findDocuments(ctx, how, chunk)
 	switch {
-	case errors.Is(err, errNarrower):
+	case errors.Is(err, errSplitQuery):
 		half := len(chunk) / 2
-		return append(b.lookUpTogether(ctx, how, chunk[:half]), b.lookUpTogether(ctx, how, chunk[half:])...)
+		return append(b.lookUpBatch(ctx, how, chunk[:half]), b.lookUpBatch(ctx, how, chunk[half:])...)
 	case err != nil:
 		b.fail(chunk, err)
 		return nil
 	}
-	var seen []sighting
+	var seen []lookupResult
 	for _, p := range chunk {
-		seen = append(seen, sighting{p, how.pick(found, p.number)})
+		seen = append(seen, lookupResult{p, how.pick(found, p.number)})
 	}
 	return seen
 }
 
-// errNarrower asks for a look-up of fewer numbers.
-var errNarrower = errors.New("the look-up is to be divided")
+// errSplitQuery asks for a look-up of fewer numbers.
+var errSplitQuery = errors.New("the look-up is to be divided")
 
 // findDocuments reads every document that bears what is asked for, page by page.
 func (c *Client) findDocuments(ctx context.Context, how lookUp, parts []part) ([]documentAnswer, error) {
@@ -95,7 +95,7 @@ func (c *Client) findDocuments(ctx context.Context, how lookUp, parts []part) ([
 			return all, nil
 		}
 	}
-	return nil, errNarrower
+	return nil, errSplitQuery
 }
 
 func (c *Client) findPage(ctx context.Context, k kind, query url.Values, page int) ([]documentAnswer, error) {
@@ -109,7 +109,7 @@ func (c *Client) findPage(ctx context.Context, k kind, query url.Values, page in
 	case answer.status == http.StatusNotFound:
 		return nil, nil
 	case answer.divisible():
-		return nil, errNarrower
+		return nil, errSplitQuery
 	case answer.status != http.StatusOK:
 		return nil, classify(answer)
 	}

@@ -106,7 +106,7 @@ func (c *Client) EnsureItems(ctx context.Context, set []provider.Item[provider.C
 				parts[i].key = c.freshKey(parts[i].key)
 			}
 		}
-		left := b.createAll(ctx, b.withoutTwins(parts))
+		left := b.createAll(ctx, b.withoutDuplicates(parts))
 		for _, p := range left.alone {
 			b.createOne(ctx, p, false, nil)
 		}

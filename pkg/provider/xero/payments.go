@@ -66,7 +66,7 @@ func (c *Client) ensurePayments(ctx context.Context, set []provider.Item[provide
 	for i, item := range set {
 		parts[i] = part{at: i, number: strings.ToLower(item.Value.DocumentID)}
 	}
-	left := s.createAll(ctx, s.missing(ctx, s.withoutTwins(parts)))
+	left := s.createAll(ctx, s.missing(ctx, s.withoutDuplicates(parts)))
 	for _, p := range left.alone {
 		s.createOne(ctx, p, set[p.at].Try.Uncertain, func(ctx context.Context) []part {
 			return s.missing(ctx, []part{{at: p.at, number: p.number}})

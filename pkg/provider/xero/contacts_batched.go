@@ -93,7 +93,7 @@ func (s *contactSet) afterClashes(ctx context.Context, refused []refusedPart) []
 
 // settled ends the buyer of seen by a contact that is provably his own, or by
 // being held; false where he is still to be created.
-func (s *contactSet) settled(ctx context.Context, seen sightedContact) bool {
+func (s *contactSet) settled(ctx context.Context, seen contactResult) bool {
 	w, try := s.wanted[seen.at], s.set[seen.at].Try
 	found := seen.byNumber
 	switch {

@@ -17,12 +17,12 @@ type documentSet struct {
 	gone map[int][]string // the item codes that Xero did not know, by the place in the set
 }
 
-func (c *Client) ensureDocumentsTogether(ctx context.Context, k kind, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
+func (c *Client) ensureDocumentBatch(ctx context.Context, k kind, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
 	s := &documentSet{set: slices.Clone(set), kind: k, gone: map[int][]string{}, batch: batch[provider.Posted]{
 		client: c, outcomes: make([]provider.Outcome[provider.Posted], len(set)),
 		create: k.create(), list: k.list, read: k.read,
 	}}
-	missing := s.adoptKnown(ctx, s.withoutTwins(s.parts()))
+	missing := s.adoptKnown(ctx, s.withoutDuplicates(s.parts()))
 	left := s.createAll(ctx, missing)
 	refused := s.createAlone(ctx, left)
 	if bare, others := s.withoutItems(refused); len(bare) > 0 {
@@ -105,7 +105,7 @@ func (s *documentSet) adoptTaken(ctx context.Context, refused []refusedPart) {
 	}
 }
 
-func (s *documentSet) adopt(seen sighting) {
+func (s *documentSet) adopt(seen lookupResult) {
 	posted, err := s.kind.adopt(seen.found, s.set[seen.at].Value, nil)
 	s.end(seen.part, posted, err)
 }
