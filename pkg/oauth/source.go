@@ -78,7 +78,8 @@ func (s *Source) landed(ctx context.Context, flight <-chan singleflight.Result) 
 	}
 }
 
-// renew is the flight. It is nobody's request: whoever began it may go away.
+// renew is the shared refresh. It runs under a context of its own, so that a caller
+// who is cancelled does not abort it for the others.
 func (s *Source) renew() (any, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.keeper.cfg.CallTimeout+lockTimeout+5*time.Second)
 	defer cancel()

@@ -21,12 +21,11 @@ type contactSet struct {
 
 // findKnown looks up the buyers who may exist and returns the others, in order.
 //
-// One whom a joint look-up does not show counts as missing, though the filter is
-// not promised to see everybody and his address is not asked: that would be a
-// call each, a minute's budget for a set whose answer was lost. He is sent with
-// the joint PUT, which only creates. Should he exist, PUT refuses his number,
-// and the way on from there does ask his address. So there is never a second
-// contact.
+// A buyer missing from the filtered list is treated as absent, though the filter is
+// not promised to be complete: a GET by e-mail for each would cost a minute's budget
+// for a set whose answer was lost. The joint PUT only creates. If the contact exists,
+// PUT rejects its ContactNumber, and what follows looks it up by e-mail. So there is
+// never a duplicate.
 func (s *contactSet) findKnown(ctx context.Context, parts []part) []part {
 	var asks []ask
 	for _, p := range parts {

@@ -8,9 +8,9 @@ import (
 	"towpath/pkg/provider"
 )
 
-// What Xero says of itself is asked before a document is posted: a lock date or
-// an archived account that is known costs no call, and the merchant reads what
-// to do. What Xero did not tell is not checked; it will say so itself.
+// Preflight checks against the cached reference data, before a document is posted: a
+// known lock date or archived account costs no call, and the merchant reads what to
+// do. What is not known is not checked here; Xero refuses it itself.
 
 const draft = "DRAFT"
 
