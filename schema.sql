@@ -179,7 +179,7 @@ CREATE TABLE sync_runs (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 
     FOREIGN KEY (binding_id, policy_version) REFERENCES policies (binding_id, version),
-    UNIQUE (binding_id, dedupe_key),
+    CONSTRAINT sync_runs_dedupe UNIQUE (dedupe_key, binding_id),
     -- A live run has a job, and a job still to come is never at stage done.
     CHECK ((status IN ('queued', 'running', 'held')) = (stage IN ('fetch', 'post'))),
     CHECK ((stage = 'done') = (river_job_id IS NULL)),
@@ -188,15 +188,19 @@ CREATE TABLE sync_runs (
     CHECK ((status IN ('queued', 'running', 'held')) = (finished_at IS NULL))
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX sync_runs_job ON sync_runs (river_job_id) WHERE river_job_id IS NOT NULL;
-CREATE INDEX sync_runs_lane ON sync_runs (binding_id, lane, occurred_at, received_at)
-    WHERE finished_at IS NULL;
-CREATE INDEX sync_runs_key ON sync_runs (binding_id, idempotency_key);
-CREATE INDEX sync_runs_entity ON sync_runs (tenant_id, entity_type, magento_entity_id, received_at);
 CREATE INDEX sync_runs_recent ON sync_runs (received_at, id);
 CREATE INDEX sync_runs_tenant ON sync_runs (tenant_id, received_at);
-CREATE INDEX sync_runs_failed ON sync_runs (binding_id, finished_at) WHERE status = 'failed';
-CREATE INDEX sync_runs_held ON sync_runs (hold_reason) WHERE status = 'held';
-CREATE INDEX sync_runs_queued ON sync_runs (binding_id, stage) WHERE status = 'queued';
+-- None speaks of status: every start of a job would write to all of them.
+CREATE INDEX sync_runs_failed ON sync_runs (binding_id, finished_at) WHERE error_code IS NOT NULL;
+CREATE INDEX sync_runs_held ON sync_runs (hold_reason) WHERE hold_reason IS NOT NULL;
+CREATE INDEX sync_runs_open ON sync_runs (binding_id, stage, hold_reason) WHERE finished_at IS NULL;
+-- Each starts with the column that tells rows apart: without current statistics a planner
+-- finds indexes equally good whose first column is given, or whose condition is. So that
+-- of the lanes is not IS NULL, or sync_runs_open would be read from end to end.
+CREATE INDEX sync_runs_key ON sync_runs (idempotency_key, binding_id);
+CREATE INDEX sync_runs_entity ON sync_runs (magento_entity_id, entity_type, binding_id, received_at);
+CREATE INDEX sync_runs_lane ON sync_runs (lane, binding_id)
+    WHERE coalesce(finished_at, 'infinity') = 'infinity';
 CREATE INDEX sync_runs_left_out ON sync_runs (binding_id, lane) WHERE skip_reason = 'invoice_not_synced';
 
 -- Every step and every change of a run: what its page shows. from_status and
@@ -312,6 +316,9 @@ CREATE TABLE worker_processes (
 -- River's jobs by share: those in flight, and who comes next.
 CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, priority, scheduled_at, id)
     WHERE finalized_at IS NULL;
+-- River makes these for searches in arguments and metadata, which nothing here does.
+-- Each job would be written to them three times.
+DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 
 -- Functions, each in sql/functions/<name>.sql with the triggers that call it. A file
 -- that changes is applied again, so no migration restates a function.

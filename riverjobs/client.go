@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 	var client *Client
 	p := &pipeline{Config: cfg, who: clientID, queries: dbsqlc.New()}
 	p.ends, p.intents = newEnds(cfg.Pool, clientID, func() *Client { return client }), newIntents(cfg.Pool)
+	p.lookups = newLookups(cfg.Pool)
 	workers := river.NewWorkers()
 	queues := map[string]river.QueueConfig{}
 	for _, k := range kinds() {
@@ -65,11 +67,20 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		SoftStopTimeout:      cfg.SoftStop,
 		FetchCooldown:        5 * time.Millisecond,
 		FetchPollInterval:    500 * time.Millisecond,
+		ReindexerIndexNames:  indexesOfJobs(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make river client: %w", err)
 	}
 	return client, nil
+}
+
+// indexesOfJobs are River's own that are there to be rebuilt at night: a migration drops
+// the two for searches in arguments and metadata.
+func indexesOfJobs() []string {
+	return slices.DeleteFunc(river.ReindexerIndexNamesDefault(), func(name string) bool {
+		return name == "river_job_args_index" || name == "river_job_metadata_index"
+	})
 }
 
 // newClientID names this process among all that share the database.

@@ -3,13 +3,9 @@ package riverjobs
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"towpath/pkg/canon"
-	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 )
@@ -78,19 +74,4 @@ func (b *batch[D]) leaveOut(ctx context.Context, d *draft[D], decision policy.De
 	err := b.skip(ctx, d.hand, decision)
 	d.ended = err == nil
 	return err
-}
-
-// mayExistAs is the key under which an earlier attempt may have made the write, empty
-// where none may. As long as that is open the document keeps this key and is not
-// left out, whatever the settings say now: else a new prefix would look for another
-// number, find nothing and write a second document.
-func (p *pipeline) mayExistAs(ctx context.Context, run work, operation string) (string, error) {
-	key, err := p.queries.ProviderIntentKey(ctx, p.Pool, dbsqlc.ProviderIntentKeyParams{RunID: run.SyncRun.ID, Operation: operation})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("read intents of run %s: %w", run.SyncRun.ID, err)
-	}
-	return key, nil
 }

@@ -92,9 +92,10 @@ func (w write[D, T]) values(ctx context.Context, b *batch[D], drafts []*draft[D]
 // touch (cut off, suspended) may have been given up for dead, and leaves the write to
 // whoever has the job now.
 func (w write[D, T]) intend(ctx context.Context, b *batch[D], o *one[D, T]) (err error) {
-	o.taken, err = b.intents.Record(ctx, intention{job: o.job.id(), attempt: o.job.attempt(), Intent: syncrun.Intent{
-		RunID: o.SyncRun.ID, BindingID: o.Binding.ID, Operation: w.operation, ObjectKey: o.value.Key(), BodyHash: o.value.Hash(), Who: b.who,
-	}})
+	o.taken, err = b.intents.Record(ctx, syncrun.Intent{
+		JobID: o.job.id(), Attempt: o.job.attempt(), RunID: o.SyncRun.ID, BindingID: o.Binding.ID,
+		Operation: w.operation, ObjectKey: o.value.Key(), BodyHash: o.value.Hash(), Who: b.who,
+	})
 	if err == nil && b.Alive != nil && !b.Alive() {
 		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal,
 			Message: "this process was out of touch with the database; the write is left to the next attempt"}

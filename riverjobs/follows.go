@@ -29,7 +29,7 @@ type following interface {
 // inLane lets go on whose turn it is in its lane. The others wait without looking
 // again: see park.
 func inLane[D any](ctx context.Context, b *batch[D], drafts []*draft[D]) {
-	each(drafts, func(d *draft[D]) error { return syncrun.First(ctx, b.Pool, d.SyncRun.ID) })
+	each(drafts, func(d *draft[D]) error { return b.first(ctx, d.SyncRun.ID) })
 }
 
 // superseded ends what a later change has overtaken: what was read for it is older than

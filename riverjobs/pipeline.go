@@ -114,6 +114,7 @@ type pipeline struct {
 	queries *dbsqlc.Queries
 	ends    *ends
 	intents *intents
+	lookups *lookups
 }
 
 // runURL is the page of a run, for documents to link back to.

@@ -10,7 +10,6 @@ import (
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/quota"
-	"towpath/pkg/syncrun"
 )
 
 // plan is how the documents of one event come into a ledger: read from the shop,
@@ -91,7 +90,7 @@ func (pl *plan[D]) of() string { return pl.event }
 
 func (pl *plan[D]) fetch(ctx context.Context, p *pipeline, shop Shop, run work, pol policy.Policy) (fetched, error) {
 	if pl.lastFirst {
-		if err := syncrun.First(ctx, p.Pool, run.SyncRun.ID); err != nil {
+		if err := p.first(ctx, run.SyncRun.ID); err != nil {
 			return fetched{}, err
 		}
 	}

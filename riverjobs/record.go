@@ -151,28 +151,19 @@ func (w endWriter) apply(ctx context.Context, tx pgx.Tx, set []change, next map[
 	return syncrun.Apply(ctx, tx, w.who, syncrun.Changes{Decided: decided, Posted: posted, Failed: failed, Told: told})
 }
 
-// intention is an intent of one attempt.
-type intention struct {
-	job     int64
-	attempt int
-	syncrun.Intent
-}
-
 // intents is the recorder of what is about to be written.
-type intents = recorder.Recorder[intention, syncrun.Taken]
+type intents = recorder.Recorder[syncrun.Intent, syncrun.Taken]
 
 // newIntents records them together: T3 of a set is one commit. Each is judged by
 // itself; where the database finds two at one object, each is tried alone.
 func newIntents(pool *pgxpool.Pool) *intents {
-	return recorder.New(recorder.Config[intention, syncrun.Taken]{Pool: pool, Timeout: commitTimeout,
-		Write: func(ctx context.Context, tx pgx.Tx, set []intention) ([]recorder.Answer[syncrun.Taken], error) {
-			answers := make([]recorder.Answer[syncrun.Taken], len(set))
-			for i, in := range set {
-				answers[i].Value, answers[i].Err = syncrun.Intend(ctx, tx, in.job, in.attempt, in.Intent)
-				if err := answers[i].Err; err != nil && !syncrun.LeftNothing(err) {
-					return nil, err
-				}
+	return recorder.New(recorder.Config[syncrun.Intent, syncrun.Taken]{Pool: pool, Timeout: commitTimeout,
+		Write: func(ctx context.Context, tx pgx.Tx, set []syncrun.Intent) ([]recorder.Answer[syncrun.Taken], error) {
+			judged, err := syncrun.Intend(ctx, tx, set)
+			answers := make([]recorder.Answer[syncrun.Taken], len(judged))
+			for i, j := range judged {
+				answers[i] = recorder.Answer[syncrun.Taken]{Value: j.Taken, Err: j.Refused}
 			}
-			return answers, nil
+			return answers, err
 		}})
 }

@@ -2,29 +2,14 @@ package riverjobs
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
-
-// lookUp answers what the run's shop remembers in the run's organisation, or nil.
-func (p *pipeline) lookUp(ctx context.Context, run work, entityType, shopID string) (*dbsqlc.EntityXref, error) {
-	row, err := p.queries.EntityXrefGet(ctx, p.Pool, dbsqlc.EntityXrefGetParams{RunID: run.SyncRun.ID, EntityType: entityType, ShopID: shopID})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look up %s %q: %w", entityType, shopID, err)
-	}
-	return &row, nil
-}
 
 // known answers the document that an earlier run made of what a run is about.
 func (p *pipeline) known(ctx context.Context, run work, entityType string) (*provider.Posted, error) {

@@ -135,20 +135,17 @@ func (c explainCommand) stored(ctx context.Context, io console) error {
 	}
 	return c.explain(ctx, io, pool, explain.Question{
 		Event: run.Event, Canonical: run.Canonical, OccurredAt: run.OccurredAt, StoreID: run.StoreID, Sale: sale,
-		Known: func(key string) (bool, error) { return hasContact(ctx, pool, id, key) },
+		Known: func(key string) (bool, error) { return hasContact(ctx, pool, run.BindingID, key) },
 	}, row.Binding, run.PolicyVersion, row.Policy)
 }
 
-// hasContact reports whether the ledger of a run has a buyer's contact.
-func hasContact(ctx context.Context, pool *pgxpool.Pool, run uuid.UUID, key string) (bool, error) {
-	_, err := dbsqlc.New().EntityXrefGet(ctx, pool, dbsqlc.EntityXrefGetParams{RunID: run, EntityType: "contact", ShopID: key})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
+// hasContact reports whether the ledger of a binding has a buyer's contact.
+func hasContact(ctx context.Context, pool *pgxpool.Pool, binding uuid.UUID, key string) (bool, error) {
+	rows, err := dbsqlc.New().EntityXrefList(ctx, pool, dbsqlc.EntityXrefListParams{BindingID: binding, EntityTypes: []string{"contact"}, ShopIds: []string{key}})
 	if err != nil {
 		return false, fmt.Errorf("look up contact %q: %w", key, err)
 	}
-	return true, nil
+	return len(rows) > 0, nil
 }
 
 // explain prints what a binding would write under one version of its settings.

@@ -29,13 +29,9 @@ var fairBacklog = flag.Int("fair.backlog", 2000, "events of one tenant that anot
 // otherOrgID is an organisation with a budget of its own.
 const otherOrgID = "0a0b0c0d-0000-4000-8000-000000000002"
 
-// mostDelay is what one tenant's backlog may add to another's invoice: to the one in
-// the middle. A single one may take a few times that where other tests, or the race
-// detector, share the machine.
-const (
-	mostDelay     = 2 * time.Second
-	mostDelayOnce = 5 * mostDelay
-)
+// fairDelay is what one tenant's backlog may add to another's invoice, to the one in the
+// middle: a bound for a machine that does nothing else.
+var fairDelay = flag.Duration("fair.delay", 0, "fail where the backlog adds more than that (0: only report it)")
 
 func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.T) {
 	t.Parallel()
@@ -63,10 +59,30 @@ func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.
 		median(idle), slices.Max(idle), *fairBacklog, median(during), slices.Max(during), waiting, median(after), slices.Max(after))
 	require.Positive(t, waiting, "there was no backlog")
 	for _, took := range [][]time.Duration{during, after} {
-		require.Less(t, median(took)-median(idle), mostDelay)
-		require.Less(t, slices.Max(took)-median(idle), mostDelayOnce)
+		if *fairDelay > 0 {
+			require.Less(t, median(took)-median(idle), *fairDelay)
+		}
 	}
+	before, left := s.overtaken(ctx, t, other.tenant)
+	t.Logf("%d events of the other tenant waited as these came, %d when they were told", before, left)
+	require.Greater(t, 2*left, before, "most of what came before was worked off first")
 	s.must(t, "verify")
+}
+
+// overtaken counts, over the invoices of a tenant, the first tenant's events that waited
+// when each came, and those of them that still did when it had been told. In the order
+// of arrival none would. It does not hang on the machine's pace.
+func (s *soak) overtaken(ctx context.Context, t *testing.T, tenant string) (before, left int) {
+	t.Helper()
+	require.NoError(t, s.pool.QueryRow(ctx, `
+		SELECT count(*), count(*) FILTER (WHERE flood.told_at IS NULL OR flood.told_at > late.told_at)
+		FROM sync_runs AS late
+		JOIN sync_runs AS flood ON flood.tenant_id = $1
+			AND flood.received_at < late.received_at
+			AND (flood.told_at IS NULL OR flood.told_at > late.received_at)
+		WHERE late.tenant_id = $2`, s.tenant, tenant).Scan(&before, &left))
+	require.Positive(t, before, "there was no backlog")
+	return before, left
 }
 
 // mostWebhooks of a backlog come as webhooks; what is more is accepted in sets.

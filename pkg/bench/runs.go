@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -149,35 +150,14 @@ func stepName(e dbsqlc.SyncRunEvent) string {
 
 // drain lets events of all tenants pile up while nobody works, then starts the
 // workers. The time is that of the history: from the first job taken to the last
-// shop told. Meanwhile nothing is asked of the database but run_queue_mismatch.
+// shop told. Nothing else is asked of the database meanwhile. That run_queue_mismatch
+// is empty is looked at while a smaller backlog is worked off after it.
 func (b *measurement) drain(ctx context.Context, s *site) (DrainFigure, error) {
-	if err := s.serve(ctx, server.Roles{Ingress: true}); err != nil {
-		return DrainFigure{}, err
-	}
-	began := time.Now()
-	invoices := make([]magentosim.Invoice, b.cfg.Backlog)
-	for i := range invoices {
-		invoices[i] = s.shops[i%len(s.shops)].shop.RaiseInvoice(demo.Cart())
-	}
-	if err := s.drainOutboxes(ctx); err != nil {
-		return DrainFigure{}, err
-	}
-	if err := b.settle(ctx); err != nil {
-		return DrainFigure{}, err
-	}
-	stopSampling := s.sampleMismatches(ctx)
-	err := s.serve(ctx, server.Roles{Worker: true})
-	if err == nil {
-		err = s.allSynced(ctx, invoices)
-	}
-	snapshots, mismatches, sampleErr := stopSampling()
-	if err == nil {
-		err = sampleErr
-	}
+	f := DrainFigure{Tenants: len(s.shops), Runs: b.cfg.Backlog}
+	began, err := b.workOff(ctx, s, f.Runs)
 	if err != nil {
-		return DrainFigure{}, err
+		return f, err
 	}
-	f := DrainFigure{Tenants: len(s.shops), Runs: b.cfg.Backlog, Snapshots: snapshots, Mismatches: mismatches}
 	err = s.pool.QueryRow(ctx, `
 		SELECT extract(epoch FROM max(told_at) - (SELECT min(at) FROM sync_run_events WHERE to_status = 'running' AND at >= $1))
 		FROM sync_runs
@@ -186,7 +166,37 @@ func (b *measurement) drain(ctx context.Context, s *site) (DrainFigure, error) {
 		return f, fmt.Errorf("read the runs: %w", err)
 	}
 	f.PerSecond = float64(f.Runs) / f.Seconds
-	return f, nil
+	stopSampling := s.sampleMismatches(ctx)
+	_, err = b.workOff(ctx, s, min(f.Runs, mostWatched))
+	var sampleErr error
+	f.Snapshots, f.Mismatches, sampleErr = stopSampling()
+	return f, cmp.Or(err, sampleErr)
+}
+
+// mostWatched are the runs that are worked off while mismatches are looked for.
+const mostWatched = 300
+
+// workOff raises so many invoices, lets the shops send their events, and works them
+// off. It answers when it began.
+func (b *measurement) workOff(ctx context.Context, s *site, runs int) (began time.Time, err error) {
+	if err := s.serve(ctx, server.Roles{Ingress: true}); err != nil {
+		return began, err
+	}
+	began = time.Now()
+	invoices := make([]magentosim.Invoice, runs)
+	for i := range invoices {
+		invoices[i] = s.shops[i%len(s.shops)].shop.RaiseInvoice(demo.Cart())
+	}
+	if err := s.drainOutboxes(ctx); err != nil {
+		return began, err
+	}
+	if err := b.settle(ctx); err != nil {
+		return began, err
+	}
+	if err := s.serve(ctx, server.Roles{Worker: true}); err != nil {
+		return began, err
+	}
+	return began, s.allSynced(ctx, invoices)
 }
 
 // allSynced waits for the shops' own word, then for the runs'.

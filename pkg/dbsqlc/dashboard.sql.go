@@ -22,11 +22,12 @@ SELECT waiting.binding_id,
 FROM (
     SELECT run.binding_id, run.stage AS kind
     FROM sync_runs AS run
-    WHERE run.status = 'queued'
+    WHERE run.finished_at IS NULL
+        AND run.status = 'queued'
     UNION ALL
     SELECT run.binding_id, CASE WHEN run.hold_reason = 'auth' THEN 'refused' ELSE 'held' END
     FROM sync_runs AS run
-    WHERE run.status = 'held'
+    WHERE run.hold_reason IS NOT NULL
 ) AS waiting
 GROUP BY waiting.binding_id
 `
@@ -501,10 +502,10 @@ func (q *Queries) DashboardRunList(ctx context.Context, db DBTX, arg DashboardRu
 }
 
 const dashboardRunsAhead = `-- name: DashboardRunsAhead :many
-SELECT id, event, status, received_at
-FROM sync_runs
-WHERE id IN (SELECT towpath_ahead($1))
-ORDER BY towpath_event_rank(event), occurred_at, received_at, id
+SELECT other.id, other.event, other.status, other.received_at
+FROM towpath_ahead($1) AS ahead (id)
+JOIN sync_runs AS other ON other.id = ahead.id
+ORDER BY towpath_event_rank(other.event), other.occurred_at, other.received_at, other.id
 LIMIT 10
 `
 

@@ -42,49 +42,6 @@ func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefF
 	return result.RowsAffected(), nil
 }
 
-const entityXrefGet = `-- name: EntityXrefGet :one
-SELECT x.tenant_id, x.provider, x.org_key, x.entity_type, x.shop_id, x.provider_id, x.provider_reference, x.provider_url, x.run_id, x.stale, x.merged, x.disputed, x.created_at, x.body_hash, x.written_at
-FROM sync_runs AS run
-JOIN bindings AS binding ON binding.id = run.binding_id
-JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
-    AND x.provider = binding.provider
-    AND x.org_key = binding.org_key
-    AND x.entity_type = $1
-    AND x.shop_id = $2
-    AND NOT x.disputed
-WHERE run.id = $3
-`
-
-type EntityXrefGetParams struct {
-	EntityType string
-	ShopID     string
-	RunID      uuid.UUID
-}
-
-// What a run's shop knows in the organisation that the run's binding writes to.
-func (q *Queries) EntityXrefGet(ctx context.Context, db DBTX, arg EntityXrefGetParams) (EntityXref, error) {
-	row := db.QueryRow(ctx, entityXrefGet, arg.EntityType, arg.ShopID, arg.RunID)
-	var i EntityXref
-	err := row.Scan(
-		&i.TenantID,
-		&i.Provider,
-		&i.OrgKey,
-		&i.EntityType,
-		&i.ShopID,
-		&i.ProviderID,
-		&i.ProviderReference,
-		&i.ProviderUrl,
-		&i.RunID,
-		&i.Stale,
-		&i.Merged,
-		&i.Disputed,
-		&i.CreatedAt,
-		&i.BodyHash,
-		&i.WrittenAt,
-	)
-	return i, err
-}
-
 const entityXrefInsert = `-- name: EntityXrefInsert :exec
 INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id,
     provider_reference, provider_url, run_id, merged, body_hash, written_at)
@@ -195,6 +152,68 @@ type EntityXrefItemsGoneParams struct {
 func (q *Queries) EntityXrefItemsGone(ctx context.Context, db DBTX, arg EntityXrefItemsGoneParams) error {
 	_, err := db.Exec(ctx, entityXrefItemsGone, arg.RunID, arg.Codes)
 	return err
+}
+
+const entityXrefList = `-- name: EntityXrefList :many
+SELECT x.tenant_id, x.provider, x.org_key, x.entity_type, x.shop_id, x.provider_id, x.provider_reference, x.provider_url, x.run_id, x.stale, x.merged, x.disputed, x.created_at, x.body_hash, x.written_at
+FROM bindings AS binding
+CROSS JOIN (SELECT unnest($1::text[])::text AS entity_type, unnest($2::text[])::text AS shop_id) AS asked
+CROSS JOIN LATERAL (
+    SELECT entity_xref.tenant_id, entity_xref.provider, entity_xref.org_key, entity_xref.entity_type, entity_xref.shop_id, entity_xref.provider_id, entity_xref.provider_reference, entity_xref.provider_url, entity_xref.run_id, entity_xref.stale, entity_xref.merged, entity_xref.disputed, entity_xref.created_at, entity_xref.body_hash, entity_xref.written_at
+    FROM entity_xref
+    WHERE entity_xref.tenant_id = binding.tenant_id
+        AND entity_xref.provider = binding.provider
+        AND entity_xref.org_key = binding.org_key
+        AND entity_xref.entity_type = asked.entity_type
+        AND entity_xref.shop_id = asked.shop_id
+        AND NOT entity_xref.disputed
+    OFFSET 0
+) AS x
+WHERE binding.id = $3
+`
+
+type EntityXrefListParams struct {
+	EntityTypes []string
+	ShopIds     []string
+	BindingID   uuid.UUID
+}
+
+// What a binding's shop knows of these in the organisation that it writes to. OFFSET 0
+// keeps each look-up one in an index, whatever the statistics.
+func (q *Queries) EntityXrefList(ctx context.Context, db DBTX, arg EntityXrefListParams) ([]EntityXref, error) {
+	rows, err := db.Query(ctx, entityXrefList, arg.EntityTypes, arg.ShopIds, arg.BindingID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EntityXref{}
+	for rows.Next() {
+		var i EntityXref
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.Provider,
+			&i.OrgKey,
+			&i.EntityType,
+			&i.ShopID,
+			&i.ProviderID,
+			&i.ProviderReference,
+			&i.ProviderUrl,
+			&i.RunID,
+			&i.Stale,
+			&i.Merged,
+			&i.Disputed,
+			&i.CreatedAt,
+			&i.BodyHash,
+			&i.WrittenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const entityXrefOwner = `-- name: EntityXrefOwner :many

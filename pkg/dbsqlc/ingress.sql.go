@@ -93,7 +93,7 @@ SELECT run.id, binding.provider, run.event, run.status, run.provider_entity_id, 
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.finished_at
 FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
-WHERE run.tenant_id = $1
+WHERE binding.tenant_id = $1
     AND run.entity_type = $2
     AND run.magento_entity_id = $3
     AND ($4::text IS NULL OR binding.provider = $4)
@@ -304,7 +304,7 @@ SELECT (
     (
         SELECT count(*)
         FROM bindings AS binding
-        JOIN sync_runs AS run ON run.binding_id = binding.id AND run.status = 'failed'
+        JOIN sync_runs AS run ON run.binding_id = binding.id AND run.status = 'failed' AND run.error_code IS NOT NULL
         WHERE binding.tenant_id = $1
             AND ($2::text IS NULL OR binding.provider = $2)
             AND run.finished_at >= $3::timestamptz

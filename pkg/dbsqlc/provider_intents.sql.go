@@ -43,27 +43,49 @@ func (q *Queries) ProviderIntentAnswered(ctx context.Context, db DBTX, arg Provi
 	return err
 }
 
-const providerIntentKey = `-- name: ProviderIntentKey :one
-SELECT object_key
-FROM provider_intents
-WHERE run_id = $1
-    AND operation = $2
-    AND NOT certain
-ORDER BY made_at
-LIMIT 1
+const providerIntentKeys = `-- name: ProviderIntentKeys :many
+SELECT asked.run_id, may.object_key
+FROM (SELECT unnest($1::uuid[])::uuid AS run_id) AS asked
+CROSS JOIN LATERAL (
+    SELECT intent.object_key
+    FROM provider_intents AS intent
+    WHERE intent.run_id = asked.run_id
+        AND intent.operation = $2
+        AND NOT intent.certain
+    ORDER BY intent.made_at
+    LIMIT 1
+) AS may
 `
 
-type ProviderIntentKeyParams struct {
-	RunID     uuid.UUID
+type ProviderIntentKeysParams struct {
+	RunIds    []uuid.UUID
 	Operation string
 }
 
-// The key under which what a run writes may exist already.
-func (q *Queries) ProviderIntentKey(ctx context.Context, db DBTX, arg ProviderIntentKeyParams) (string, error) {
-	row := db.QueryRow(ctx, providerIntentKey, arg.RunID, arg.Operation)
-	var object_key string
-	err := row.Scan(&object_key)
-	return object_key, err
+type ProviderIntentKeysRow struct {
+	RunID     uuid.UUID
+	ObjectKey string
+}
+
+// The keys under which what these runs write may exist already.
+func (q *Queries) ProviderIntentKeys(ctx context.Context, db DBTX, arg ProviderIntentKeysParams) ([]ProviderIntentKeysRow, error) {
+	rows, err := db.Query(ctx, providerIntentKeys, arg.RunIds, arg.Operation)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ProviderIntentKeysRow{}
+	for rows.Next() {
+		var i ProviderIntentKeysRow
+		if err := rows.Scan(&i.RunID, &i.ObjectKey); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const providerIntentSettle = `-- name: ProviderIntentSettle :exec
@@ -110,95 +132,4 @@ WHERE run_id = ANY ($1::uuid[])
 func (q *Queries) ProviderIntentSettleRuns(ctx context.Context, db DBTX, runIds []uuid.UUID) error {
 	_, err := db.Exec(ctx, providerIntentSettleRuns, runIds)
 	return err
-}
-
-const providerIntentTake = `-- name: ProviderIntentTake :one
-WITH mine AS (
-    SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key
-    FROM sync_runs AS run
-    JOIN bindings AS binding ON binding.id = run.binding_id
-    WHERE run.id = $1
-)
-INSERT INTO provider_intents AS intent (run_id, operation, object_key, binding_id, body_hash)
-SELECT $1, $2, $3, $4, $5
-WHERE NOT EXISTS (
-        SELECT 1
-        FROM provider_intents
-        WHERE binding_id = $4
-            AND operation = $2
-            AND object_key = $3
-            AND settled_at IS NULL
-            AND run_id <> $1
-    ) AND NOT EXISTS (
-        SELECT 1
-        FROM mine
-        JOIN entity_xref AS x ON x.tenant_id = mine.tenant_id
-            AND x.provider = mine.provider
-            AND x.org_key = mine.org_key
-            AND x.entity_type = 'invoice'
-            AND x.shop_id = mine.magento_entity_id::text
-            AND NOT x.disputed
-        WHERE $2 = 'invoice'
-    )
-ON CONFLICT (run_id, operation, object_key) DO UPDATE
-SET tries = intent.tries + 1,
-    body_hash = excluded.body_hash,
-    maybe = NOT intent.certain,
-    certain = false,
-    settled_at = NULL
-RETURNING tries, generation, EXISTS (
-    SELECT 1
-    FROM mine
-    JOIN bindings AS binding ON binding.provider = mine.provider
-        AND binding.org_key = mine.org_key
-        AND (binding.tenant_id = mine.tenant_id OR $2 = 'invoice')
-    JOIN provider_intents AS other ON other.binding_id = binding.id
-        AND other.operation = $2
-        AND other.object_key = $3
-        AND other.run_id <> $1
-) AS tried_by_others, EXISTS (
-    SELECT 1
-    FROM mine
-    JOIN bindings AS binding ON binding.provider = mine.provider
-        AND binding.org_key = mine.org_key
-        AND binding.tenant_id <> mine.tenant_id
-) AS shared
-`
-
-type ProviderIntentTakeParams struct {
-	RunID     uuid.UUID
-	Operation string
-	ObjectKey string
-	BindingID uuid.UUID
-	BodyHash  string
-}
-
-type ProviderIntentTakeRow struct {
-	Tries         int32
-	Generation    int32
-	TriedByOthers bool
-	Shared        bool
-}
-
-// Records the intent, or takes up the run's own earlier one. No row where
-// another run is at the same object, or has meanwhile made the same invoice known.
-// A settled intent is opened again with its tries kept: what it wrote may still be
-// there. Others are all shops of the organisation, since a number is the
-// organisation's; a contact's key is the shop's own.
-func (q *Queries) ProviderIntentTake(ctx context.Context, db DBTX, arg ProviderIntentTakeParams) (ProviderIntentTakeRow, error) {
-	row := db.QueryRow(ctx, providerIntentTake,
-		arg.RunID,
-		arg.Operation,
-		arg.ObjectKey,
-		arg.BindingID,
-		arg.BodyHash,
-	)
-	var i ProviderIntentTakeRow
-	err := row.Scan(
-		&i.Tries,
-		&i.Generation,
-		&i.TriedByOthers,
-		&i.Shared,
-	)
-	return i, err
 }

@@ -32,13 +32,17 @@ func (q *Queries) QueueAdmit(ctx context.Context, db DBTX, arg QueueAdmitParams)
 
 const queueCompleteMany = `-- name: QueueCompleteMany :many
 WITH mine AS MATERIALIZED (
-    SELECT job.id
-    FROM river.river_job AS job
-    JOIN (SELECT unnest($1::bigint[]) AS id, unnest($2::int[]) AS attempt) AS ended
-        ON ended.id = job.id AND ended.attempt = job.attempt
-    WHERE job.state = 'running'
-    ORDER BY job.id
-    FOR UPDATE OF job
+    SELECT mine.id
+    FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::int[]) AS attempt ORDER BY 1) AS ended
+    CROSS JOIN LATERAL (
+        -- FOR UPDATE inside keeps this one look-up in an index for each job.
+        SELECT job.id
+        FROM river.river_job AS job
+        WHERE job.id = ended.id
+            AND job.attempt = ended.attempt
+            AND job.state = 'running'
+        FOR UPDATE
+    ) AS mine
 )
 UPDATE river.river_job AS job
 SET state = 'completed', finalized_at = clock_timestamp()

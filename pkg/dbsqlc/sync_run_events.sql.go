@@ -39,6 +39,32 @@ func (q *Queries) SyncRunEventInsert(ctx context.Context, db DBTX, arg SyncRunEv
 	return err
 }
 
+const syncRunEventInsertIntents = `-- name: SyncRunEventInsertIntents :exec
+INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
+SELECT noted.run_id, 'intend', 'running', 'running', noted.attempt, noted.who, noted.why
+FROM (
+    SELECT unnest($1::uuid[]) AS run_id, unnest($2::int[]) AS attempt, unnest($3::text[]) AS who, unnest($4::text[]) AS why
+) AS noted
+`
+
+type SyncRunEventInsertIntentsParams struct {
+	RunIds   []uuid.UUID
+	Attempts []int32
+	Whos     []string
+	Whys     []string
+}
+
+// What was about to be written, of a set of attempts under way.
+func (q *Queries) SyncRunEventInsertIntents(ctx context.Context, db DBTX, arg SyncRunEventInsertIntentsParams) error {
+	_, err := db.Exec(ctx, syncRunEventInsertIntents,
+		arg.RunIds,
+		arg.Attempts,
+		arg.Whos,
+		arg.Whys,
+	)
+	return err
+}
+
 const syncRunEventList = `-- name: SyncRunEventList :many
 SELECT id, run_id, at, step, from_status, to_status, attempt, who, why, calls
 FROM sync_run_events

@@ -109,26 +109,53 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 	return items, nil
 }
 
-const syncRunAhead = `-- name: SyncRunAhead :one
-SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'held') AS held,
-    count(*) FILTER (WHERE status = 'failed') AS failed
-FROM sync_runs
-WHERE id IN (SELECT towpath_ahead($1))
+const syncRunAhead = `-- name: SyncRunAhead :many
+SELECT asked.id AS run_id, count(*) FILTER (WHERE other.finished_at IS NULL) AS live,
+    count(*) FILTER (WHERE other.status = 'held') AS held, count(*) FILTER (WHERE other.status = 'failed') AS failed
+FROM (SELECT unnest($1::uuid[])::uuid AS id) AS asked
+CROSS JOIN LATERAL towpath_ahead(asked.id) AS ahead (id)
+CROSS JOIN LATERAL (
+    SELECT sync_runs.finished_at, sync_runs.status
+    FROM sync_runs
+    WHERE sync_runs.id = ahead.id
+    OFFSET 0
+) AS other
+GROUP BY asked.id
 `
 
 type SyncRunAheadRow struct {
+	RunID  uuid.UUID
 	Live   int64
 	Held   int64
 	Failed int64
 }
 
-// How many runs come before this one: those under way, those of them that are held,
-// and invoices that failed.
-func (q *Queries) SyncRunAhead(ctx context.Context, db DBTX, id uuid.UUID) (SyncRunAheadRow, error) {
-	row := db.QueryRow(ctx, syncRunAhead, id)
-	var i SyncRunAheadRow
-	err := row.Scan(&i.Live, &i.Held, &i.Failed)
-	return i, err
+// Of these runs those that others come before, a row each: how many of them are under
+// way, how many of those are held, and how many are invoices that failed. The function
+// stands in FROM, or it would be planned anew for each run.
+func (q *Queries) SyncRunAhead(ctx context.Context, db DBTX, ids []uuid.UUID) ([]SyncRunAheadRow, error) {
+	rows, err := db.Query(ctx, syncRunAhead, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncRunAheadRow{}
+	for rows.Next() {
+		var i SyncRunAheadRow
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Live,
+			&i.Held,
+			&i.Failed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const syncRunByIdempotencyKey = `-- name: SyncRunByIdempotencyKey :one
@@ -534,7 +561,7 @@ func (q *Queries) SyncRunGet(ctx context.Context, db DBTX, id uuid.UUID) (SyncRu
 const syncRunHeldByReason = `-- name: SyncRunHeldByReason :many
 SELECT hold_reason::text AS reason, count(*) AS runs
 FROM sync_runs
-WHERE status = 'held'
+WHERE hold_reason IS NOT NULL
 GROUP BY hold_reason
 `
 
@@ -571,7 +598,7 @@ WHERE job.id IN (
     FROM sync_runs AS run
     WHERE run.binding_id = $1
         AND run.finished_at IS NULL
-        AND run.status = 'held'
+        AND run.hold_reason IS NOT NULL
         AND ($2::text IS NULL OR run.hold_reason = $2)
 )
 ORDER BY job.id
@@ -698,8 +725,7 @@ LEFT JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
 LEFT JOIN LATERAL (
     SELECT last.status
     FROM sync_runs AS last
-    WHERE last.tenant_id = run.tenant_id
-        AND last.entity_type = 'invoice'
+    WHERE last.entity_type = 'invoice'
         AND last.magento_entity_id = $1::bigint
         AND last.binding_id = run.binding_id
         AND last.event = 'invoice.created'
@@ -735,27 +761,44 @@ func (q *Queries) SyncRunInvoice(ctx context.Context, db DBTX, arg SyncRunInvoic
 	return i, err
 }
 
-const syncRunJobIsMine = `-- name: SyncRunJobIsMine :one
-SELECT id
-FROM river.river_job
-WHERE id = $1
-    AND state = 'running'
-    AND attempt = $2
-FOR SHARE
+const syncRunJobsAreMine = `-- name: SyncRunJobsAreMine :many
+SELECT mine.id
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::int[]) AS attempt ORDER BY 1) AS asked
+CROSS JOIN LATERAL (
+    SELECT job.id
+    FROM river.river_job AS job
+    WHERE job.id = asked.id
+        AND job.state = 'running'
+        AND job.attempt = asked.attempt
+    FOR SHARE
+) AS mine
 `
 
-type SyncRunJobIsMineParams struct {
-	JobID   int64
-	Attempt int16
+type SyncRunJobsAreMineParams struct {
+	JobIds   []int64
+	Attempts []int32
 }
 
 // T3, its first statement: the job is still this attempt's. Locks the job, so
 // that nobody takes it away before the intent is on record.
-func (q *Queries) SyncRunJobIsMine(ctx context.Context, db DBTX, arg SyncRunJobIsMineParams) (int64, error) {
-	row := db.QueryRow(ctx, syncRunJobIsMine, arg.JobID, arg.Attempt)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+func (q *Queries) SyncRunJobsAreMine(ctx context.Context, db DBTX, arg SyncRunJobsAreMineParams) ([]int64, error) {
+	rows, err := db.Query(ctx, syncRunJobsAreMine, arg.JobIds, arg.Attempts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const syncRunKnown = `-- name: SyncRunKnown :many
@@ -774,13 +817,15 @@ LEFT JOIN LATERAL (
     FROM sync_runs AS earlier
     WHERE earlier.binding_id = asked.binding_id
         AND earlier.idempotency_key = asked.idempotency_key
-    ORDER BY earlier.received_at, earlier.id
+    -- Any: all under one key are of one entity. In an order, the index of that order
+    -- would be read from its start.
     LIMIT 1
 ) AS run ON true
 LEFT JOIN LATERAL (
     SELECT known.id, known.status, known.stage
     FROM sync_runs AS known
     WHERE known.binding_id = asked.binding_id
+        AND known.idempotency_key = asked.idempotency_key -- or an index of its binding alone would do as well
         AND known.dedupe_key = asked.dedupe_key
     LIMIT 1
 ) AS same ON true
@@ -1321,8 +1366,7 @@ const syncRunSuperseded = `-- name: SyncRunSuperseded :one
 SELECT EXISTS (
     SELECT 1
     FROM sync_runs AS mine
-    JOIN sync_runs AS later ON later.tenant_id = mine.tenant_id
-        AND later.entity_type = mine.entity_type
+    JOIN sync_runs AS later ON later.entity_type = mine.entity_type
         AND later.magento_entity_id = mine.magento_entity_id
         AND later.binding_id = mine.binding_id
         AND later.status = 'succeeded'

@@ -129,7 +129,8 @@ func TestTileHealth_counts_what_waits_and_what_failed(t *testing.T) {
 		require.Equal(t, 202, d.send(t, request{key: event + ":" + id, body: bodyOf(id)}).status)
 	}
 	end := func(id int, status, at string) {
-		_, err := d.db.Exec(t.Context(), `UPDATE sync_runs SET status = $2, stage = 'done', river_job_id = NULL, finished_at = now() - $3::interval
+		_, err := d.db.Exec(t.Context(), `UPDATE sync_runs SET status = $2, stage = 'done', river_job_id = NULL, finished_at = now() - $3::interval,
+			error_code = CASE WHEN $2 = 'failed' THEN 'internal' END
 			WHERE magento_entity_id = $1`, id, status, at)
 		require.NoError(t, err)
 	}

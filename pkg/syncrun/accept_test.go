@@ -146,13 +146,13 @@ func Test_Accept(t *testing.T) {
 func Test_Intend(t *testing.T) {
 	t.Parallel()
 
-	intend := func(t *testing.T, b *bundle, run uuid.UUID, job int64, attempt int, object string) (syncrun.Taken, error) {
+	try := func(t *testing.T, b *bundle, run uuid.UUID, job int64, attempt int, object string) (syncrun.Taken, error) {
 		t.Helper()
 		var taken syncrun.Taken
 		err := pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
 			var err error
-			taken, err = syncrun.Intend(t.Context(), tx, job, attempt, syncrun.Intent{
-				RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: object, BodyHash: "hash",
+			taken, err = intend(t.Context(), tx, syncrun.Intent{
+				JobID: job, Attempt: attempt, RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: object, BodyHash: "hash",
 			})
 			return err
 		})
@@ -164,10 +164,10 @@ func Test_Intend(t *testing.T) {
 		b := setup(t)
 		run := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
 		job := b.take(t, run)
-		first, err := intend(t, b, run, job, 1, "42")
+		first, err := try(t, b, run, job, 1, "42")
 		require.NoError(t, err)
 		require.False(t, first.Uncertain)
-		second, err := intend(t, b, run, job, 1, "42")
+		second, err := try(t, b, run, job, 1, "42")
 		require.NoError(t, err)
 		require.True(t, second.Uncertain)
 		require.Equal(t, first.Key(), second.Key(), "a lost answer: the same key")
@@ -178,12 +178,12 @@ func Test_Intend(t *testing.T) {
 		b := setup(t)
 		one := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
 		two := b.mustAccept(t, b.event("invoice.created", 2, "invoice.created:2"))[0].RunID
-		_, err := intend(t, b, one, b.take(t, one), 1, "42")
+		_, err := try(t, b, one, b.take(t, one), 1, "42")
 		require.NoError(t, err)
 		job := b.take(t, two)
-		_, err = intend(t, b, two, job, 1, "42")
+		_, err = try(t, b, two, job, 1, "42")
 		require.ErrorIs(t, err, syncrun.ErrBusy)
-		_, err = intend(t, b, two, job, 1, "43")
+		_, err = try(t, b, two, job, 1, "43")
 		require.NoError(t, err)
 	})
 
@@ -194,9 +194,9 @@ func Test_Intend(t *testing.T) {
 		paid.OccurredAt = paid.OccurredAt.Add(time.Second)
 		later := b.mustAccept(t, paid)[0].RunID // arrives first
 		earlier := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
-		_, err := intend(t, b, later, b.take(t, later), 1, "1")
+		_, err := try(t, b, later, b.take(t, later), 1, "1")
 		require.Equal(t, &syncrun.Ahead{}, err)
-		_, err = intend(t, b, earlier, b.take(t, earlier), 1, "1")
+		_, err = try(t, b, earlier, b.take(t, earlier), 1, "1")
 		require.NoError(t, err)
 	})
 
@@ -205,7 +205,7 @@ func Test_Intend(t *testing.T) {
 		b := setup(t)
 		run := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
 		job := b.take(t, run)
-		_, err := intend(t, b, run, job, 2, "42")
+		_, err := try(t, b, run, job, 2, "42")
 		require.ErrorIs(t, err, syncrun.ErrNotMine)
 	})
 }

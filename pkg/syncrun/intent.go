@@ -26,8 +26,10 @@ const (
 	WriteItem          = "item"
 )
 
-// Intent is a write at the provider that is about to be made.
+// Intent is a write at the provider that is about to be made, by an attempt of a job.
 type Intent struct {
+	JobID     int64
+	Attempt   int
 	RunID     uuid.UUID
 	BindingID uuid.UUID
 	Operation string
@@ -59,74 +61,125 @@ type Ahead struct {
 
 func (a *Ahead) Error() string { return "an earlier run of the same document comes first" }
 
-// First answers an Ahead where other runs of the lane come before this one. It waits
-// without looking again: their end lets it go on.
-func First(ctx context.Context, db dbsqlc.DBTX, runID uuid.UUID) error {
-	ahead, err := queries.SyncRunAhead(ctx, db, runID)
+// Behind are those of the runs that others of their lanes come before. They wait without
+// looking again: the end of those lets them go on.
+func Behind(ctx context.Context, db dbsqlc.DBTX, runs []uuid.UUID) (map[uuid.UUID]*Ahead, error) {
+	rows, err := queries.SyncRunAhead(ctx, db, runs)
 	if err != nil {
-		return fmt.Errorf("take lane of run %s: %w", runID, err)
+		return nil, fmt.Errorf("take lanes of %d runs: %w", len(runs), err)
 	}
-	if ahead.Live+ahead.Failed > 0 {
-		return &Ahead{Held: ahead.Held > 0, Failed: ahead.Failed > 0}
+	behind := make(map[uuid.UUID]*Ahead, len(rows))
+	for _, row := range rows {
+		behind[row.RunID] = &Ahead{Held: row.Held > 0, Failed: row.Failed > 0}
+	}
+	return behind, nil
+}
+
+// Judged is what became of an intent.
+type Judged struct {
+	Taken
+	// Refused is ErrNotMine where the job is no longer this attempt's, an Ahead where an
+	// earlier run of the lane comes first, ErrBusy where another run writes the same
+	// object. Nothing of it is stored then.
+	Refused error
+}
+
+// Intend is T3 for a set: it takes the lanes for the jobs' runs and records the intents,
+// each judged by itself. On an error, ErrBusy where another transaction was at one of
+// the objects, nothing may be committed.
+//
+// Once it is committed, "the object may exist" is on record: if the process
+// dies after the call, the next attempt sees the intent and looks first.
+func Intend(ctx context.Context, tx pgx.Tx, set []Intent) ([]Judged, error) {
+	judged := make([]Judged, len(set))
+	mine, err := jobsAreMine(ctx, tx, set)
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]uuid.UUID, len(set))
+	for i, in := range set {
+		runs[i] = in.RunID
+	}
+	behind, err := Behind(ctx, tx, runs)
+	if err != nil {
+		return nil, err
+	}
+	var asked []int
+	for i, in := range set {
+		switch ahead := behind[in.RunID]; {
+		case !mine[in.JobID]:
+			judged[i].Refused = ErrNotMine
+		case ahead != nil:
+			judged[i].Refused = ahead
+		default:
+			asked = append(asked, i)
+		}
+	}
+	return judged, take(ctx, tx, set, asked, judged)
+}
+
+// jobsAreMine are the jobs that are still these attempts', until the transaction ends.
+func jobsAreMine(ctx context.Context, tx pgx.Tx, set []Intent) (map[int64]bool, error) {
+	var asked dbsqlc.SyncRunJobsAreMineParams
+	for _, in := range set {
+		asked.JobIds, asked.Attempts = append(asked.JobIds, in.JobID), append(asked.Attempts, int32(in.Attempt))
+	}
+	ids, err := queries.SyncRunJobsAreMine(ctx, tx, asked)
+	if err != nil {
+		return nil, fmt.Errorf("check %d jobs: %w", len(set), err)
+	}
+	mine := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		mine[id] = true
+	}
+	return mine, nil
+}
+
+// take records the intents at these places, and notes them in the runs' histories.
+func take(ctx context.Context, tx pgx.Tx, set []Intent, places []int, judged []Judged) error {
+	if len(places) == 0 {
+		return nil
+	}
+	rows := make([]dbsqlc.ProviderIntentTakeParams, len(places))
+	for n, i := range places {
+		rows[n] = dbsqlc.ProviderIntentTakeParams{
+			RunID: set[i].RunID, BindingID: set[i].BindingID, Operation: set[i].Operation, ObjectKey: set[i].ObjectKey, BodyHash: set[i].BodyHash,
+		}
+	}
+	var failed error
+	var notes dbsqlc.SyncRunEventInsertIntentsParams
+	queries.ProviderIntentTake(ctx, tx, rows).QueryRow(func(n int, row dbsqlc.ProviderIntentTakeRow, err error) {
+		in, to := set[places[n]], &judged[places[n]]
+		switch {
+		case failed != nil: // the first says why; the transaction is lost
+		case errors.Is(err, pgx.ErrNoRows):
+			to.Refused = ErrBusy
+		case isUniqueViolation(err):
+			failed = fmt.Errorf("%w: %w", ErrBusy, err)
+		case err != nil:
+			failed = fmt.Errorf("record intent %s %q: %w", in.Operation, in.ObjectKey, err)
+		default:
+			to.Taken = Taken{Intent: in, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers, Shared: row.Shared}
+			notes.RunIds, notes.Attempts = append(notes.RunIds, in.RunID), append(notes.Attempts, int32(in.Attempt))
+			notes.Whos, notes.Whys = append(notes.Whos, in.Who), append(notes.Whys, to.Taken.why())
+		}
+	})
+	if failed != nil || len(notes.RunIds) == 0 {
+		return failed
+	}
+	if err := queries.SyncRunEventInsertIntents(ctx, tx, notes); err != nil {
+		return fmt.Errorf("note %d intents: %w", len(notes.RunIds), err)
 	}
 	return nil
 }
 
-// LeftNothing reports whether Intend judged a run and left nothing in the transaction,
-// which may go on with others.
-func LeftNothing(err error) bool {
-	var ahead *Ahead
-	return errors.Is(err, ErrNotMine) || errors.As(err, &ahead) || errors.Is(err, ErrBusy) && !isUniqueViolation(err)
-}
-
-// Intend is T3: it takes the lane for the job's run and records the intent. It
-// answers ErrNotMine if the job is no longer this attempt's, an Ahead if an earlier run
-// of the lane comes first, and ErrBusy if another run writes the same object.
-//
-// Once it is committed, "the object may exist" is on record: if the process
-// dies after the call, the next attempt sees the intent and looks first.
-func Intend(ctx context.Context, tx pgx.Tx, jobID int64, attempt int, intent Intent) (Taken, error) {
-	_, err := queries.SyncRunJobIsMine(ctx, tx, dbsqlc.SyncRunJobIsMineParams{JobID: jobID, Attempt: int16(attempt)})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Taken{}, ErrNotMine
-	}
-	if err != nil {
-		return Taken{}, fmt.Errorf("check job %d: %w", jobID, err)
-	}
-	if err := First(ctx, tx, intent.RunID); err != nil {
-		return Taken{}, err
-	}
-	row, err := queries.ProviderIntentTake(ctx, tx, dbsqlc.ProviderIntentTakeParams{
-		RunID: intent.RunID, BindingID: intent.BindingID, Operation: intent.Operation,
-		ObjectKey: intent.ObjectKey, BodyHash: intent.BodyHash,
-	})
-	if isUniqueViolation(err) {
-		return Taken{}, fmt.Errorf("%w: %w", ErrBusy, err)
-	}
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Taken{}, ErrBusy
-	}
-	if err != nil {
-		return Taken{}, fmt.Errorf("record intent %s %q: %w", intent.Operation, intent.ObjectKey, err)
-	}
-	taken := Taken{Intent: intent, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers, Shared: row.Shared}
-	return taken, taken.note(ctx, tx, attempt)
-}
-
-// note puts the intent into the run's history.
-func (t Taken) note(ctx context.Context, tx pgx.Tx, attempt int) error {
+// why is the intent in the run's history.
+func (t Taken) why() string {
 	why := fmt.Sprintf("about to write %s %s", t.Operation, t.ObjectKey)
 	if t.Uncertain {
 		why += ", which may exist already: it is looked up first"
 	}
-	status := Running
-	err := queries.SyncRunEventInsert(ctx, tx, dbsqlc.SyncRunEventInsertParams{
-		RunID: t.RunID, Step: "intend", FromStatus: &status, ToStatus: Running, Attempt: int32(attempt), Who: &t.Who, Why: why,
-	})
-	if err != nil {
-		return fmt.Errorf("note intent %s %q: %w", t.Operation, t.ObjectKey, err)
-	}
-	return nil
+	return why
 }
 
 // Key is the idempotency key of the write: the same for the same body of the

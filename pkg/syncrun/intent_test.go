@@ -18,10 +18,10 @@ func TestIntend(t *testing.T) {
 	t.Run("Lane_goes_created_paid_refunded_whatever_came_first", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		intend := func(run uuid.UUID, job int64) error {
+		try := func(run uuid.UUID, job int64) error {
 			return pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-				_, err := syncrun.Intend(t.Context(), tx, job, 1, syncrun.Intent{
-					RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: run.String(), BodyHash: "x", Who: "test",
+				_, err := intend(t.Context(), tx, syncrun.Intent{
+					JobID: job, Attempt: 1, RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: run.String(), BodyHash: "x", Who: "test",
 				})
 				return err
 			})
@@ -42,16 +42,16 @@ func TestIntend(t *testing.T) {
 		require.NoError(t, err)
 		jobs := map[uuid.UUID]int64{refunded: b.take(t, refunded), paid: b.take(t, paid), created: b.take(t, created)}
 
-		require.Equal(t, &syncrun.Ahead{}, intend(paid, jobs[paid]))
-		require.NoError(t, intend(created, jobs[created]))
+		require.Equal(t, &syncrun.Ahead{}, try(paid, jobs[paid]))
+		require.NoError(t, try(created, jobs[created]))
 		end(created, syncrun.Failed)
-		require.Equal(t, &syncrun.Ahead{Failed: true}, intend(paid, jobs[paid]), "a payment does not overtake its invoice")
-		require.Equal(t, &syncrun.Ahead{Failed: true}, intend(refunded, jobs[refunded]))
+		require.Equal(t, &syncrun.Ahead{Failed: true}, try(paid, jobs[paid]), "a payment does not overtake its invoice")
+		require.Equal(t, &syncrun.Ahead{Failed: true}, try(refunded, jobs[refunded]))
 		end(created, syncrun.Succeeded)
-		require.Equal(t, &syncrun.Ahead{}, intend(refunded, jobs[refunded]), "nor a refund the payment")
-		require.NoError(t, intend(paid, jobs[paid]))
+		require.Equal(t, &syncrun.Ahead{}, try(refunded, jobs[refunded]), "nor a refund the payment")
+		require.NoError(t, try(paid, jobs[paid]))
 		end(paid, syncrun.Succeeded)
-		require.NoError(t, intend(refunded, jobs[refunded]))
+		require.NoError(t, try(refunded, jobs[refunded]))
 	})
 
 	// Neither transaction sees the other's intent: only the index can say no.
@@ -59,20 +59,20 @@ func TestIntend(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		runs := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 2, "invoice.created:2"))
-		intent := func(n int) syncrun.Intent {
-			return syncrun.Intent{RunID: runs[n].RunID, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: "customer-7", BodyHash: "x", Who: "test"}
-		}
 		jobs := []int64{b.take(t, runs[0].RunID), b.take(t, runs[1].RunID)}
+		of := func(n int) syncrun.Intent {
+			return syncrun.Intent{JobID: jobs[n], Attempt: 1, RunID: runs[n].RunID, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: "customer-7", BodyHash: "x", Who: "test"}
+		}
 		first, err := b.pool.Begin(t.Context())
 		require.NoError(t, err)
 		defer func() { _ = first.Rollback(context.Background()) }()
-		_, err = syncrun.Intend(t.Context(), first, jobs[0], 1, intent(0))
+		_, err = intend(t.Context(), first, of(0))
 		require.NoError(t, err)
 
 		second := make(chan error, 1)
 		go func() {
 			second <- pgx.BeginFunc(context.Background(), b.pool, func(tx pgx.Tx) error {
-				_, err := syncrun.Intend(context.Background(), tx, jobs[1], 1, intent(1))
+				_, err := intend(context.Background(), tx, of(1))
 				return err
 			})
 		}()

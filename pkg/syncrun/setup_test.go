@@ -101,3 +101,12 @@ func (b *bundle) take(t *testing.T, run uuid.UUID) int64 {
 		attempted_by = array_append(attempted_by, 'worker') WHERE id = (SELECT river_job_id FROM sync_runs WHERE id = $1) RETURNING id`, run).Scan(&id))
 	return id
 }
+
+// intend is T3 of one intent, as the recorder has it: what is refused is not committed.
+func intend(ctx context.Context, tx pgx.Tx, intent syncrun.Intent) (syncrun.Taken, error) {
+	judged, err := syncrun.Intend(ctx, tx, []syncrun.Intent{intent})
+	if err != nil {
+		return syncrun.Taken{}, err
+	}
+	return judged[0].Taken, judged[0].Refused
+}

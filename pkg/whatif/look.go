@@ -2,12 +2,10 @@ package whatif
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
@@ -129,7 +127,7 @@ func (w walk) one(ctx context.Context, row dbsqlc.SyncRunStoredListRow) (Differe
 	}
 	q := explain.Question{
 		Event: row.Event, Canonical: row.Canonical, OccurredAt: row.OccurredAt, StoreID: row.StoreID, Sale: sale, Wire: w.Binding.Wire,
-		Known: w.contact(ctx, row.ID), Items: w.items(ctx),
+		Known: w.contact(ctx), Items: w.items(ctx),
 	}
 	if q.Policy, err = w.before(ctx, row.PolicyVersion); err != nil {
 		return d, err
@@ -183,17 +181,17 @@ func (w walk) items(ctx context.Context) func(codes []string) ([]string, error) 
 }
 
 // contact reports whether the ledger has a buyer's contact, asked once for both sides.
-func (w walk) contact(ctx context.Context, run uuid.UUID) func(key string) (bool, error) {
+func (w walk) contact(ctx context.Context) func(key string) (bool, error) {
 	asked := map[string]bool{}
 	return func(key string) (bool, error) {
 		if known, ok := asked[key]; ok {
 			return known, nil
 		}
-		_, err := w.queries.EntityXrefGet(ctx, w.Pool, dbsqlc.EntityXrefGetParams{RunID: run, EntityType: "contact", ShopID: key})
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		rows, err := w.queries.EntityXrefList(ctx, w.Pool, dbsqlc.EntityXrefListParams{BindingID: w.Binding.ID, EntityTypes: []string{"contact"}, ShopIds: []string{key}})
+		if err != nil {
 			return false, fmt.Errorf("look up contact %q: %w", key, err)
 		}
-		asked[key] = err == nil
-		return err == nil, nil
+		asked[key] = len(rows) > 0
+		return asked[key], nil
 	}
 }

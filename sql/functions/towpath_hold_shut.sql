@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION towpath_hold_shut(kind text, share text, reason text)
         FROM sync_runs AS run
         JOIN river.river_job AS job ON job.id = run.river_job_id
         WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
+            AND run.finished_at IS NULL
             AND run.stage = towpath_stage(towpath_hold_shut.kind)
             AND (run.status = 'queued' OR run.status = 'held' AND run.hold_reason = 'auth' AND reason <> 'auth')
             AND job.state = 'pending'

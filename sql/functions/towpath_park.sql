@@ -11,8 +11,7 @@ BEGIN
         RETURN NOT EXISTS (
             SELECT 1
             FROM sync_runs AS mine
-            JOIN sync_runs AS created ON created.tenant_id = mine.tenant_id
-                AND created.entity_type = 'invoice'
+            JOIN sync_runs AS created ON created.entity_type = 'invoice'
                 AND created.magento_entity_id = split_part(mine.lane, ':', 2)::bigint
                 AND created.binding_id = mine.binding_id
                 AND created.event = 'invoice.created'
@@ -20,10 +19,11 @@ BEGIN
         );
     END IF;
     WITH held AS (
-        SELECT id
-        FROM sync_runs
-        WHERE id IN (SELECT towpath_ahead(run))
-        FOR SHARE SKIP LOCKED
+        SELECT other.id
+        FROM towpath_ahead(run) AS ahead (id)
+        CROSS JOIN LATERAL (
+            SELECT sync_runs.id FROM sync_runs WHERE sync_runs.id = ahead.id FOR SHARE SKIP LOCKED
+        ) AS other
     )
     SELECT array_agg(id) INTO locked FROM held;
     -- Asked again: one may have ended between the look and its lock. Of those that are

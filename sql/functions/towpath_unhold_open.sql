@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION towpath_unhold_open(kind text, share text) RETURNS in
         JOIN river.river_job AS job ON job.id = run.river_job_id
         WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
             AND run.stage = towpath_stage(towpath_unhold_open.kind)
-            AND run.status = 'held'
+            AND run.finished_at IS NULL
             AND run.hold_reason = 'auth'
             AND job.state = 'pending'
         LIMIT 1000

@@ -59,10 +59,10 @@ ORDER BY made_at, operation;
 
 -- The runs that this one waits for.
 -- name: DashboardRunsAhead :many
-SELECT id, event, status, received_at
-FROM sync_runs
-WHERE id IN (SELECT towpath_ahead(@id))
-ORDER BY towpath_event_rank(event), occurred_at, received_at, id
+SELECT other.id, other.event, other.status, other.received_at
+FROM towpath_ahead(@id) AS ahead (id)
+JOIN sync_runs AS other ON other.id = ahead.id
+ORDER BY towpath_event_rank(other.event), other.occurred_at, other.received_at, other.id
 LIMIT 10;
 
 -- For the filter; a service with more tenants than fit is asked by name or id.
@@ -116,10 +116,11 @@ SELECT waiting.binding_id,
 FROM (
     SELECT run.binding_id, run.stage AS kind
     FROM sync_runs AS run
-    WHERE run.status = 'queued'
+    WHERE run.finished_at IS NULL
+        AND run.status = 'queued'
     UNION ALL
     SELECT run.binding_id, CASE WHEN run.hold_reason = 'auth' THEN 'refused' ELSE 'held' END
     FROM sync_runs AS run
-    WHERE run.status = 'held'
+    WHERE run.hold_reason IS NOT NULL
 ) AS waiting
 GROUP BY waiting.binding_id;

@@ -1,15 +1,21 @@
--- What a run's shop knows in the organisation that the run's binding writes to.
--- name: EntityXrefGet :one
+-- What a binding's shop knows of these in the organisation that it writes to. OFFSET 0
+-- keeps each look-up one in an index, whatever the statistics.
+-- name: EntityXrefList :many
 SELECT x.*
-FROM sync_runs AS run
-JOIN bindings AS binding ON binding.id = run.binding_id
-JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
-    AND x.provider = binding.provider
-    AND x.org_key = binding.org_key
-    AND x.entity_type = @entity_type
-    AND x.shop_id = @shop_id
-    AND NOT x.disputed
-WHERE run.id = @run_id;
+FROM bindings AS binding
+CROSS JOIN (SELECT unnest(@entity_types::text[])::text AS entity_type, unnest(@shop_ids::text[])::text AS shop_id) AS asked
+CROSS JOIN LATERAL (
+    SELECT entity_xref.*
+    FROM entity_xref
+    WHERE entity_xref.tenant_id = binding.tenant_id
+        AND entity_xref.provider = binding.provider
+        AND entity_xref.org_key = binding.org_key
+        AND entity_xref.entity_type = asked.entity_type
+        AND entity_xref.shop_id = asked.shop_id
+        AND NOT entity_xref.disputed
+    OFFSET 0
+) AS x
+WHERE binding.id = @binding_id;
 
 -- The first one written stays: what exists at the provider does not move. A stale
 -- or disputed one gives way.

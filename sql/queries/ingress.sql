@@ -32,7 +32,7 @@ SELECT run.id, binding.provider, run.event, run.status, run.provider_entity_id, 
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.finished_at
 FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
-WHERE run.tenant_id = @tenant_id
+WHERE binding.tenant_id = @tenant_id
     AND run.entity_type = @entity_type
     AND run.magento_entity_id = @magento_entity_id
     AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'))
@@ -61,7 +61,7 @@ SELECT (
     (
         SELECT count(*)
         FROM bindings AS binding
-        JOIN sync_runs AS run ON run.binding_id = binding.id AND run.status = 'failed'
+        JOIN sync_runs AS run ON run.binding_id = binding.id AND run.status = 'failed' AND run.error_code IS NOT NULL
         WHERE binding.tenant_id = @tenant_id
             AND (sqlc.narg('provider')::text IS NULL OR binding.provider = sqlc.narg('provider'))
             AND run.finished_at >= @since::timestamptz

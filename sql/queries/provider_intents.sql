@@ -3,7 +3,7 @@
 -- A settled intent is opened again with its tries kept: what it wrote may still be
 -- there. Others are all shops of the organisation, since a number is the
 -- organisation's; a contact's key is the shop's own.
--- name: ProviderIntentTake :one
+-- name: ProviderIntentTake :batchone
 WITH mine AS (
     SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key
     FROM sync_runs AS run
@@ -26,7 +26,7 @@ WHERE NOT EXISTS (
         JOIN entity_xref AS x ON x.tenant_id = mine.tenant_id
             AND x.provider = mine.provider
             AND x.org_key = mine.org_key
-            AND x.entity_type = 'invoice'
+            AND x.entity_type = @operation -- not the constant: an index of documents alone would be read through
             AND x.shop_id = mine.magento_entity_id::text
             AND NOT x.disputed
         WHERE @operation = 'invoice'
@@ -89,12 +89,16 @@ SET settled_at = clock_timestamp()
 WHERE run_id = ANY (@run_ids::uuid[])
     AND settled_at IS NULL;
 
--- The key under which what a run writes may exist already.
--- name: ProviderIntentKey :one
-SELECT object_key
-FROM provider_intents
-WHERE run_id = @run_id
-    AND operation = @operation
-    AND NOT certain
-ORDER BY made_at
-LIMIT 1;
+-- The keys under which what these runs write may exist already.
+-- name: ProviderIntentKeys :many
+SELECT asked.run_id, may.object_key
+FROM (SELECT unnest(@run_ids::uuid[])::uuid AS run_id) AS asked
+CROSS JOIN LATERAL (
+    SELECT intent.object_key
+    FROM provider_intents AS intent
+    WHERE intent.run_id = asked.run_id
+        AND intent.operation = @operation
+        AND NOT intent.certain
+    ORDER BY intent.made_at
+    LIMIT 1
+) AS may;

@@ -158,13 +158,17 @@ RETURNING job.id, job.attempt, job.metadata, (job.args ->> 'run_id')::uuid AS ru
 -- two sets wait for each other and do not block each other.
 -- name: QueueCompleteMany :many
 WITH mine AS MATERIALIZED (
-    SELECT job.id
-    FROM river.river_job AS job
-    JOIN (SELECT unnest(@ids::bigint[]) AS id, unnest(@attempts::int[]) AS attempt) AS ended
-        ON ended.id = job.id AND ended.attempt = job.attempt
-    WHERE job.state = 'running'
-    ORDER BY job.id
-    FOR UPDATE OF job
+    SELECT mine.id
+    FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@attempts::int[]) AS attempt ORDER BY 1) AS ended
+    CROSS JOIN LATERAL (
+        -- FOR UPDATE inside keeps this one look-up in an index for each job.
+        SELECT job.id
+        FROM river.river_job AS job
+        WHERE job.id = ended.id
+            AND job.attempt = ended.attempt
+            AND job.state = 'running'
+        FOR UPDATE
+    ) AS mine
 )
 UPDATE river.river_job AS job
 SET state = 'completed', finalized_at = clock_timestamp()

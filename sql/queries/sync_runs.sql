@@ -39,13 +39,15 @@ LEFT JOIN LATERAL (
     FROM sync_runs AS earlier
     WHERE earlier.binding_id = asked.binding_id
         AND earlier.idempotency_key = asked.idempotency_key
-    ORDER BY earlier.received_at, earlier.id
+    -- Any: all under one key are of one entity. In an order, the index of that order
+    -- would be read from its start.
     LIMIT 1
 ) AS run ON true
 LEFT JOIN LATERAL (
     SELECT known.id, known.status, known.stage
     FROM sync_runs AS known
     WHERE known.binding_id = asked.binding_id
+        AND known.idempotency_key = asked.idempotency_key -- or an index of its binding alone would do as well
         AND known.dedupe_key = asked.dedupe_key
     LIMIT 1
 ) AS same ON true;
@@ -163,21 +165,33 @@ FROM updated;
 
 -- T3, its first statement: the job is still this attempt's. Locks the job, so
 -- that nobody takes it away before the intent is on record.
--- name: SyncRunJobIsMine :one
-SELECT id
-FROM river.river_job
-WHERE id = @job_id
-    AND state = 'running'
-    AND attempt = @attempt
-FOR SHARE;
+-- name: SyncRunJobsAreMine :many
+SELECT mine.id
+FROM (SELECT unnest(@job_ids::bigint[]) AS id, unnest(@attempts::int[]) AS attempt ORDER BY 1) AS asked
+CROSS JOIN LATERAL (
+    SELECT job.id
+    FROM river.river_job AS job
+    WHERE job.id = asked.id
+        AND job.state = 'running'
+        AND job.attempt = asked.attempt
+    FOR SHARE
+) AS mine;
 
--- How many runs come before this one: those under way, those of them that are held,
--- and invoices that failed.
--- name: SyncRunAhead :one
-SELECT count(*) FILTER (WHERE finished_at IS NULL) AS live, count(*) FILTER (WHERE status = 'held') AS held,
-    count(*) FILTER (WHERE status = 'failed') AS failed
-FROM sync_runs
-WHERE id IN (SELECT towpath_ahead(@id));
+-- Of these runs those that others come before, a row each: how many of them are under
+-- way, how many of those are held, and how many are invoices that failed. The function
+-- stands in FROM, or it would be planned anew for each run.
+-- name: SyncRunAhead :many
+SELECT asked.id AS run_id, count(*) FILTER (WHERE other.finished_at IS NULL) AS live,
+    count(*) FILTER (WHERE other.status = 'held') AS held, count(*) FILTER (WHERE other.status = 'failed') AS failed
+FROM (SELECT unnest(@ids::uuid[])::uuid AS id) AS asked
+CROSS JOIN LATERAL towpath_ahead(asked.id) AS ahead (id)
+CROSS JOIN LATERAL (
+    SELECT sync_runs.finished_at, sync_runs.status
+    FROM sync_runs
+    WHERE sync_runs.id = ahead.id
+    OFFSET 0
+) AS other
+GROUP BY asked.id;
 
 -- What is known of the invoice that a run is about: its document, and how the run
 -- that had to write it stands.
@@ -195,8 +209,7 @@ LEFT JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
 LEFT JOIN LATERAL (
     SELECT last.status
     FROM sync_runs AS last
-    WHERE last.tenant_id = run.tenant_id
-        AND last.entity_type = 'invoice'
+    WHERE last.entity_type = 'invoice'
         AND last.magento_entity_id = @invoice_id::bigint
         AND last.binding_id = run.binding_id
         AND last.event = 'invoice.created'
@@ -210,8 +223,7 @@ WHERE run.id = @id;
 SELECT EXISTS (
     SELECT 1
     FROM sync_runs AS mine
-    JOIN sync_runs AS later ON later.tenant_id = mine.tenant_id
-        AND later.entity_type = mine.entity_type
+    JOIN sync_runs AS later ON later.entity_type = mine.entity_type
         AND later.magento_entity_id = mine.magento_entity_id
         AND later.binding_id = mine.binding_id
         AND later.status = 'succeeded'
@@ -378,7 +390,7 @@ WHERE binding_id = @binding_id
 -- name: SyncRunHeldByReason :many
 SELECT hold_reason::text AS reason, count(*) AS runs
 FROM sync_runs
-WHERE status = 'held'
+WHERE hold_reason IS NOT NULL
 GROUP BY hold_reason;
 
 -- The jobs of a binding's held runs (of one reason, or of all), locked job first.
@@ -390,7 +402,7 @@ WHERE job.id IN (
     FROM sync_runs AS run
     WHERE run.binding_id = @binding_id
         AND run.finished_at IS NULL
-        AND run.status = 'held'
+        AND run.hold_reason IS NOT NULL
         AND (sqlc.narg('hold_reason')::text IS NULL OR run.hold_reason = sqlc.narg('hold_reason'))
 )
 ORDER BY job.id
