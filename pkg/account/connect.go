@@ -64,7 +64,7 @@ func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding
 // *FieldError, ErrBindingRevoked.
 func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uuid.UUID, app App, private outbound.Private) (kind string, err error) {
 	queries := dbsqlc.New()
-	return kind, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := queries.BindingLock(ctx, tx, id); err != nil {
 			return fmt.Errorf("lock binding: %w", err)
 		}
@@ -98,6 +98,7 @@ func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uui
 		}
 		return err
 	})
+	return kind, err
 }
 
 // over is the app with what is not given taken from the one before.
