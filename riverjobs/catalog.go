@@ -41,7 +41,8 @@ func catalog[D any](skus func(doc D) []string) step[D] {
 			if len(codes[i]) == 0 {
 				continue
 			}
-			if d.ref.ItemCodes = there; err != nil {
+			d.ref.ItemCodes = there
+			if err != nil {
 				d.err = fmt.Errorf("look up items: %w", err)
 			}
 		}

@@ -77,14 +77,14 @@ func Test_Share(t *testing.T) {
 			mismatches := b.sample(t)
 			b.raiseMany(t, 300, longAgo)
 			// Two: the first has the place that is kept for it, the second must come before
-			// what waits.
+			// what waits. Each of a customer of its own, or one would wait for the other.
 			b.raise(t, "mixed_rates")
-			_, second := b.raise(t, "mixed_rates")
+			second := b.raiseOfMany(t, 1, now)[0]
 			b.work(t)
 			require.Equal(t, map[string]int{syncrun.Succeeded: 302}, b.allTold(t))
 			after := b.count(t, `SELECT count(*) FROM sync_runs AS run JOIN sync_runs AS second ON second.id = $1 AND run.told_at > second.told_at`, second)
 			t.Logf("%d of 300 were told after it", after)
-			require.Greater(t, after, 30, "in the order of arrival none would be")
+			require.Greater(t, after, 200, "in the order of arrival none would be")
 			mismatches()
 		}
 	})

@@ -4,11 +4,55 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/bench"
 )
+
+func Test_Bench_measures_everything_and_leaves_nothing(t *testing.T) {
+	t.Parallel()
+	d := &desk{}
+	p := d.start(t, "bench", "--seconds", "1", "--clients", "2", "--samples", "2", "--backlog", "12", "--tenants", "1,3", "--json")
+	server := serverOf(t, p)
+	require.Equal(t, exitDone, p.wait(t, 3*time.Minute), p.output())
+	require.True(t, server.gone(), "%+v", server)
+
+	raw := []byte(p.output())
+	requireSnakeCase(t, raw)
+	var fields map[string]json.RawMessage
+	decode(t, raw, &fields)
+	for _, name := range []string{"cores", "load_before", "load_after", "go_version", "postgres_version", "data_root", "disk",
+		"seconds", "webhooks", "idle", "backlogs"} {
+		require.Contains(t, fields, name)
+	}
+	var r bench.Report
+	decode(t, raw, &r)
+	require.Positive(t, r.Disk.PerSecond)
+	require.Len(t, r.Doors, 1)
+	door := r.Doors[0]
+	require.Contains(t, []string{"pgbench", "pgx"}, door.Limit.By)
+	require.Len(t, door.Limit.Rounds, 2)
+	require.Len(t, door.Plain.Rounds, 2)
+	require.Len(t, door.Webhooks.Rounds, 2)
+	require.InDelta(t, door.Webhooks.PerSecond/door.Limit.PerSecond, door.ToLimit, 0.001)
+	require.InDelta(t, door.Webhooks.PerSecond/door.Plain.PerSecond, door.ToPlain, 0.001)
+	require.Positive(t, door.Webhooks.P50MS)
+	require.GreaterOrEqual(t, door.Webhooks.P99MS, door.Webhooks.P50MS)
+	require.Equal(t, 2, r.Idle.Samples)
+	require.Positive(t, r.Idle.P50MS)
+	require.Len(t, r.Idle.Steps, 5, "%+v", r.Idle.Steps)
+	require.Len(t, r.Drains, 2)
+	for i, tenants := range []int{1, 3} {
+		require.Equal(t, tenants, r.Drains[i].Tenants)
+		require.Equal(t, 12, r.Drains[i].Runs)
+		require.Positive(t, r.Drains[i].PerSecond)
+		require.InDelta(t, r.Drains[i].PerSecond/r.Drains[i].Plain, r.Drains[i].Ratio, 0.001)
+		require.Positive(t, r.Drains[i].Snapshots)
+		require.Zero(t, r.Drains[i].Mismatches)
+	}
+}
 
 func Test_A_report_is_printed_as_a_table(t *testing.T) {
 	t.Parallel()

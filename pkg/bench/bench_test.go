@@ -2,8 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/secret"
 	"towpath/pkg/server"
+	"towpath/pkg/verify"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,45 +20,6 @@ import (
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-func Test_Bench_measures_everything_and_leaves_nothing(t *testing.T) {
-	t.Parallel()
-	root, err := os.MkdirTemp("", "bench") // t.TempDir's are too long for a socket
-	require.NoError(t, err)
-	require.NoError(t, os.Chmod(root, 0o777)) // as root, the server is somebody else's
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(root)) })
-	r, err := Measure(t.Context(), Config{Seconds: 1, Clients: []int{2}, Samples: 2, Backlog: 12, Tenants: []int{1, 3}, DataRoot: root,
-		BinDir: os.Getenv("PGBIN"), Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	left, err := os.ReadDir(root)
-	require.NoError(t, err)
-	require.Empty(t, left)
-	require.Equal(t, root, r.DataRoot)
-	require.NotEmpty(t, r.PostgresVersion)
-	require.Positive(t, r.Disk.PerSecond)
-	require.Len(t, r.Doors, 1)
-	door := r.Doors[0]
-	require.Contains(t, []string{"pgbench", "pgx"}, door.Limit.By)
-	require.Len(t, door.Limit.Rounds, 2)
-	require.Len(t, door.Plain.Rounds, 2)
-	require.Len(t, door.Webhooks.Rounds, 2)
-	require.InDelta(t, door.Webhooks.PerSecond/door.Limit.PerSecond, door.ToLimit, 0.001)
-	require.InDelta(t, door.Webhooks.PerSecond/door.Plain.PerSecond, door.ToPlain, 0.001)
-	require.Positive(t, door.Webhooks.P50MS)
-	require.GreaterOrEqual(t, door.Webhooks.P99MS, door.Webhooks.P50MS)
-	require.Equal(t, 2, r.Idle.Samples)
-	require.Positive(t, r.Idle.P50MS)
-	require.Len(t, r.Idle.Steps, 5, "%+v", r.Idle.Steps)
-	require.Len(t, r.Drains, 2)
-	for i, tenants := range []int{1, 3} {
-		require.Equal(t, tenants, r.Drains[i].Tenants)
-		require.Equal(t, 12, r.Drains[i].Runs)
-		require.Positive(t, r.Drains[i].PerSecond)
-		require.InDelta(t, r.Drains[i].PerSecond/r.Drains[i].Plain, r.Drains[i].Ratio, 0.001)
-		require.Positive(t, r.Drains[i].Snapshots)
-		require.Zero(t, r.Drains[i].Mismatches)
-	}
-}
 
 // columnsSet names, of the row that the condition finds, the columns that hold
 // something.
@@ -90,11 +50,14 @@ func connected(t *testing.T) (s *site, binding uuid.UUID) {
 	return s, binding
 }
 
-func (s *site) requireMatch(t *testing.T) {
+// requirePromises: what a bench inserts is as sound as what comes in.
+func (s *site) requirePromises(t *testing.T) {
 	t.Helper()
-	var rows int
-	require.NoError(t, s.pool.QueryRow(t.Context(), "SELECT count(*) FROM run_queue_mismatch").Scan(&rows))
-	require.Zero(t, rows)
+	findings, err := verify.Check(t.Context(), s.pool)
+	require.NoError(t, err)
+	for _, f := range findings {
+		require.Zero(t, f.Broken, "%s: %v", f.Name, f.Samples)
+	}
 }
 
 // The limit is only one if it is the same work.
@@ -118,7 +81,7 @@ func Test_The_limits_inserts_are_those_of_a_webhook(t *testing.T) {
 		require.Equal(t, columnsSet(t, s.pool, table, fmt.Sprintf(of, webhook)), columnsSet(t, s.pool, table, fmt.Sprintf(of, made)), table)
 	}
 	require.Equal(t, columnsSet(t, s.pool, "spent_jtis", "request_key NOT LIKE '%:1001'"), columnsSet(t, s.pool, "spent_jtis", "request_key LIKE '%:1001'"))
-	s.requireMatch(t)
+	s.requirePromises(t)
 }
 
 func Test_Without_pgbench_a_loop_does_the_same(t *testing.T) {
@@ -128,7 +91,7 @@ func Test_Without_pgbench_a_loop_does_the_same(t *testing.T) {
 	perSecond, err := l.loop(t.Context(), &measurement{cfg: Config{Seconds: 1}}, 2, firstID(0))
 	require.NoError(t, err)
 	require.Positive(t, perSecond)
-	s.requireMatch(t)
+	s.requirePromises(t)
 }
 
 func Test_The_script_of_pgbench_is_one_transaction(t *testing.T) {

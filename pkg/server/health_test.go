@@ -20,14 +20,21 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// serve starts every role on a database and stops it with the test.
-func serve(t *testing.T, url string) *Server {
+var all = Roles{Ingress: true, Worker: true, Dashboard: true}
+
+func boxOf(t *testing.T) *secret.Box {
 	t.Helper()
 	box, err := secret.ParseKeys("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 	require.NoError(t, err)
+	return box
+}
+
+// serve starts these roles on a database and stops them with the test.
+func serve(t *testing.T, url string, roles Roles) *Server {
+	t.Helper()
 	s, err := Start(t.Context(), Config{
-		DatabaseURL: url, Listen: "127.0.0.1:0", BaseURL: "http://127.0.0.1", Box: box, Workers: 4,
-		Roles: Roles{Ingress: true, Worker: true, Dashboard: true}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		DatabaseURL: url, Listen: "127.0.0.1:0", BaseURL: "http://127.0.0.1", Box: boxOf(t), Workers: 4,
+		Roles: roles, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.Stop)
@@ -81,7 +88,7 @@ func ready(t *testing.T, s *Server) (int, map[string]string) {
 
 func Test_A_server_lives_and_is_ready(t *testing.T) {
 	t.Parallel()
-	s := serve(t, pgtest.URL(t))
+	s := serve(t, pgtest.URL(t), all)
 	require.Equal(t, http.StatusOK, get(t, "http://"+s.Addr()+"/livez").status)
 	status, failed := ready(t, s)
 	require.Equal(t, http.StatusOK, status, failed)
@@ -90,7 +97,7 @@ func Test_A_server_lives_and_is_ready(t *testing.T) {
 func Test_Readyz_names_pending_migrations(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	s := serve(t, pool.Config().ConnString())
+	s := serve(t, pool.Config().ConnString(), all)
 	_, err := pool.Exec(t.Context(), "DELETE FROM schema_migrations")
 	require.NoError(t, err)
 	status, failed := ready(t, s)
@@ -124,7 +131,7 @@ func Test_Readyz_names_a_key_that_does_not_open_what_is_stored(t *testing.T) {
 func Test_Readyz_names_a_database_that_is_away(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
-	s := serve(t, url)
+	s := serve(t, url, all)
 	config, err := pgx.ParseConfig(url)
 	require.NoError(t, err)
 	name, other := config.Database, pgtest.Empty(t)
@@ -147,7 +154,7 @@ func Test_Readyz_names_a_database_that_is_away(t *testing.T) {
 
 func Test_Readyz_names_workers_that_stopped(t *testing.T) {
 	t.Parallel()
-	s := serve(t, pgtest.URL(t))
+	s := serve(t, pgtest.URL(t), all)
 	alive := s.alive
 	require.NoError(t, alive())
 	s.Stop()

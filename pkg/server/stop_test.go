@@ -2,35 +2,90 @@ package server
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/dbsqlc"
 	"towpath/pkg/pgdb/pgtest"
+	"towpath/pkg/policy"
+	"towpath/pkg/secret"
+	"towpath/pkg/shopjwt"
 )
 
-// knock sends a webhook without a token.
-func knock(t *testing.T, s *Server) answered {
+// shop is one that is paired and bound, and sends events.
+type shop struct {
+	tenant uuid.UUID
+	key    string
+}
+
+func paired(t *testing.T, pool *pgxpool.Pool) shop {
 	t.Helper()
-	return ask(t, http.MethodPost, "http://"+s.Addr()+"/webhooks/magento/3f2504e0-4f89-41d3-9a0c-0305e82c3301/invoice.created")
+	s, binding, queries := shop{uuid.New(), shopjwt.NewAPIKey()}, uuid.New(), dbsqlc.New()
+	require.NoError(t, queries.TenantInsert(t.Context(), pool, dbsqlc.TenantInsertParams{
+		ID: s.tenant, Name: "Test", MagentoUrl: "https://shop.example", ConnectionStatus: "active",
+		ApiKeySealed: boxOf(t).Seal([]byte(s.key), secret.Place(secret.TenantAPIKey, s.tenant.String())),
+	}))
+	require.NoError(t, queries.BindingInsert(t.Context(), pool, dbsqlc.BindingInsertParams{
+		ID: binding, TenantID: s.tenant, Provider: "xero", Wire: "accounting", ApiUrl: "https://xero.example",
+	}))
+	require.NoError(t, queries.PolicyInsert(t.Context(), pool, dbsqlc.PolicyInsertParams{
+		BindingID: binding, Version: 1, Policy: policy.Encode(policy.Default()),
+	}))
+	return s
+}
+
+// webhook sends the event of one invoice.
+func (s shop) webhook(t *testing.T, addr string) (int, http.Header) {
+	t.Helper()
+	token, err := shopjwt.MintShop(s.key, s.tenant.String(), time.Now())
+	require.NoError(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/webhooks/magento/"+s.tenant.String()+"/invoice.created",
+		strings.NewReader(`{"magento_entity_id":1,"website_id":1,"store_id":1,"occurred_at":"2026-04-29T10:11:12Z","payload":[]}`))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", "invoice.created:1")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode, resp.Header
 }
 
 func Test_An_open_connection_is_told_to_come_again_while_stopping(t *testing.T) {
 	t.Parallel()
-	s := serve(t, pgtest.URL(t))
-	require.Equal(t, http.StatusUnauthorized, knock(t, s).status)
+	pool := pgtest.New(t)
+	from := paired(t, pool)
+	s := serve(t, pool.Config().ConnString(), Roles{Ingress: true})
+	require.NotNil(t, s.drain)
+	status, _ := from.webhook(t, s.Addr())
+	require.Equal(t, http.StatusAccepted, status)
 	s.drain()
-	answer := knock(t, s)
-	require.Equal(t, http.StatusServiceUnavailable, answer.status)
-	require.NotEmpty(t, answer.header.Get("Retry-After"))
+	status, header := from.webhook(t, s.Addr())
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.NotEmpty(t, header.Get("Retry-After"))
 }
 
 // The front door turns requests away before it stops listening.
 func Test_The_door_drains_before_the_listener_closes(t *testing.T) {
 	t.Parallel()
-	s := serve(t, pgtest.URL(t))
+	pool := pgtest.New(t)
+	from := paired(t, pool)
+	s := serve(t, pool.Config().ConnString(), Roles{Ingress: true})
 	drained := make(chan int, 1)
-	s.drain = func() { drained <- knock(t, s).status }
+	s.drain = func() {
+		status, _ := from.webhook(t, s.Addr())
+		drained <- status
+	}
 	s.Stop()
-	require.Equal(t, http.StatusUnauthorized, <-drained, "still listening")
+	require.Equal(t, http.StatusAccepted, <-drained, "still listening")
+}
+
+func Test_Ingress_alone_has_no_workers(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, serve(t, pgtest.URL(t), Roles{Ingress: true}).alive)
 }
