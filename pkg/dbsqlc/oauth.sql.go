@@ -269,6 +269,8 @@ SET tokens_sealed = $1, refused = NULL, refused_at = NULL,
     refresh_at = clock_timestamp() + make_interval(secs => $2),
     expires_at = clock_timestamp() + make_interval(secs => $3)
 WHERE binding_id = $4
+    AND client_id = $5
+    AND identity_url = $6
 `
 
 type OAuthGrantStoreParams struct {
@@ -276,14 +278,19 @@ type OAuthGrantStoreParams struct {
 	RefreshIn    float64
 	ExpiresIn    float64
 	BindingID    uuid.UUID
+	ClientID     string
+	IdentityUrl  string
 }
 
+// No row: the binding has another app by now, or none.
 func (q *Queries) OAuthGrantStore(ctx context.Context, db DBTX, arg OAuthGrantStoreParams) (int64, error) {
 	result, err := db.Exec(ctx, oAuthGrantStore,
 		arg.TokensSealed,
 		arg.RefreshIn,
 		arg.ExpiresIn,
 		arg.BindingID,
+		arg.ClientID,
+		arg.IdentityUrl,
 	)
 	if err != nil {
 		return 0, err

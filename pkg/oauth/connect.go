@@ -39,7 +39,8 @@ func (k *Keeper) ConnectApp(ctx context.Context, binding uuid.UUID) (Connected, 
 	if err != nil {
 		return Connected{}, g.explained(err)
 	}
-	return k.connect(ctx, k.cfg.Pool, g, fresh, life)
+	g.tokens = fresh
+	return k.connect(ctx, k.cfg.Pool, g, life)
 }
 
 // connectCode connects a binding by the code that a consent gave.
@@ -54,7 +55,8 @@ func (k *Keeper) connectCode(ctx context.Context, c consent, code string) (Conne
 	if err != nil {
 		return Connected{}, g.explained(err)
 	}
-	return k.connect(ctx, k.cfg.Pages, g, fresh, life)
+	g.tokens = fresh
+	return k.connect(ctx, k.cfg.Pages, g, life)
 }
 
 // explained puts a no of the identity server into words.
@@ -75,13 +77,13 @@ func (g grant) explained(err error) error {
 	return &Refusal{"Not connected", text}
 }
 
-// connect looks at the organisation, then stores the tokens, makes the binding
+// connect looks at the organisation, then stores the grant's new tokens, makes the binding
 // active and releases its runs in one transaction. If the process dies before
 // its commit nothing has changed here; the tokens are lost, and connecting again
 // gives others.
-func (k *Keeper) connect(ctx context.Context, pool *pgxpool.Pool, g grant, fresh tokens, life time.Duration) (Connected, error) {
+func (k *Keeper) connect(ctx context.Context, pool *pgxpool.Pool, g grant, life time.Duration) (Connected, error) {
 	asked := time.Now()
-	found, err := k.reach(ctx, g, fresh)
+	found, err := k.reach(ctx, g)
 	if err != nil {
 		return Connected{}, err
 	}
@@ -91,7 +93,7 @@ func (k *Keeper) connect(ctx context.Context, pool *pgxpool.Pool, g grant, fresh
 	}
 	done := Connected{BindingID: g.id(), OrgID: org.id, OrgName: org.name}
 	store := func(tx pgx.Tx) (err error) {
-		done.Released, err = k.storeConnected(ctx, tx, g.id(), org.id, fresh, life-time.Since(asked))
+		done.Released, err = k.storeConnected(ctx, tx, g, org.id, life-time.Since(asked))
 		return err
 	}
 	// The tokens are nowhere but here: a deadlock or a lost connection must not
@@ -112,16 +114,16 @@ func (k *Keeper) connect(ctx context.Context, pool *pgxpool.Pool, g grant, fresh
 }
 
 // storeConnected takes the binding first, as who revokes it does.
-func (k *Keeper) storeConnected(ctx context.Context, tx pgx.Tx, binding uuid.UUID, orgID string, fresh tokens, life time.Duration) (released int, err error) {
-	version, err := k.queries.OAuthBindingConnect(ctx, tx, dbsqlc.OAuthBindingConnectParams{ID: binding, OrgID: orgID})
+func (k *Keeper) storeConnected(ctx context.Context, tx pgx.Tx, g grant, orgID string, life time.Duration) (released int, err error) {
+	version, err := k.queries.OAuthBindingConnect(ctx, tx, dbsqlc.OAuthBindingConnectParams{ID: g.id(), OrgID: orgID})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, &Refusal{"Not connected", "The binding was revoked, or connected to another organisation, while the consent was given. Nothing was changed."}
 	}
 	if err != nil {
 		return 0, err
 	}
-	if err := k.store(ctx, tx, binding, fresh, life); err != nil {
+	if err := k.store(ctx, tx, g, life); err != nil {
 		return 0, err
 	}
-	return k.cfg.Release(ctx, tx, binding, version)
+	return k.cfg.Release(ctx, tx, g.id(), version)
 }

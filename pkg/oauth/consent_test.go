@@ -251,6 +251,23 @@ func Test_Custom_connection(t *testing.T) {
 		b.tokenAfter(t, first)
 	})
 
+	t.Run("Refused_where_the_app_is_replaced_while_the_old_one_connects", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, customApp)
+		keeper := b.newKeeper(t, &http.Client{Transport: before(func(r *http.Request) {
+			if r.URL.Path == "/connections" { // its token is there, and not stored yet
+				b.exec(t, `UPDATE oauth_grants SET client_id = $1, tokens_sealed = NULL`, webApp)
+			}
+		})})
+		_, err := keeper.ConnectApp(t.Context(), b.binding)
+		var no *oauth.Refusal
+		require.ErrorAs(t, err, &no)
+		require.Contains(t, no.Text, "replaced")
+		require.Equal(t, "null", b.row(t, `SELECT tokens_sealed::text FROM oauth_grants`))
+		require.Equal(t, "needs_consent", b.status(t))
+		require.Empty(t, b.released)
+	})
+
 	t.Run("Refused_app_is_tried_again_after_five_minutes_and_told_of_once", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, customApp)
@@ -278,4 +295,12 @@ func Test_Custom_connection(t *testing.T) {
 		require.Contains(t, b.noToken(t, "auth").Message, "not connected yet")
 		require.Zero(t, b.identity.Calls(getToken))
 	})
+}
+
+// before does something before each call.
+type before func(*http.Request)
+
+func (b before) RoundTrip(r *http.Request) (*http.Response, error) {
+	b(r)
+	return http.DefaultTransport.RoundTrip(r)
 }

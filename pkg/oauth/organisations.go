@@ -22,14 +22,14 @@ func (o organisation) String() string { return fmt.Sprintf("%s (%s)", o.name, o.
 
 // reach asks which organisations a token reaches: Xero's connections, or
 // FreeAgent's one company.
-func (k *Keeper) reach(ctx context.Context, g grant, t tokens) ([]organisation, error) {
+func (k *Keeper) reach(ctx context.Context, g grant) ([]organisation, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.cfg.CallTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.endpoints.Organisations, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", outbound.Redact(err))
 	}
-	req.Header.Set("Authorization", "Bearer "+t.access.Reveal())
+	req.Header.Set("Authorization", "Bearer "+g.tokens.access.Reveal())
 	req.Header.Set("Accept", "application/json")
 	started := time.Now()
 	resp, err := k.cfg.HTTP.Do(req)

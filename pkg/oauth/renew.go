@@ -53,7 +53,7 @@ func (k *Keeper) renew(ctx context.Context, binding uuid.UUID, refused string) (
 			return err
 		}
 		g.tokens, renewed = fresh, true
-		return k.store(ctx, tx, binding, fresh, life)
+		return k.store(ctx, tx, g, life)
 	})
 	switch {
 	case err != nil:
@@ -101,17 +101,20 @@ func (k *Keeper) ask(ctx context.Context, g grant) (tokens, time.Duration, error
 	return fresh, life, err
 }
 
-// store writes new tokens; they are due after five sixths of their life.
-func (k *Keeper) store(ctx context.Context, tx pgx.Tx, binding uuid.UUID, t tokens, life time.Duration) error {
-	sealed, err := t.seal(k.cfg.Box, binding)
+// store writes the grant's new tokens; they are due after five sixths of their
+// life. Where the app was replaced while this one's tokens were got, they are
+// nobody's: with them the new app would be refused at its first renewal.
+func (k *Keeper) store(ctx context.Context, tx pgx.Tx, g grant, life time.Duration) error {
+	sealed, err := g.tokens.seal(k.cfg.Box, g.id())
 	if err != nil {
 		return err
 	}
 	n, err := k.queries.OAuthGrantStore(ctx, tx, dbsqlc.OAuthGrantStoreParams{
-		BindingID: binding, TokensSealed: sealed, RefreshIn: life.Seconds() * 5 / 6, ExpiresIn: life.Seconds(),
+		BindingID: g.id(), ClientID: g.OauthGrant.ClientID, IdentityUrl: g.OauthGrant.IdentityUrl,
+		TokensSealed: sealed, RefreshIn: life.Seconds() * 5 / 6, ExpiresIn: life.Seconds(),
 	})
 	if err == nil && n != 1 {
-		err = fmt.Errorf("binding %s has no grant any more", binding)
+		return &Refusal{"Not connected", "The binding's app was replaced meanwhile. Nothing was changed; connect it with its new app."}
 	}
 	return err
 }

@@ -35,13 +35,16 @@ FROM oauth_grants
 WHERE binding_id = @binding_id
 FOR UPDATE;
 
+-- No row: the binding has another app by now, or none.
 -- name: OAuthGrantStore :execrows
 UPDATE oauth_grants
 SET tokens_sealed = @tokens_sealed, refused = NULL, refused_at = NULL,
     issued_at = clock_timestamp(),
     refresh_at = clock_timestamp() + make_interval(secs => @refresh_in),
     expires_at = clock_timestamp() + make_interval(secs => @expires_in)
-WHERE binding_id = @binding_id;
+WHERE binding_id = @binding_id
+    AND client_id = @client_id
+    AND identity_url = @identity_url;
 
 -- name: OAuthGrantRefuse :exec
 UPDATE oauth_grants
