@@ -77,7 +77,7 @@ func Test_Any_order_of_events_ends_the_same(t *testing.T) {
 	// What it went on to take while the others held it for dead would be taken from it
 	// again and again, each time for longer.
 	lost.stop()
-	for deadline := time.Now().Add(5 * time.Minute); b.count(t, "SELECT count(*) FROM sync_runs WHERE stage <> 'done'") > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5*time.Minute + time.Duration(len(sales))*time.Second); b.count(t, "SELECT count(*) FROM sync_runs WHERE stage <> 'done'") > 0 && time.Now().Before(deadline); {
 		pause(t)
 	}
 	for _, id := range runs {
