@@ -102,6 +102,9 @@ func rules() map[string]rule {
 		// The promises, checked on a database.
 		"pkg/verify": {code: []string{"pkg/pgdb"}},
 
+		// How an installation stands: its database, its queue, its shops and ledgers.
+		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata"}},
+
 		// What should have come and did not.
 		"pkg/gaps": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 
@@ -124,7 +127,7 @@ func rules() map[string]rule {
 		"pkg/server": {code: []string{
 			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
 			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "riverjobs",
-		}},
+		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
 		"pkg/demo": {code: []string{
 			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
 			"pkg/provider", "pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/stack", "riverjobs",
@@ -132,9 +135,9 @@ func rules() map[string]rule {
 		"pkg/bench": {code: []string{
 			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider",
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
-		}, river: "all"}, // plain River is measured beside us
+		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/explain", "pkg/foreign",
+			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/doctor", "pkg/explain", "pkg/foreign",
 			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},

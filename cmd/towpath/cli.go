@@ -23,6 +23,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitWrong  = 2 // of doctor: something does not work
 )
 
 // console is what a command touches of the process around it.
@@ -53,6 +54,7 @@ type commands struct {
 	Explain  explainCommand  `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
 	WhatIf   whatIfCommand   `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify   verifyCommand   `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
+	Doctor   doctorCommand   `cmd:"" help:"Looks at the database, the settings, the queue, every shop and every ledger, and says what to do; exit code 1: warnings, 2: something does not work."`
 	Bench    benchCommand    `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 
@@ -130,6 +132,8 @@ func exitCode(err error, out io.Writer) int {
 		return exitDone
 	case errors.Is(err, errSilent):
 		return exitFailed
+	case errors.Is(err, errWrong):
+		return exitWrong
 	case errors.As(err, &usage):
 		fmt.Fprintln(out, "towpath:", err)
 		return exitUsage

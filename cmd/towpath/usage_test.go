@@ -43,6 +43,7 @@ func flagsOf() map[string][]string {
 		"runs cancel":        more(list, append(filters, "--dry-run", "--all")...),
 		"explain":            more(list, "--binding", "--file", "--event", "--run"),
 		"verify":             list,
+		"doctor":             more(list, "--base-url"),
 		"gaps":               more(list, "--tenant", "--since", "--limit"),
 		"what-if":            more(list, "--binding", "--file", "--since", "--limit", "--pinned"),
 		"backfill":           {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--store", "--dry-run", "--wait"},

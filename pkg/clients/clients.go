@@ -55,8 +55,17 @@ func (f *Factory) NewKeeper(op *riverjobs.Operator, cfg oauth.Config) error {
 	return err
 }
 
-// Shop makes the client of a tenant's shop.
+// Shop makes the client of a tenant's shop, as the jobs know it.
 func (f Factory) Shop(tenant dbsqlc.Tenant) (riverjobs.Shop, error) {
+	shop, err := f.Magento(tenant)
+	if err != nil {
+		return nil, err // not a nil client in an interface
+	}
+	return shop, nil
+}
+
+// Magento makes the client of a tenant's shop.
+func (f Factory) Magento(tenant dbsqlc.Tenant) (*magento.Client, error) {
 	if len(tenant.ApiKeySealed) == 0 { // forgotten, since no key at hand opened it
 		return nil, &provider.Failure{Kind: provider.Auth, Code: provider.CodeAuth,
 			Message: "the key of this shop is lost; pair it again: towpath tenant pair --tenant " + tenant.ID.String()}

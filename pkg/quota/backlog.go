@@ -76,6 +76,9 @@ func backlogOf(row dbsqlc.CallBudgetListRow) Backlog {
 	return b
 }
 
+// CallsPerDay is the provider's limit; 0 where it has not said.
+func (b Backlog) CallsPerDay() int { return b.dayLimit }
+
 // TakesAtMost is how long all that waits in the organisation takes at most, with so
 // many documents more.
 func (b Backlog) TakesAtMost(more int64) time.Duration {

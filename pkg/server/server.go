@@ -124,16 +124,27 @@ func (s *Server) start(ctx context.Context) error {
 	return s.listen(underBase(BasePath(s.cfg.BaseURL), router))
 }
 
+// ProcessConns is how many connections one process opens at most: its pools', and
+// one each for being known as alive, for listening and for River's leader.
+const ProcessConns = webConns + pageConns + riverConns + workConns + 3
+
+const (
+	webConns   = 12
+	pageConns  = 4
+	riverConns = 8
+	workConns  = 12
+)
+
 func (s *Server) openPools(ctx context.Context) (pools, error) {
 	var db pools
 	for _, p := range []struct {
 		pool *(*pgxpool.Pool)
 		cfg  pgdb.Config
 	}{
-		{&db.web, pgdb.Config{MaxConns: 12}},
-		{&db.pages, pgdb.Config{MaxConns: 4}},
-		{&db.river, pgdb.Config{MaxConns: 8}},
-		{&db.work, pgdb.Config{MaxConns: 12, GenericPlans: true}},
+		{&db.web, pgdb.Config{MaxConns: webConns}},
+		{&db.pages, pgdb.Config{MaxConns: pageConns}},
+		{&db.river, pgdb.Config{MaxConns: riverConns}},
+		{&db.work, pgdb.Config{MaxConns: workConns, GenericPlans: true}},
 	} {
 		p.cfg.URL = s.cfg.DatabaseURL
 		pool, err := pgdb.Open(ctx, p.cfg)
