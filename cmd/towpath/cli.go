@@ -31,6 +31,7 @@ type console struct {
 	out, err io.Writer
 	in       io.Reader
 	lookup   func(string) (string, bool)
+	names    func() []string // of the variables that are set
 	readFile func(string) ([]byte, error)
 	// terminal shows a line that is written over and over; nil where nobody watches.
 	terminal io.Writer
@@ -55,6 +56,7 @@ type commands struct {
 	WhatIf   whatIfCommand   `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify   verifyCommand   `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
 	Doctor   doctorCommand   `cmd:"" help:"Looks at the database, the settings, the queue, every shop and every ledger, and says what to do; exit code 1: warnings, 2: something does not work."`
+	Config   configCommand   `cmd:"" help:"The settings of this installation."`
 	Bench    benchCommand    `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ func consoleOf(env map[string]string, out, err io.Writer) console {
 	return console{out: out, err: err, in: strings.NewReader(""), readFile: os.ReadFile, lookup: func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
-	}}
+	}, names: func() []string { return slices.Collect(maps.Keys(env)) }}
 }
 
 func decode(t *testing.T, raw []byte, into any) {

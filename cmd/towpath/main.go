@@ -5,12 +5,13 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, readFile: os.ReadFile}
+	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, names: environment, readFile: os.ReadFile}
 	if stat, err := os.Stderr.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
 		io.terminal = os.Stderr
 	}
@@ -20,4 +21,14 @@ func main() {
 	code := run(ctx, os.Args[1:], io)
 	stop()
 	os.Exit(code)
+}
+
+// environment is the names of the variables that are set.
+func environment() []string {
+	var names []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		names = append(names, name)
+	}
+	return names
 }

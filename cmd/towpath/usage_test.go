@@ -43,6 +43,7 @@ func flagsOf() map[string][]string {
 		"runs cancel":        more(list, append(filters, "--dry-run", "--all")...),
 		"explain":            more(list, "--binding", "--file", "--event", "--run"),
 		"verify":             list,
+		"config check":       {"--json"},
 		"doctor":             more(list, "--base-url"),
 		"gaps":               more(list, "--tenant", "--since", "--limit"),
 		"what-if":            more(list, "--binding", "--file", "--since", "--limit", "--pinned"),

@@ -90,6 +90,13 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// CheckAddress is why an address cannot be read, an *AddressError, or nil; it asks
+// nobody.
+func CheckAddress(url string) error {
+	_, err := Config{URL: url}.poolConfig()
+	return err
+}
+
 func (c Config) poolConfig() (*pgxpool.Config, error) {
 	if hasStrayAt(c.URL) {
 		return nil, &AddressError{notAddress}
