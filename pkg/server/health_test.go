@@ -160,3 +160,14 @@ func Test_Readyz_names_workers_that_stopped(t *testing.T) {
 	s.Stop()
 	require.ErrorContains(t, alive(), "the workers have stopped")
 }
+
+func Test_Monitors_may_ask_by_HEAD(t *testing.T) {
+	t.Parallel()
+	s := serve(t, pgtest.URL(t), all)
+	for _, path := range []string{"/livez", "/readyz", "/metrics", "/"} {
+		whole, head := get(t, "http://"+s.Addr()+path), ask(t, http.MethodHead, "http://"+s.Addr()+path)
+		require.Equal(t, whole.status, head.status, path)
+		require.Equal(t, whole.header.Get("Content-Type"), head.header.Get("Content-Type"), path)
+		require.Empty(t, head.body, path)
+	}
+}

@@ -39,13 +39,19 @@ func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus
 	if s.cfg.Roles.Dashboard {
 		s.routePages(router, db, inserter)
 	}
-	router.Handler(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	router.HandlerFunc(http.MethodGet, "/livez", livez)
-	router.Handler(http.MethodGet, "/readyz", &readiness{
+	readable(router, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	readable(router, "/livez", http.HandlerFunc(livez))
+	readable(router, "/readyz", &readiness{
 		pool: db.pages, secrets: func(ctx context.Context) error { return oauth.CheckKey(ctx, db.pages, s.cfg.Box) },
 		workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
 	})
 	return nil
+}
+
+// readable mounts what changes nothing: monitors ask by HEAD too.
+func readable(router *httprouter.Router, path string, h http.Handler) {
+	router.Handler(http.MethodGet, path, h)
+	router.Handler(http.MethodHead, path, h)
 }
 
 func (s *Server) routeIngress(router *httprouter.Router, db pools, inserter *riverjobs.Client) error {
@@ -70,7 +76,7 @@ func (s *Server) routePages(router *httprouter.Router, db pools, inserter *river
 		Connect: connectOf(s.clients.Keeper, db.pages, s.cfg.BaseURL),
 	})
 	pages.Register(router)
-	router.Handler(http.MethodGet, "/", http.RedirectHandler(base+"/dashboard/sync", http.StatusFound))
+	readable(router, "/", http.RedirectHandler(base+"/dashboard/sync", http.StatusFound))
 	consents := oauth.NewPages(s.clients.Keeper, s.cfg.BaseURL)
 	router.HandlerFunc(http.MethodGet, oauth.StartPath, consents.Start)
 	router.HandlerFunc(http.MethodGet, oauth.CallbackPath, consents.Callback)
