@@ -9,6 +9,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/policy"
+	"towpath/pkg/provider/freeagent/freeagentsim"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/syncrun"
 )
@@ -72,6 +73,25 @@ func Test_A_document_that_may_exist(t *testing.T) {
 		run := b.until(t, id, told)
 		require.Equal(t, syncrun.Succeeded, run.Status)
 		require.Equal(t, "M-"+*posted.ProviderReference, *run.ProviderReference)
+	})
+
+	t.Run("Keeps_its_number_where_only_a_later_step_of_it_was_refused", func(t *testing.T) {
+		t.Parallel()
+		b := setupV2(t)
+		category := b.boundTo(t).ApiUrl + "/v2/categories/001"
+		p := samplePolicy()
+		p.V2IncomeCategoryURL, p.V2InvoiceStatus = &category, "Sent"
+		b.setPolicy(t, 2, p)
+		b.v2.Inject(freeagentsim.Fault{Operation: freeagentsim.InvoiceSend, Status: 422, Body: `{"errors":[{"message":"not now"}]}`})
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		b.until(t, id, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Held || toldAs(syncrun.Failed)(r) })
+		require.Len(t, b.v2.Invoices(), 1, "it was written, and not sent")
+		p.InvoiceNumberPrefix = prefixed().InvoiceNumberPrefix
+		b.setPolicy(t, 3, p)
+		require.NoError(t, b.op.Retry(t.Context(), id))
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		b.oneOfEach(t, inv)
 	})
 
 	t.Run("Of_another_invoice_with_the_same_number_and_total_holds_the_run", func(t *testing.T) {

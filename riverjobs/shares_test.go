@@ -395,7 +395,7 @@ func (b *bundle) inHand(t *testing.T) (most func() map[string]int) {
 			select {
 			case <-stopped:
 				return
-			default:
+			case <-time.After(between):
 			}
 		}
 	}()
@@ -430,7 +430,9 @@ func (b *bundle) allTold(t *testing.T) map[string]int {
 		if n != left {
 			left, since = n, time.Now()
 		}
-		require.Less(t, time.Since(since), time.Minute, "%d are not told: %v", n, b.waiting(t))
+		if time.Since(since) > time.Minute {
+			require.Failf(t, "waited too long", "%d are not told: %v", n, b.waiting(t))
+		}
 		pause(t)
 	}
 	rows, err := dbsqlc.New().SyncRunCountByStatus(t.Context(), b.pool)
