@@ -201,7 +201,32 @@ CREATE INDEX sync_runs_key ON sync_runs (idempotency_key, binding_id);
 CREATE INDEX sync_runs_entity ON sync_runs (magento_entity_id, entity_type, binding_id, received_at);
 CREATE INDEX sync_runs_lane ON sync_runs (lane, binding_id)
     WHERE coalesce(finished_at, 'infinity') = 'infinity';
+CREATE INDEX sync_runs_unread ON sync_runs (id) WHERE error_code IS NOT NULL AND canonical IS NULL;
 CREATE INDEX sync_runs_left_out ON sync_runs (binding_id, lane) WHERE skip_reason = 'invoice_not_synced';
+
+-- What people know a run by, written with T2: once a run, and beside it, since every
+-- later change of a run would write its indexes again. A run that was never read from the
+-- shop has no row, and is found by the number in its body. customer and terms are personal
+-- data: whatever blanks the canonical form blanks them too. No foreign key: a row whose run
+-- is gone finds nothing.
+CREATE TABLE run_search (
+    run_id uuid PRIMARY KEY,
+    received_at timestamptz NOT NULL, -- the run's
+    number text NOT NULL, -- the document's, or the SKU
+    customer text NOT NULL, -- company, or person, or e-mail
+    amount text NOT NULL,
+    currency text NOT NULL,
+    -- Numbers of document and order, e-mail, each word of the names, amount; lower case.
+    terms tsvector NOT NULL
+);
+-- Without a list of pending entries, whose tidying would hold up a whole set.
+CREATE INDEX run_search_terms ON run_search USING gin (terms) WITH (fastupdate = off);
+
+-- How far back older runs have their row; no row: all have.
+CREATE TABLE run_search_fill (
+    before_at timestamptz NOT NULL,
+    before_id uuid NOT NULL
+);
 
 -- Every step and every change of a run: what its page shows. from_status and
 -- to_status are equal where a step was taken inside one status.
@@ -253,6 +278,8 @@ CREATE TABLE entity_xref (
 CREATE UNIQUE INDEX entity_xref_one_document ON entity_xref (provider, org_key, entity_type, provider_id)
     WHERE entity_type IN ('invoice', 'creditmemo', 'payment', 'refund') AND NOT disputed;
 CREATE INDEX entity_xref_item ON entity_xref (tenant_id, provider, org_key, provider_reference) WHERE entity_type = 'item';
+CREATE INDEX entity_xref_reference ON entity_xref (lower(provider_reference))
+    WHERE entity_type IN ('invoice', 'creditmemo');
 CREATE INDEX entity_xref_contact ON entity_xref (provider, org_key, provider_id) WHERE entity_type = 'contact';
 
 -- What is about to be written at the provider, committed before the call: while

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/find"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
@@ -68,8 +69,10 @@ func handOn(run hand, got fetched) (change, error) {
 	if err != nil {
 		return change{}, fmt.Errorf("encode decision: %w", err)
 	}
+	known := find.Of(got.raw)
 	end := change{decided: &syncrun.Decided{
 		Step: syncrun.Step{RunID: run.SyncRun.ID}, Canonical: canon.Storable(got.raw), Decision: encoded, Lane: got.lane,
+		Known: syncrun.Known{Number: known.Number, Customer: known.Customer, Amount: known.Amount, Currency: known.Currency, Terms: known.Lines()},
 	}}
 	if got.decision.Action == policy.Skip {
 		end.decided.SkipReason, end.next = got.decision.Reason, tellNext(run.SyncRun)

@@ -50,7 +50,7 @@ func (c gapsCommand) Run(ctx context.Context, io console) error {
 	}
 	var err error
 	if c.Since != "" {
-		if request.Since, err = parseSince(c.Since, now); err != nil {
+		if request.Since, err = parseSince("--since", c.Since, now); err != nil {
 			return err
 		}
 	}

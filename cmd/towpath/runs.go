@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/find"
 	"towpath/pkg/foreign"
 	"towpath/pkg/metrics"
 	"towpath/pkg/syncrun"
@@ -29,16 +30,18 @@ type runsCommand struct {
 
 // runFilter narrows a list of runs.
 type runFilter struct {
-	Status string `placeholder:"STATUS" help:"Only runs in this status: queued, running, held, succeeded, skipped_by_policy, failed, cancelled."`
-	Event  string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created."`
-	Tenant string `placeholder:"UUID" help:"Only runs of this tenant."`
-	Error  string `placeholder:"CODE" help:"Only runs with this error_code, or held or skipped for this reason, e.g. validation, period_locked."`
-	Since  string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
-	Limit  int32  `default:"100" help:"At most so many runs."`
+	Status  string `placeholder:"STATUS" help:"Only runs in this status: queued, running, held, succeeded, skipped_by_policy, failed, cancelled."`
+	Event   string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created."`
+	Invoice string `name:"invoice" aliases:"search" placeholder:"NUMBER" help:"Only runs of this number (of invoice, credit memo or order, or the provider's), or of this buyer (name, e-mail) or amount."`
+	Tenant  string `placeholder:"UUID" help:"Only runs of this tenant."`
+	Error   string `placeholder:"CODE" help:"Only runs with this error_code, or held or skipped for this reason, e.g. validation, period_locked."`
+	Since   string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
+	Until   string `placeholder:"TIME" help:"Only runs received before: as --since."`
+	Limit   int32  `default:"100" help:"At most so many runs."`
 }
 
 func (f runFilter) empty() bool {
-	return f.Status == "" && f.Event == "" && f.Tenant == "" && f.Error == "" && f.Since == ""
+	return f.Status == "" && f.Event == "" && f.Tenant == "" && f.Error == "" && f.Since == "" && f.Until == "" && f.Invoice == ""
 }
 
 // sayIfCut warns where more runs may fit than were taken.
@@ -70,11 +73,18 @@ func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
 		params.TenantID = &id
 	}
 	if f.Since != "" {
-		since, err := parseSince(f.Since, now)
+		since, err := parseSince("--since", f.Since, now)
 		if err != nil {
 			return params, err
 		}
 		params.Since = &since
+	}
+	if f.Until != "" {
+		until, err := parseSince("--until", f.Until, now)
+		if err != nil {
+			return params, err
+		}
+		params.Until = &until
 	}
 	return params, nil
 }
@@ -91,7 +101,17 @@ func knownTenant(ctx context.Context, pool *pgxpool.Pool, id *uuid.UUID) error {
 	return err
 }
 
-func parseSince(text string, now time.Time) (time.Time, error) {
+// find narrows the list to the runs that the search finds.
+func (f runFilter) find(ctx context.Context, pool *pgxpool.Pool, params *dbsqlc.SyncRunListParams) error {
+	if f.Invoice == "" {
+		return nil
+	}
+	found, err := find.Runs(ctx, pool, find.Request{Text: f.Invoice, Since: params.Since, Until: params.Until})
+	params.Found = found
+	return err
+}
+
+func parseSince(flag, text string, now time.Time) (time.Time, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
 			return now.AddDate(0, 0, -n), nil
@@ -103,7 +123,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if t, err := parseMoment(text); err == nil {
 		return t, nil
 	}
-	return time.Time{}, wrongUse("--since is %q; use 2026-04-29T10:00:00Z, 2026-04-29, 30d or 24h", text)
+	return time.Time{}, wrongUse("%s is %q; use 2026-04-29T10:00:00Z, 2026-04-29, 30d or 24h", flag, text)
 }
 
 // parseMoment reads a time of RFC 3339, or a day, which begins at midnight UTC.
@@ -148,6 +168,10 @@ type runView struct {
 	ReceivedAt        time.Time  `json:"received_at"`
 	FinishedAt        *time.Time `json:"finished_at"`
 	ToldAt            *time.Time `json:"told_at"`
+	Number            string     `json:"number"`
+	Customer          string     `json:"customer"`
+	Amount            string     `json:"amount"`
+	Currency          string     `json:"currency"`
 }
 
 type runsList struct {
@@ -170,6 +194,9 @@ func (c runsList) Run(ctx context.Context, io console) error {
 	if err := knownTenant(ctx, pool, params.TenantID); err != nil {
 		return err
 	}
+	if err := c.find(ctx, pool, &params); err != nil {
+		return err
+	}
 	list, err := dbsqlc.New().SyncRunList(ctx, pool, params)
 	if err != nil {
 		return fmt.Errorf("list runs: %w", err)
@@ -183,13 +210,13 @@ func (c runsList) print(io console, list []dbsqlc.SyncRunListRow) error {
 	for _, r := range list {
 		views = append(views, runView(r))
 		rows = append(rows, []string{r.ID.String(), r.ReceivedAt.Format(time.RFC3339), r.Tenant, r.Event,
-			fmt.Sprint(r.MagentoEntityID), r.Status, reasonOf(r), text(r.ProviderReference)})
+			fmt.Sprint(r.MagentoEntityID), r.Number, r.Customer, strings.TrimSpace(r.Amount + " " + r.Currency), r.Status, reasonOf(r), text(r.ProviderReference)})
 	}
 	if c.JSON {
 		return printJSON(io.out, views)
 	}
 	c.sayIfCut(io, len(list), "--limit takes more")
-	return printTable(io.out, []string{"id", "received_at", "tenant", "event", "entity", "status", "reason", "reference"}, rows)
+	return printTable(io.out, []string{"id", "received_at", "tenant", "event", "entity", "number", "customer", "amount", "status", "reason", "reference"}, rows)
 }
 
 func reasonOf(r dbsqlc.SyncRunListRow) string {
@@ -236,20 +263,27 @@ type eventView struct {
 type runsShow struct {
 	database
 	printed
-	ID string `arg:"" help:"The run's id."`
+	ID string `arg:"" help:"The run's id, or a number: of invoice, credit memo or order, or the provider's."`
 }
 
 // Run prints one run and how it came there.
 func (c runsShow) Run(ctx context.Context, io console) error {
-	id, err := runID(c.ID)
-	if err != nil {
-		return err
-	}
 	pool, err := c.open(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	id, err := uuid.Parse(c.ID)
+	if err != nil {
+		found, err := c.byNumber(ctx, pool)
+		if err != nil {
+			return err
+		}
+		if len(found) > 1 {
+			return runsList{printed: c.printed, runFilter: runFilter{Limit: severalMost}}.print(io, found)
+		}
+		id = found[0].ID
+	}
 	detail, err := readRun(ctx, pool, id)
 	if err != nil {
 		return err
@@ -258,6 +292,25 @@ func (c runsShow) Run(ctx context.Context, io console) error {
 		return printJSON(io.out, detail)
 	}
 	return printRun(io, detail)
+}
+
+// severalMost is how many runs of one number are listed.
+const severalMost = 100
+
+// byNumber are the runs that bear the number, newest first; one at least.
+func (c runsShow) byNumber(ctx context.Context, pool *pgxpool.Pool) ([]dbsqlc.SyncRunListRow, error) {
+	ids, err := find.Runs(ctx, pool, find.Request{Text: c.ID})
+	if err != nil {
+		return nil, err
+	}
+	list, err := dbsqlc.New().SyncRunList(ctx, pool, dbsqlc.SyncRunListParams{Found: ids, MaxRows: severalMost})
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("no run has the id or number %q (see: towpath runs list)", c.ID)
+	}
+	return list, nil
 }
 
 func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, error) {

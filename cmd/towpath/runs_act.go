@@ -112,6 +112,9 @@ func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, statu
 	if err := knownTenant(ctx, pool, params.TenantID); err != nil {
 		return nil, err
 	}
+	if err := c.find(ctx, pool, &params); err != nil {
+		return nil, err
+	}
 	if c.All {
 		params.MaxRows = pageSize
 	}

@@ -85,6 +85,7 @@ func Test_Runs_are_listed_shown_retried_and_cancelled(t *testing.T) {
 	// In this order: each leaves to the next what it needs.
 	t.Run("listed_by_every_filter", func(t *testing.T) { d.filters(t, f) })
 	t.Run("shown_with_their_history", func(t *testing.T) { d.shown(t, f) })
+	t.Run("shown_by_their_number", func(t *testing.T) { d.shownByNumber(t, f) })
 	t.Run("shown_without_what_a_terminal_obeys", func(t *testing.T) { d.shownHarmless(t, f) })
 	t.Run("retried_dry", func(t *testing.T) { d.retriedDry(t, f) })
 	t.Run("not_retried_when_done", func(t *testing.T) { d.notRetried(t, f) })
@@ -113,6 +114,9 @@ func (d *desk) filters(t *testing.T, f fates) {
 		"since_a_duration": {[]string{"--since", "1h"}, all},
 		"since_a_day":      {[]string{"--since", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)}, nil},
 		"since_a_moment":   {[]string{"--since", time.Now().Add(time.Hour).Format(time.RFC3339)}, nil},
+		"until_a_duration": {[]string{"--until", "1h"}, nil},
+		"invoice":          {[]string{"--invoice", d.number(t, f["succeeded"])}, []string{f["succeeded"]}},
+		"another_invoice":  {[]string{"--invoice", "no such number"}, nil},
 		"limit":            {[]string{"--limit", "1"}, []string{f["queued"]}},
 		"two_of_them":      {[]string{"--status", "failed", "--error", "http"}, nil},
 	} {
@@ -127,7 +131,7 @@ func (d *desk) filters(t *testing.T, f fates) {
 	require.Contains(t, unknown.err, "there is no tenant "+d.binding)
 	var raw []map[string]json.RawMessage
 	d.mustJSON(t, &raw, "runs", "list")
-	d.requireColumns(t, raw[0], "sync_runs", "tenant", "provider")
+	d.requireColumns(t, raw[0], "sync_runs", "tenant", "provider", "number", "customer", "amount", "currency")
 	table := d.must(t, "runs", "list")
 	require.Contains(t, table, "RECEIVED_AT")
 	for status, id := range f {
@@ -135,6 +139,31 @@ func (d *desk) filters(t *testing.T, f fates) {
 	}
 	require.Contains(t, table, "tax_rate_not_mapped")
 	require.Contains(t, d.run(t, "runs", "list", "--limit", "1").err, "--limit takes more")
+}
+
+// number is the invoice's, as the list tells it.
+func (d *desk) number(t *testing.T, id string) string {
+	t.Helper()
+	var number string
+	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT number FROM run_search WHERE run_id = $1", id).Scan(&number))
+	require.NotEmpty(t, number)
+	return number
+}
+
+func (d *desk) shownByNumber(t *testing.T, f fates) {
+	number := d.number(t, f["succeeded"])
+	require.Contains(t, d.must(t, "runs", "show", number), "run "+f["succeeded"])
+	none := d.run(t, "runs", "show", "no-such-number")
+	require.Equal(t, exitFailed, none.code)
+	require.Contains(t, none.err, `no run has the id or number "no-such-number"`)
+	_, err := d.pool.Exec(t.Context(), "INSERT INTO run_search SELECT $1, now(), number, customer, amount, currency, terms FROM run_search WHERE run_id = $2",
+		f["failed"], f["succeeded"])
+	require.NoError(t, err)
+	var several []listed
+	d.mustJSON(t, &several, "runs", "show", number)
+	require.ElementsMatch(t, []string{f["failed"], f["succeeded"]}, ids(several))
+	_, err = d.pool.Exec(t.Context(), "DELETE FROM run_search WHERE run_id = $1", f["failed"])
+	require.NoError(t, err)
 }
 
 func (d *desk) shown(t *testing.T, f fates) {

@@ -42,7 +42,7 @@ Example:
 
 // Run checks the file as policy set does, and compares.
 func (c whatIfCommand) Run(ctx context.Context, io console) error {
-	since, err := parseSince(c.Since, time.Now())
+	since, err := parseSince("--since", c.Since, time.Now())
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 // filter is what the list is narrowed to, as it stands in the address.
 type filter struct {
 	Status, Event, Tenant, Error string // empty: all
+	Query                        string // number, name, e-mail, amount or id
+	Since, Until                 string // days (UTC), both included
 	Before                       string // a cursor; empty: from the newest
 }
 
@@ -27,6 +29,7 @@ const maxFilter = 200
 func readFilter(query url.Values) (f filter, wrong string) {
 	for name, target := range map[string]*string{
 		"status": &f.Status, "event": &f.Event, "tenant": &f.Tenant, "error": &f.Error, "before": &f.Before,
+		"q": &f.Query, "since": &f.Since, "until": &f.Until,
 	} {
 		value := strings.TrimSpace(query.Get(name))
 		if len(value) > maxFilter || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
@@ -40,17 +43,33 @@ func readFilter(query url.Values) (f filter, wrong string) {
 			return filter{}, fmt.Sprintf("%s=%s is not known; it is one of %s.", name, value, strings.Join(known, ", "))
 		}
 	}
+	for name, day := range map[string]string{"since": f.Since, "until": f.Until} {
+		if _, ok := dayOf(day, 0); day != "" && !ok {
+			return filter{}, fmt.Sprintf("%s=%s is no day; write it as 2026-04-29.", name, day)
+		}
+	}
 	return f, ""
 }
 
+// dayOf is the beginning of a day in UTC, or of one some days later.
+func dayOf(text string, later int) (*time.Time, bool) {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil || day.Year() < 1 {
+		return nil, false
+	}
+	day = day.AddDate(0, 0, later)
+	return &day, true
+}
+
 // Narrow reports whether anything but the page is chosen.
-func (f filter) Narrow() bool { return f.Status+f.Event+f.Tenant+f.Error != "" }
+func (f filter) Narrow() bool { return f.Status+f.Event+f.Tenant+f.Error+f.Query+f.Since+f.Until != "" }
 
 // address is the list's under this filter.
 func (f filter) address() string {
 	query := url.Values{}
 	for name, value := range map[string]string{
 		"status": f.Status, "event": f.Event, "tenant": f.Tenant, "error": f.Error, "before": f.Before,
+		"q": f.Query, "since": f.Since, "until": f.Until,
 	} {
 		if value != "" {
 			query.Set(name, value)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/find"
 	"towpath/pkg/syncrun"
 )
 
@@ -39,6 +41,7 @@ type listRow struct {
 	ID               uuid.UUID
 	Title, Happened  string
 	Tenant           string
+	Buyer, Amount    string
 	Status           string
 	Sentence         string
 	Message          string // the other side's words
@@ -81,6 +84,13 @@ func (d *Dashboard) readList(ctx context.Context, f filter, before cursor) (list
 		Clear: filter{}.address(),
 	}
 	params := f.params(before, int32(d.cfg.PageSize+1))
+	if f.Query != "" {
+		found, err := find.Runs(ctx, d.cfg.Pool, find.Request{Text: f.Query, Since: params.Since, Until: params.Until})
+		if err != nil {
+			return listPage{}, err
+		}
+		params.Found = found
+	}
 	runs, err := d.queries.DashboardRunList(ctx, d.cfg.Pool, params)
 	if err != nil {
 		return listPage{}, err
@@ -109,6 +119,8 @@ func (f filter) params(before cursor, rows int32) dbsqlc.DashboardRunListParams 
 		Status: optional(f.Status), Event: optional(f.Event), ErrorCode: optional(f.Error),
 		BeforeAt: before.at, BeforeID: before.id, MaxRows: rows,
 	}
+	params.Since, _ = dayOf(f.Since, 0)
+	params.Until, _ = dayOf(f.Until, 1)
 	if id, ok := parseID(f.Tenant); ok {
 		params.TenantID = &id
 	} else {
@@ -120,6 +132,7 @@ func (f filter) params(before cursor, rows int32) dbsqlc.DashboardRunListParams 
 func (d *Dashboard) tabs(ctx context.Context, f filter, params dbsqlc.DashboardRunListParams) []tab {
 	counts, counted := d.count(ctx, dbsqlc.DashboardRunCountParams{
 		Event: params.Event, TenantID: params.TenantID, TenantName: params.TenantName, ErrorCode: params.ErrorCode,
+		Since: params.Since, Until: params.Until, Found: params.Found,
 	}, f.withStatus(""))
 	all := int64(0)
 	for _, n := range counts {
@@ -144,7 +157,7 @@ func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
 	}
 	row := listRow{
 		ID: run.ID, Title: title(run.EntityType, run.MagentoEntityID, []byte(run.Body)), Happened: happened(run.Event),
-		Tenant: run.Tenant, Status: run.Status, Sentence: words.sentence(), Differs: words.Differs,
+		Tenant: run.Tenant, Buyer: run.Customer, Amount: strings.TrimSpace(amount(run.Amount).String() + " " + run.Currency), Status: run.Status, Sentence: words.sentence(), Differs: words.Differs,
 		Message:   listMessage(run.Status, text(run.ErrorMessage), run.ErrorDetail),
 		ErrorCode: text(run.ErrorCode), NextAttemptAt: run.NextAttemptAt, Attempt: run.Attempt,
 		Reference: text(run.ProviderReference), Link: safeLink(run.ProviderUrl), ReceivedAt: run.ReceivedAt,

@@ -206,3 +206,21 @@ func Test_Counts_that_took_long_are_kept_for_a_while(t *testing.T) {
 	clock.Add(300)
 	require.Regexp(t, `All <span class="count">2</span>`, b.get("/dashboard/sync").body)
 }
+
+func Test_List_finds_a_run_and_shows_its_buyer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	found := b.add("succeeded", columns{"received_at": now.Add(-48 * time.Hour)})
+	other := b.add("succeeded", nil)
+	b.exec(`INSERT INTO run_search VALUES ($1, $2, '100000001', 'Anna <Müller>', '119.00', 'EUR', array_to_tsvector('{100000001,müller,119.00}'))`,
+		found, now.Add(-48*time.Hour))
+	for _, q := range []string{"100000001", "M%C3%BCller", "119.00", found.String()} {
+		a := b.get("/dashboard/sync?q=" + q)
+		require.Equal(t, []string{found.String()}, runsOn(a.body), q)
+		require.Contains(t, a.body, "119.00 EUR · Anna &lt;Müller&gt;")
+	}
+	require.Empty(t, runsOn(b.get("/dashboard/sync?q=nobody").body))
+	require.Equal(t, []string{found.String()}, runsOn(b.get("/dashboard/sync?since=2026-04-27&until=2026-04-27").body))
+	require.Equal(t, []string{other.String()}, runsOn(b.get("/dashboard/sync?since=2026-04-28").body))
+	require.Equal(t, http.StatusBadRequest, b.get("/dashboard/sync?since=yesterday").status)
+}

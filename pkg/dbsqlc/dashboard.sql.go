@@ -267,6 +267,9 @@ WHERE ($1::text IS NULL OR run.event = $1)
     AND ($3::text IS NULL OR position(lower($3) IN lower(tenant.name)) > 0)
     AND ($4::text IS NULL
         OR $4 IN (run.error_code, run.hold_reason, run.skip_reason))
+    AND ($5::timestamptz IS NULL OR run.received_at >= $5)
+    AND ($6::timestamptz IS NULL OR run.received_at < $6)
+    AND ($7::uuid[] IS NULL OR run.id = ANY ($7))
 GROUP BY run.status
 `
 
@@ -275,6 +278,9 @@ type DashboardRunCountParams struct {
 	TenantID   *uuid.UUID
 	TenantName *string
 	ErrorCode  *string
+	Since      *time.Time
+	Until      *time.Time
+	Found      []uuid.UUID
 }
 
 type DashboardRunCountRow struct {
@@ -289,6 +295,9 @@ func (q *Queries) DashboardRunCount(ctx context.Context, db DBTX, arg DashboardR
 		arg.TenantID,
 		arg.TenantName,
 		arg.ErrorCode,
+		arg.Since,
+		arg.Until,
+		arg.Found,
 	)
 	if err != nil {
 		return nil, err
@@ -389,19 +398,25 @@ SELECT run.id, tenant.name AS tenant, binding.provider, binding.status AS bindin
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference, run.provider_url,
     run.shop_told, run.received_at, run.finished_at, run.told_at, run.variance,
     coalesce(left(run.error_detail, 2000), '')::text AS error_detail,
-    CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body
+    CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body,
+    coalesce(known.customer, '')::text AS customer, coalesce(known.amount, '')::text AS amount,
+    coalesce(known.currency, '')::text AS currency
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
+LEFT JOIN LATERAL (SELECT run_id, received_at, number, customer, amount, currency, terms FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
 WHERE ($1::text IS NULL OR run.status = $1)
     AND ($2::text IS NULL OR run.event = $2)
     AND ($3::uuid IS NULL OR run.tenant_id = $3)
     AND ($4::text IS NULL OR position(lower($4) IN lower(tenant.name)) > 0)
     AND ($5::text IS NULL
         OR $5 IN (run.error_code, run.hold_reason, run.skip_reason))
-    AND (run.received_at, run.id) < ($6::timestamptz, $7::uuid)
+    AND ($6::timestamptz IS NULL OR run.received_at >= $6)
+    AND ($7::timestamptz IS NULL OR run.received_at < $7)
+    AND ($8::uuid[] IS NULL OR run.id = ANY ($8))
+    AND (run.received_at, run.id) < ($9::timestamptz, $10::uuid)
 ORDER BY run.received_at DESC, run.id DESC
-LIMIT $8
+LIMIT $11
 `
 
 type DashboardRunListParams struct {
@@ -410,6 +425,9 @@ type DashboardRunListParams struct {
 	TenantID   *uuid.UUID
 	TenantName *string
 	ErrorCode  *string
+	Since      *time.Time
+	Until      *time.Time
+	Found      []uuid.UUID
 	BeforeAt   time.Time
 	BeforeID   uuid.UUID
 	MaxRows    int32
@@ -441,6 +459,9 @@ type DashboardRunListRow struct {
 	Variance          json.RawMessage
 	ErrorDetail       string
 	Body              string
+	Customer          string
+	Amount            string
+	Currency          string
 }
 
 // A page of runs, newest first, strictly before (before_at, before_id). The body
@@ -453,6 +474,9 @@ func (q *Queries) DashboardRunList(ctx context.Context, db DBTX, arg DashboardRu
 		arg.TenantID,
 		arg.TenantName,
 		arg.ErrorCode,
+		arg.Since,
+		arg.Until,
+		arg.Found,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.MaxRows,
@@ -490,6 +514,9 @@ func (q *Queries) DashboardRunList(ctx context.Context, db DBTX, arg DashboardRu
 			&i.Variance,
 			&i.ErrorDetail,
 			&i.Body,
+			&i.Customer,
+			&i.Amount,
+			&i.Currency,
 		); err != nil {
 			return nil, err
 		}

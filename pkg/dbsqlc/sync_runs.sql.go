@@ -382,7 +382,9 @@ WITH decided AS (
     SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id,
         unnest($3::bigint[]) AS next_job_id, unnest($4::json[]) AS canonical,
         unnest($5::jsonb[]) AS decision, unnest($6::text[]) AS skip_reason,
-        unnest($7::text[]) AS lane
+        unnest($7::text[]) AS lane,
+        unnest($8::text[]) AS number, unnest($9::text[]) AS customer,
+        unnest($10::text[]) AS amount, unnest($11::text[]) AS currency, unnest($12::text[]) AS terms -- a line each
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = CASE WHEN decided.skip_reason <> '' THEN 'skipped_by_policy'
@@ -402,10 +404,18 @@ WITH decided AS (
     WHERE run.id = decided.id
         AND run.river_job_id = decided.job_id
         AND run.stage IN ('fetch', 'post')
-    RETURNING run.id, run.status, run.attempt, run.skip_reason
+    RETURNING run.id, run.status, run.attempt, run.skip_reason, run.received_at,
+        decided.number, decided.customer, decided.amount, decided.currency, decided.terms
+), findable AS (
+    INSERT INTO run_search (run_id, received_at, number, customer, amount, currency, terms)
+    SELECT updated.id, updated.received_at, updated.number, updated.customer, updated.amount, updated.currency,
+        array_to_tsvector(string_to_array(updated.terms, E'\n'))
+    FROM updated
+    ON CONFLICT (run_id) DO UPDATE
+    SET number = excluded.number, customer = excluded.customer, amount = excluded.amount, currency = excluded.currency, terms = excluded.terms
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, $8::text,
+    SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, $13::text,
         CASE updated.status WHEN 'running' THEN 'canonical stored, to be posted'
             WHEN 'queued' THEN 'canonical stored, waits for its turn to be posted'
             ELSE 'skipped: ' || updated.skip_reason END
@@ -423,6 +433,11 @@ type SyncRunDecideManyParams struct {
 	Decision   []json.RawMessage
 	SkipReason []string
 	Lane       []string
+	Number     []string
+	Customer   []string
+	Amount     []string
+	Currency   []string
+	Terms      []string
 	Who        string
 }
 
@@ -438,6 +453,11 @@ func (q *Queries) SyncRunDecideMany(ctx context.Context, db DBTX, arg SyncRunDec
 		arg.Decision,
 		arg.SkipReason,
 		arg.Lane,
+		arg.Number,
+		arg.Customer,
+		arg.Amount,
+		arg.Currency,
+		arg.Terms,
 		arg.Who,
 	)
 	if err != nil {
@@ -963,19 +983,24 @@ const syncRunList = `-- name: SyncRunList :many
 SELECT run.id, run.tenant_id, tenant.name AS tenant, run.binding_id, binding.provider, run.event, run.entity_type,
     run.magento_entity_id, run.idempotency_key, run.status, run.stage, run.attempt, run.next_attempt_at, run.hold_reason,
     run.skip_reason, run.error_code, run.error_message, run.provider_entity_id, run.provider_reference,
-    run.provider_url, run.shop_told, run.occurred_at, run.received_at, run.finished_at, run.told_at
+    run.provider_url, run.shop_told, run.occurred_at, run.received_at, run.finished_at, run.told_at,
+    coalesce(known.number, '')::text AS number, coalesce(known.customer, '')::text AS customer,
+    coalesce(known.amount, '')::text AS amount, coalesce(known.currency, '')::text AS currency
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
+LEFT JOIN LATERAL (SELECT run_id, received_at, number, customer, amount, currency, terms FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
 WHERE ($1::text IS NULL OR run.status = $1)
     AND ($2::text IS NULL OR run.event = $2)
     AND ($3::uuid IS NULL OR run.tenant_id = $3)
     AND ($4::text IS NULL
         OR $4 IN (run.error_code, run.hold_reason, run.skip_reason))
     AND ($5::timestamptz IS NULL OR run.received_at >= $5)
-    AND ($6::timestamptz IS NULL OR (run.received_at, run.id) < ($6, $7::uuid))
+    AND ($6::timestamptz IS NULL OR run.received_at < $6)
+    AND ($7::uuid[] IS NULL OR run.id = ANY ($7))
+    AND ($8::timestamptz IS NULL OR (run.received_at, run.id) < ($8, $9::uuid))
 ORDER BY run.received_at DESC, run.id DESC
-LIMIT $8
+LIMIT $10
 `
 
 type SyncRunListParams struct {
@@ -984,6 +1009,8 @@ type SyncRunListParams struct {
 	TenantID  *uuid.UUID
 	ErrorCode *string
 	Since     *time.Time
+	Until     *time.Time
+	Found     []uuid.UUID
 	BeforeAt  *time.Time
 	BeforeID  *uuid.UUID
 	MaxRows   int32
@@ -1015,6 +1042,10 @@ type SyncRunListRow struct {
 	ReceivedAt        time.Time
 	FinishedAt        *time.Time
 	ToldAt            *time.Time
+	Number            string
+	Customer          string
+	Amount            string
+	Currency          string
 }
 
 // Newest first; before_at and before_id are those of the last row of the page before.
@@ -1025,6 +1056,8 @@ func (q *Queries) SyncRunList(ctx context.Context, db DBTX, arg SyncRunListParam
 		arg.TenantID,
 		arg.ErrorCode,
 		arg.Since,
+		arg.Until,
+		arg.Found,
 		arg.BeforeAt,
 		arg.BeforeID,
 		arg.MaxRows,
@@ -1062,6 +1095,10 @@ func (q *Queries) SyncRunList(ctx context.Context, db DBTX, arg SyncRunListParam
 			&i.ReceivedAt,
 			&i.FinishedAt,
 			&i.ToldAt,
+			&i.Number,
+			&i.Customer,
+			&i.Amount,
+			&i.Currency,
 		); err != nil {
 			return nil, err
 		}

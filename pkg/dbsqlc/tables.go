@@ -188,6 +188,21 @@ type RunQueueMismatch struct {
 	Problem  string
 }
 
+type RunSearch struct {
+	RunID      uuid.UUID
+	ReceivedAt time.Time
+	Number     string
+	Customer   string
+	Amount     string
+	Currency   string
+	Terms      interface{}
+}
+
+type RunSearchFill struct {
+	BeforeAt time.Time
+	BeforeID uuid.UUID
+}
+
 type SpentJti struct {
 	TenantID   uuid.UUID
 	Jti        string

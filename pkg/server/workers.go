@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/find"
 	"towpath/pkg/oauth"
 	"towpath/pkg/refdata"
 	"towpath/riverjobs"
@@ -61,6 +62,7 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 		}
 	})
 	s.stack.Background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
+	s.stack.Background((&find.Filler{Pool: db.pages, Logger: s.cfg.Logger}).Run)
 	s.stack.Background((&refdata.Refresher{Pool: db.pages, Clients: s.clients, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
 	return nil
 }

@@ -28,6 +28,13 @@ type Decided struct {
 	Decision   json.RawMessage
 	SkipReason string // empty: the document is to be posted
 	Lane       string // of the document that it is about; empty: the lane that it came with
+	Known      Known
+}
+
+// Known is what people find the run by (pkg/find).
+type Known struct {
+	Number, Customer, Amount, Currency string
+	Terms                              string // a line each
 }
 
 // Decide is T2: it stores canonical and decision and moves each run on to its
@@ -43,6 +50,9 @@ func Decide(ctx context.Context, tx pgx.Tx, who string, set []Decided) error {
 		rows.Decision = append(rows.Decision, d.Decision)
 		rows.SkipReason = append(rows.SkipReason, d.SkipReason)
 		rows.Lane = append(rows.Lane, d.Lane)
+		rows.Number, rows.Customer = append(rows.Number, d.Known.Number), append(rows.Customer, d.Known.Customer)
+		rows.Amount, rows.Currency = append(rows.Amount, d.Known.Amount), append(rows.Currency, d.Known.Currency)
+		rows.Terms = append(rows.Terms, d.Known.Terms)
 	}
 	updated, err := queries.SyncRunDecideMany(ctx, tx, rows)
 	return all(updated, len(set), "store decision", err)

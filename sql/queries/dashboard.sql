@@ -7,16 +7,22 @@ SELECT run.id, tenant.name AS tenant, binding.provider, binding.status AS bindin
     run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.provider_reference, run.provider_url,
     run.shop_told, run.received_at, run.finished_at, run.told_at, run.variance,
     coalesce(left(run.error_detail, 2000), '')::text AS error_detail,
-    CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body
+    CASE WHEN octet_length(run.body::text) <= 4096 THEN run.body::text ELSE '' END::text AS body,
+    coalesce(known.customer, '')::text AS customer, coalesce(known.amount, '')::text AS amount,
+    coalesce(known.currency, '')::text AS currency
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
+LEFT JOIN LATERAL (SELECT * FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
 WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
     AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
     AND (sqlc.narg('tenant_name')::text IS NULL OR position(lower(sqlc.narg('tenant_name')) IN lower(tenant.name)) > 0)
     AND (sqlc.narg('error_code')::text IS NULL
         OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
+    AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
+    AND (sqlc.narg('until')::timestamptz IS NULL OR run.received_at < sqlc.narg('until'))
+    AND (sqlc.narg('found')::uuid[] IS NULL OR run.id = ANY (sqlc.narg('found')))
     AND (run.received_at, run.id) < (@before_at::timestamptz, @before_id::uuid)
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT @max_rows;
@@ -31,6 +37,9 @@ WHERE (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_name')::text IS NULL OR position(lower(sqlc.narg('tenant_name')) IN lower(tenant.name)) > 0)
     AND (sqlc.narg('error_code')::text IS NULL
         OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
+    AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
+    AND (sqlc.narg('until')::timestamptz IS NULL OR run.received_at < sqlc.narg('until'))
+    AND (sqlc.narg('found')::uuid[] IS NULL OR run.id = ANY (sqlc.narg('found')))
 GROUP BY run.status;
 
 -- One run with what its page says of tenant and binding; no sealed column.

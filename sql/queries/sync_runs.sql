@@ -131,7 +131,9 @@ WITH decided AS (
     SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id,
         unnest(@next_job_id::bigint[]) AS next_job_id, unnest(@canonical::json[]) AS canonical,
         unnest(@decision::jsonb[]) AS decision, unnest(@skip_reason::text[]) AS skip_reason,
-        unnest(@lane::text[]) AS lane
+        unnest(@lane::text[]) AS lane,
+        unnest(@number::text[]) AS number, unnest(@customer::text[]) AS customer,
+        unnest(@amount::text[]) AS amount, unnest(@currency::text[]) AS currency, unnest(@terms::text[]) AS terms -- a line each
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = CASE WHEN decided.skip_reason <> '' THEN 'skipped_by_policy'
@@ -151,7 +153,15 @@ WITH decided AS (
     WHERE run.id = decided.id
         AND run.river_job_id = decided.job_id
         AND run.stage IN ('fetch', 'post')
-    RETURNING run.id, run.status, run.attempt, run.skip_reason
+    RETURNING run.id, run.status, run.attempt, run.skip_reason, run.received_at,
+        decided.number, decided.customer, decided.amount, decided.currency, decided.terms
+), findable AS (
+    INSERT INTO run_search (run_id, received_at, number, customer, amount, currency, terms)
+    SELECT updated.id, updated.received_at, updated.number, updated.customer, updated.amount, updated.currency,
+        array_to_tsvector(string_to_array(updated.terms, E'\n'))
+    FROM updated
+    ON CONFLICT (run_id) DO UPDATE
+    SET number = excluded.number, customer = excluded.customer, amount = excluded.amount, currency = excluded.currency, terms = excluded.terms
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
     SELECT updated.id, 'fetch', 'running', updated.status, updated.attempt, @who::text,
@@ -361,16 +371,21 @@ FROM updated;
 SELECT run.id, run.tenant_id, tenant.name AS tenant, run.binding_id, binding.provider, run.event, run.entity_type,
     run.magento_entity_id, run.idempotency_key, run.status, run.stage, run.attempt, run.next_attempt_at, run.hold_reason,
     run.skip_reason, run.error_code, run.error_message, run.provider_entity_id, run.provider_reference,
-    run.provider_url, run.shop_told, run.occurred_at, run.received_at, run.finished_at, run.told_at
+    run.provider_url, run.shop_told, run.occurred_at, run.received_at, run.finished_at, run.told_at,
+    coalesce(known.number, '')::text AS number, coalesce(known.customer, '')::text AS customer,
+    coalesce(known.amount, '')::text AS amount, coalesce(known.currency, '')::text AS currency
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
+LEFT JOIN LATERAL (SELECT * FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
 WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
     AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
     AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
     AND (sqlc.narg('error_code')::text IS NULL
         OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
     AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
+    AND (sqlc.narg('until')::timestamptz IS NULL OR run.received_at < sqlc.narg('until'))
+    AND (sqlc.narg('found')::uuid[] IS NULL OR run.id = ANY (sqlc.narg('found')))
     AND (sqlc.narg('before_at')::timestamptz IS NULL OR (run.received_at, run.id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT @max_rows;
