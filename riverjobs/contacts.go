@@ -55,6 +55,9 @@ func (p *pipeline) record(ctx context.Context, taken syncrun.Taken, made syncrun
 }
 
 func contactOf[D billed](ctx context.Context, b *batch[D], d *draft[D]) (buyer, provider.Try, bool, error) {
+	if *d.doc.contact() != "" { // its invoice's
+		return buyer{}, provider.Try{}, false, nil
+	}
 	who := d.doc.buyer(d.pol)
 	row, err := b.lookUp(ctx, d.work, "contact", who.Key)
 	if err != nil {
@@ -152,7 +155,9 @@ func forgotten[D billed](ctx context.Context, b *batch[D], d *draft[D], cause er
 		return nil
 	}
 	key := d.doc.buyer(d.pol).Key
-	n, err := b.queries.EntityXrefForget(ctx, b.Pool, dbsqlc.EntityXrefForgetParams{EntityType: "contact", ShopID: key, RunID: d.SyncRun.ID})
+	n, err := b.queries.EntityXrefForget(ctx, b.Pool, dbsqlc.EntityXrefForgetParams{
+		EntityType: "contact", ShopID: key, ProviderID: *d.doc.contact(), RunID: d.SyncRun.ID,
+	})
 	if err != nil {
 		return fmt.Errorf("forget contact %q: %w", key, err)
 	}

@@ -2,6 +2,7 @@ package riverjobs_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -277,6 +278,33 @@ func Test_Credit_note(t *testing.T) {
 			require.Equal(t, 3, b.ledger.payments())
 			b.noMismatch(t)
 		})
+	}
+}
+
+// The shop shows a memo's customer as it is now. A guest who has an account since, under
+// another name and e-mail, has the money back where the sale is booked.
+func Test_Credit_note_is_booked_on_its_invoices_contact(t *testing.T) {
+	t.Parallel()
+	for wire, setup := range map[string]func(*testing.T) *bundle{"accounting": setupMoney, "v2": setupMoneyV2} {
+		for _, paid := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s_paid_%t", wire, paid), func(t *testing.T) {
+				t.Parallel()
+				b := setup(t)
+				b.work(t)
+				inv, id := b.raise(t, "plain_vat")
+				b.succeeded(t, id)
+				if paid {
+					b.succeeded(t, b.paid(t, inv))
+				}
+				_, err := b.shop.EditCustomer(1042, map[string]any{"magento_id": 5042, "email": "other@example.org", "first_name": "Olga", "last_name": "Other", "company": nil})
+				require.NoError(t, err)
+				memo, credit := b.refunded(t, inv, b.partly(t, inv, 1))
+				b.succeeded(t, credit)
+				require.Equal(t, "0.00", b.ledger.due(memo.IncrementID))
+				require.Equal(t, 1, b.count(t, `SELECT count(DISTINCT document ->> 'contact_id') FROM sync_runs WHERE entity_type IN ('invoice', 'creditmemo') AND event <> 'invoice.paid'`))
+				require.Zero(t, b.count(t, `SELECT count(*) FROM entity_xref WHERE shop_id = '5042'`), "nobody else was made")
+			})
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func ofInvoice[D following](ctx context.Context, b *batch[D], drafts []*draft[D]
 		case err != nil:
 			d.err = fmt.Errorf("read invoice %d: %w", d.doc.invoiceOf(), err)
 		case row.ProviderID != "":
-			*d.doc.invoice() = provider.Posted{ID: row.ProviderID, Number: row.Number, URL: row.Url}
+			*d.doc.invoice() = provider.Posted{ID: row.ProviderID, Number: row.Number, URL: row.Url, Contact: row.ContactID}
 		case row.Status == syncrun.Skipped, row.Status == syncrun.Cancelled:
 			d.err = b.leaveOut(ctx, d, policy.InvoiceNotSynced(d.doc.numberOf(), row.Status))
 		default:
@@ -112,7 +112,7 @@ func adopt[D following](ctx context.Context, b *batch[D], d *draft[D], there pro
 		return unknown(d, fmt.Sprintf("the ledger's %s is another document (%s %s, order %q)",
 			there.Number, there.Total.Decimal.StringFixed(2), there.Currency, there.Reference))
 	}
-	posted := provider.Posted{ID: there.ID, Number: there.Number, URL: there.URL, Adopted: true, Source: path.Base(there.Source)}
+	posted := provider.Posted{ID: there.ID, Number: there.Number, URL: there.URL, Contact: there.ContactID, Adopted: true, Source: path.Base(there.Source)}
 	xref := syncrun.Xref{
 		EntityType: "invoice", ShopID: strconv.FormatInt(d.doc.invoiceOf(), 10), ProviderID: there.ID, Reference: &there.Number, URL: &there.URL,
 	}

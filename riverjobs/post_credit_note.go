@@ -80,6 +80,7 @@ func postCreditNote() *plan[*creditMemo] {
 			},
 			inLane[*creditMemo],
 			ofInvoice[*creditMemo],
+			onItsContact,
 			noteKnown,
 			refundable,
 			allowed(noteDocument),
@@ -101,6 +102,15 @@ func noteDocument(b *batch[*creditMemo], d *draft[*creditMemo]) (provider.Docume
 		return provider.Document{Number: d.doc.note.Number}, nil
 	}
 	return doc, err
+}
+
+// onItsContact books a note on the contact of its invoice: the shop shows a memo's
+// customer as it is now, and one who has got an account since, or another name, would
+// have the sale on one contact and what came back of it on another.
+func onItsContact(_ context.Context, _ *batch[*creditMemo], drafts []*draft[*creditMemo]) {
+	for _, d := range drafts {
+		d.doc.contactID = d.doc.of.Contact
+	}
 }
 
 // noteKnown finds the notes that an earlier attempt has made.

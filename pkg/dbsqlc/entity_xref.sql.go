@@ -21,7 +21,7 @@ WHERE run.id = $1
     AND x.provider = binding.provider
     AND x.org_key = binding.org_key
     AND x.entity_type = $2
-    AND x.shop_id = $3
+    AND (x.shop_id = $3 OR x.provider_id = $4)
     AND x.run_id <> run.id
     AND NOT x.stale
 `
@@ -30,12 +30,18 @@ type EntityXrefForgetParams struct {
 	RunID      uuid.UUID
 	EntityType string
 	ShopID     string
+	ProviderID string
 }
 
-// What another run remembered is asked anew; what this run has just made sure of
-// stays.
+// What another run remembered is asked anew, of whomever else of the shop it was
+// remembered too; what this run has just made sure of stays.
 func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefForgetParams) (int64, error) {
-	result, err := db.Exec(ctx, entityXrefForget, arg.RunID, arg.EntityType, arg.ShopID)
+	result, err := db.Exec(ctx, entityXrefForget,
+		arg.RunID,
+		arg.EntityType,
+		arg.ShopID,
+		arg.ProviderID,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -56,7 +56,7 @@ type Posted struct {
 	// whoever knows all shops of the organisation can say that it is not another's.
 	Proven  bool
 	Source  string // the id of the run that an adopted document names, where that is another
-	Contact string
+	Contact string // the id of the contact that it is booked on; empty where that is not known
 	// GoneItems are the item codes that the ledger did not know any more: the document
 	// was written without any.
 	GoneItems []string

@@ -47,8 +47,8 @@ WHERE run.id = @run_id
     AND x.entity_type = @entity_type
     AND x.shop_id = @shop_id;
 
--- What another run remembered is asked anew; what this run has just made sure of
--- stays.
+-- What another run remembered is asked anew, of whomever else of the shop it was
+-- remembered too; what this run has just made sure of stays.
 -- name: EntityXrefForget :execrows
 UPDATE entity_xref AS x
 SET stale = true
@@ -59,7 +59,7 @@ WHERE run.id = @run_id
     AND x.provider = binding.provider
     AND x.org_key = binding.org_key
     AND x.entity_type = @entity_type
-    AND x.shop_id = @shop_id
+    AND (x.shop_id = @shop_id OR x.provider_id = @provider_id)
     AND x.run_id <> run.id
     AND NOT x.stale;
 

@@ -207,7 +207,18 @@ GROUP BY asked.id;
 -- that had to write it stands.
 -- name: SyncRunInvoice :one
 SELECT coalesce(x.provider_id, '')::text AS provider_id, coalesce(x.provider_reference, '')::text AS number,
-    coalesce(x.provider_url, '')::text AS url, coalesce(created.status, '')::text AS status
+    coalesce(x.provider_url, '')::text AS url, coalesce(created.status, '')::text AS status,
+    -- Whom it was written on, unless the ledger has that contact no more.
+    coalesce(CASE WHEN NOT EXISTS (
+        SELECT 1
+        FROM entity_xref AS contact
+        WHERE contact.entity_type = 'contact'
+            AND contact.provider = binding.provider
+            AND contact.org_key = binding.org_key
+            AND contact.provider_id = created.contact_id
+            AND contact.tenant_id = run.tenant_id
+            AND contact.stale
+    ) THEN created.contact_id END, '')::text AS contact_id
 FROM sync_runs AS run
 JOIN bindings AS binding ON binding.id = run.binding_id
 LEFT JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
@@ -217,7 +228,7 @@ LEFT JOIN entity_xref AS x ON x.tenant_id = run.tenant_id
     AND x.shop_id = CAST(@invoice_id::bigint AS text)
     AND NOT x.disputed
 LEFT JOIN LATERAL (
-    SELECT last.status
+    SELECT last.status, last.document ->> 'contact_id' AS contact_id
     FROM sync_runs AS last
     WHERE last.entity_type = 'invoice'
         AND last.magento_entity_id = @invoice_id::bigint
