@@ -268,6 +268,9 @@ type runsShow struct {
 
 // Run prints one run and how it came there.
 func (c runsShow) Run(ctx context.Context, io console) error {
+	if strings.TrimSpace(c.ID) == "" {
+		return wrongUse("give the id or a number of a run (see: towpath runs list)")
+	}
 	pool, err := c.open(ctx, io)
 	if err != nil {
 		return err

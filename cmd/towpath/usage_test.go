@@ -148,7 +148,7 @@ func Test_Wrong_use_exits_2_and_says_what_to_do(t *testing.T) {
 		"bad_tenant_of_runs":      {[]string{"runs", "list", "--tenant", "7"}, nil, []string{"--tenant", "towpath tenant list"}},
 		"bad_since":               {[]string{"runs", "list", "--since", "yesterday"}, nil, []string{"--since", "24h"}},
 		"bad_limit":               {[]string{"runs", "list", "--limit", "0"}, nil, []string{"--limit"}},
-		"bad_run_to_show":         {[]string{"runs", "show", "7"}, nil, []string{`"7"`, "towpath runs list"}},
+		"no_run_to_show":          {[]string{"runs", "show", " "}, nil, []string{"id or a number", "towpath runs list"}},
 		"bad_run_to_cancel":       {[]string{"runs", "cancel", "7"}, nil, []string{`"7"`, "towpath runs list"}},
 		"bad_run_to_retry":        {[]string{"runs", "retry", "7"}, nil, []string{`"7"`, "towpath runs list"}},
 		"retry_what":              {[]string{"runs", "retry"}, nil, []string{"--status failed"}},
