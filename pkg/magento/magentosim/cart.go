@@ -138,9 +138,14 @@ func (c Cart) compute(inv canon.Invoice) *Sale {
 		discounts = discounts.Add(line.Discount())
 	}
 	if c.HeaderTaxOnTotal {
-		itemTax = decimal.Zero
+		onTotal := decimal.Zero
 		for key, sum := range taxed {
-			itemTax = itemTax.Add(c.round(sum.Mul(rates[key])))
+			onTotal = onTotal.Add(c.round(sum.Mul(rates[key])))
+		}
+		// A coupon for the whole of lines with their own tax may be a penny more than
+		// with this one; an invoice does not come to less than nothing for it.
+		if !inv.Subtotal.Add(onTotal).Add(compensation).LessThan(discounts) {
+			itemTax = onTotal
 		}
 	}
 	shippingDiscount, ofTax := c.ship(&inv, taxed, rates)

@@ -98,6 +98,15 @@ func Test_Cart_discount_on_gross_may_exceed_the_net_row(t *testing.T) {
 	require.Equal(t, "2", inv.TaxAmount.String())
 }
 
+func Test_Cart_with_a_coupon_for_all_never_comes_to_less_than_nothing(t *testing.T) {
+	t.Parallel()
+	cart := magentosim.Cart{
+		PricesIncludeTax: true, GrossRows: true, DiscountAfterTax: true, DiscountOnGross: true, HeaderTaxOnTotal: true,
+		Items: []magentosim.Item{{SKU: "A", Price: dec("0.0275"), Qty: dec("2"), TaxPercent: dec("9.5"), DiscountPercent: dec("100")}},
+	}
+	require.Equal(t, "0", cart.Invoice(1, at).GrandTotal.String(), "the tax of the total, 0.00, would make it -0.01")
+}
+
 func Test_CanonicalJSON_writes_money_as_numbers(t *testing.T) {
 	t.Parallel()
 	raw := magentosim.CanonicalJSON(canontest.Named(t, "four_decimal_unit_price").Invoice)
