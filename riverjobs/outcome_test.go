@@ -43,7 +43,7 @@ func Test_Outcome(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.xero.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: http.StatusTooManyRequests, Header: http.Header{
-			"Retry-After": {"3"}, "X-Rate-Limit-Problem": {"minute"}}})
+			"Retry-After": {"15"}, "X-Rate-Limit-Problem": {"minute"}}})
 		b.work(t)
 		_, first := b.raise(t, "plain_vat")
 		waiting := b.until(t, first, func(r dbsqlc.SyncRun) bool { return text(r.ErrorCode) == "rate_limited" })
