@@ -30,6 +30,38 @@ func Test_A_remembered_contact(t *testing.T) {
 		require.Len(t, b.xero.Contacts(), 2)
 	})
 
+	t.Run("Of_an_invoice_that_was_merged_is_followed_by_its_credit_note", func(t *testing.T) {
+		t.Parallel()
+		b := setupMoney(t)
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		b.succeeded(t, id)
+		into := b.xero.AddContact("", "Analytical Engines and Sons")
+		b.xero.MergeContact(b.xero.Contacts()[0].ID, into)
+		memo, credit := b.refunded(t, inv, b.partly(t, inv, 1))
+		b.succeeded(t, credit)
+		require.Equal(t, into, b.xero.CreditNotes()[0].ContactID)
+		require.Equal(t, "0.00", b.ledger.due(memo.IncrementID))
+		require.Len(t, b.xero.Contacts(), 2)
+	})
+
+	t.Run("Of_an_invoice_that_is_archived_holds_its_credit_note_until_it_is_restored", func(t *testing.T) {
+		t.Parallel()
+		b := setupMoney(t)
+		b.work(t)
+		inv, id := b.raise(t, "plain_vat")
+		b.succeeded(t, id)
+		contact := b.xero.Contacts()[0].ID
+		b.xero.ArchiveContact(contact)
+		memo, credit := b.refunded(t, inv, b.partly(t, inv, 1))
+		b.until(t, credit, heldFor("contact_archived"))
+		b.xero.RestoreContact(contact)
+		require.NoError(t, b.op.Retry(t.Context(), credit))
+		b.succeeded(t, credit)
+		require.Equal(t, "0.00", b.ledger.due(memo.IncrementID))
+		require.Len(t, b.xero.Contacts(), 1)
+	})
+
 	t.Run("That_is_archived_holds_the_run_until_it_is_restored", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -55,7 +55,7 @@ func (p *pipeline) record(ctx context.Context, taken syncrun.Taken, made syncrun
 }
 
 func contactOf[D billed](ctx context.Context, b *batch[D], d *draft[D]) (buyer, provider.Try, bool, error) {
-	if *d.doc.contact() != "" { // its invoice's
+	if d.invoiced {
 		return buyer{}, provider.Try{}, false, nil
 	}
 	who := d.doc.buyer(d.pol)
@@ -155,9 +155,11 @@ func forgotten[D billed](ctx context.Context, b *batch[D], d *draft[D], cause er
 		return nil
 	}
 	key := d.doc.buyer(d.pol).Key
-	n, err := b.queries.EntityXrefForget(ctx, b.Pool, dbsqlc.EntityXrefForgetParams{
-		EntityType: "contact", ShopID: key, ProviderID: *d.doc.contact(), RunID: d.SyncRun.ID,
-	})
+	forget := dbsqlc.EntityXrefForgetParams{EntityType: "contact", ShopID: key, RunID: d.SyncRun.ID}
+	if d.invoiced { // under whatever key it was remembered
+		forget.ProviderID = *d.doc.contact()
+	}
+	n, err := b.queries.EntityXrefForget(ctx, b.Pool, forget)
 	if err != nil {
 		return fmt.Errorf("forget contact %q: %w", key, err)
 	}

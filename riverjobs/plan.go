@@ -60,8 +60,10 @@ type draft[D any] struct {
 	sale  *canon.Invoice     // the invoice that it follows, as the shop had it; nil where it was not read
 	known *dbsqlc.EntityXref // the contact, as it was remembered when the steps began
 	calls []string           // the provider's ids of the calls made for it, oldest first
-	ended bool
-	err   error
+	// invoiced: its contact is that of the invoice that it follows.
+	invoiced bool
+	ended    bool
+	err      error
 }
 
 // source is a plan as the stage before it sees it.

@@ -109,7 +109,7 @@ func noteDocument(b *batch[*creditMemo], d *draft[*creditMemo]) (provider.Docume
 // have the sale on one contact and what came back of it on another.
 func onItsContact(_ context.Context, _ *batch[*creditMemo], drafts []*draft[*creditMemo]) {
 	for _, d := range drafts {
-		d.doc.contactID = d.doc.of.Contact
+		d.doc.contactID, d.invoiced = d.doc.of.Contact, d.doc.of.Contact != ""
 	}
 }
 

@@ -47,12 +47,11 @@ func eventually(t *testing.T, condition func() bool, what string) {
 	}
 }
 
-// pause is the time between two questions, cut short with the test. Most questions are
-// queries: asked more often they take the processors from what is waited for.
+// pause is the time between two questions, cut short with the test.
 func pause(t *testing.T) {
 	t.Helper()
 	select {
-	case <-time.After(25 * time.Millisecond):
+	case <-time.After(10 * time.Millisecond):
 	case <-t.Context().Done():
 		require.Fail(t, "the test ended")
 	}

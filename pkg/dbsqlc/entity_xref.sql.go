@@ -33,8 +33,8 @@ type EntityXrefForgetParams struct {
 	ProviderID string
 }
 
-// What another run remembered is asked anew, of whomever else of the shop it was
-// remembered too; what this run has just made sure of stays.
+// What another run remembered is asked anew, under this key or as this id (empty: only
+// by the key); what this run has just made sure of stays.
 func (q *Queries) EntityXrefForget(ctx context.Context, db DBTX, arg EntityXrefForgetParams) (int64, error) {
 	result, err := db.Exec(ctx, entityXrefForget,
 		arg.RunID,

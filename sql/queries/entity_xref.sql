@@ -47,8 +47,8 @@ WHERE run.id = @run_id
     AND x.entity_type = @entity_type
     AND x.shop_id = @shop_id;
 
--- What another run remembered is asked anew, of whomever else of the shop it was
--- remembered too; what this run has just made sure of stays.
+-- What another run remembered is asked anew, under this key or as this id (empty: only
+-- by the key); what this run has just made sure of stays.
 -- name: EntityXrefForget :execrows
 UPDATE entity_xref AS x
 SET stale = true

@@ -235,8 +235,17 @@ func (s *Sim) ArchiveContact(id string) { s.setContact(id, "ARCHIVED", "") }
 func (s *Sim) RestoreContact(id string) { s.setContact(id, "ACTIVE", "") }
 
 // MergeContact merges one contact into another: the first is archived and keeps
-// its number.
-func (s *Sim) MergeContact(id, into string) { s.setContact(id, "ARCHIVED", into) }
+// its number, its documents move.
+func (s *Sim) MergeContact(id, into string) {
+	s.setContact(id, "ARCHIVED", into)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range slices.Concat(s.invoices, s.credits) {
+		if v.contactID == id {
+			v.contactID = into
+		}
+	}
+}
 
 func (s *Sim) setContact(id, status, merged string) {
 	s.mu.Lock()
