@@ -51,10 +51,6 @@ func Test_Mismatch_is_empty_in_every_snapshot(t *testing.T) {
 	s.check(t)
 }
 
-// between is the time between two snapshots: those who are looked at need the
-// processors, too.
-const between = 10 * time.Millisecond
-
 // sample asks the view in one snapshot after another until the returned
 // function stops it; a row fails the test. busy are the snapshots in which jobs
 // were running.
@@ -78,7 +74,7 @@ func (b *bundle) sample(t *testing.T) (stop func() (taken, busy int)) {
 				return
 			case <-t.Context().Done():
 				return
-			case <-time.After(between):
+			default:
 			}
 			var found []string
 			var running int

@@ -395,7 +395,7 @@ func (b *bundle) inHand(t *testing.T) (most func() map[string]int) {
 			select {
 			case <-stopped:
 				return
-			case <-time.After(between):
+			default:
 			}
 		}
 	}()
