@@ -103,7 +103,7 @@ func rules() map[string]rule {
 		"pkg/verify": {code: []string{"pkg/pgdb"}},
 
 		// How an installation stands: its database, its queue, its shops and ledgers.
-		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata"}},
+		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata", "pkg/shopjwt"}},
 
 		// What should have come and did not.
 		"pkg/find": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/pgdb"}},

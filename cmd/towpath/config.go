@@ -25,6 +25,13 @@ import (
 // This file is the only reader of the environment. A flag wins over a variable,
 // and a variable over its twin with _FILE, whose file holds the value.
 
+// What holds where a setting is not given.
+const (
+	defaultListen    = "127.0.0.1:8080"
+	defaultLogLevel  = "info"
+	defaultLogFormat = "text"
+)
+
 // setting reads a variable, or the file that its _FILE twin names.
 func (c console) setting(name string) (string, error) {
 	if v, ok := c.lookup(name); ok && v != "" {
@@ -142,11 +149,11 @@ func (c console) allowPrivate() (outbound.Private, error) {
 
 // logger reads level and format of the log, which goes to standard error.
 func (c console) logger() (*slog.Logger, error) {
-	level, err := c.settingOr("", "TOWPATH_LOG_LEVEL", "info")
+	level, err := c.settingOr("", "TOWPATH_LOG_LEVEL", defaultLogLevel)
 	if err != nil {
 		return nil, err
 	}
-	format, err := c.settingOr("", "TOWPATH_LOG_FORMAT", "text")
+	format, err := c.settingOr("", "TOWPATH_LOG_FORMAT", defaultLogFormat)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +206,7 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	if cfg.DatabaseURL, err = s.url(io); err != nil {
 		return cfg, err
 	}
-	read(&cfg.Listen, s.Listen, "TOWPATH_LISTEN", "127.0.0.1:8080")
+	read(&cfg.Listen, s.Listen, "TOWPATH_LISTEN", defaultListen)
 	read(&cfg.BaseURL, s.BaseURL, "TOWPATH_BASE_URL", "")
 	var password string
 	read(&password, "", "TOWPATH_ADMIN_PASSWORD", "")

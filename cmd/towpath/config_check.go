@@ -26,12 +26,12 @@ func settings() []settingView {
 	return []settingView{
 		{Name: "DATABASE_URL"},
 		{Name: "TOWPATH_SECRET_KEY", secret: true},
-		{Name: "TOWPATH_LISTEN", Value: "127.0.0.1:8080"},
+		{Name: "TOWPATH_LISTEN", Value: defaultListen},
 		{Name: "TOWPATH_BASE_URL", Value: "the listen address"},
 		{Name: "TOWPATH_ADMIN_PASSWORD", Value: "no dashboard", secret: true},
 		{Name: "TOWPATH_ALLOW_PRIVATE_URLS", Value: "false"},
-		{Name: "TOWPATH_LOG_LEVEL", Value: "info"},
-		{Name: "TOWPATH_LOG_FORMAT", Value: "text"},
+		{Name: "TOWPATH_LOG_LEVEL", Value: defaultLogLevel},
+		{Name: "TOWPATH_LOG_FORMAT", Value: defaultLogFormat},
 	}
 }
 

@@ -169,6 +169,8 @@ func (d *desk) shownByNumber(t *testing.T, f fates) {
 func (d *desk) shown(t *testing.T, f fates) {
 	var run struct {
 		Status, Stage     string
+		Number, Customer  string
+		Amount, Currency  string
 		ProviderReference string          `json:"provider_reference"`
 		ShopTold          string          `json:"shop_told"`
 		Canonical         json.RawMessage `json:"canonical"`
@@ -180,6 +182,10 @@ func (d *desk) shown(t *testing.T, f fates) {
 	}
 	d.mustJSON(t, &run, "runs", "show", f["succeeded"])
 	require.Equal(t, "succeeded", run.Status)
+	require.Equal(t, d.number(t, f["succeeded"]), run.Number)
+	require.NotEmpty(t, run.Customer)
+	require.NotEmpty(t, run.Amount)
+	require.Equal(t, "GBP", run.Currency)
 	require.Equal(t, "done", run.Stage)
 	require.Equal(t, "told", run.ShopTold)
 	require.NotEmpty(t, run.ProviderReference)

@@ -191,19 +191,9 @@ func pairWarnings(done account.Paired) []string {
 	}
 	if done.Clock != nil && done.Clock.Abs() >= clockWorth {
 		warnings = append(warnings, fmt.Sprintf("the shop's clock is %s; from %s on neither side accepts the other's calls: set both clocks by NTP",
-			clockText(*done.Clock), shopjwt.Leeway))
+			account.ClockText(*done.Clock), shopjwt.Leeway))
 	}
 	return warnings
-}
-
-func clockText(off time.Duration) string {
-	switch {
-	case off.Abs() <= 2*time.Second:
-		return "as ours to the second or two"
-	case off > 0:
-		return off.String() + " ahead of ours"
-	}
-	return off.Abs().String() + " behind ours"
 }
 
 func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, done account.Paired, base string, warnings []string) error {
@@ -230,7 +220,7 @@ func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, d
 		fmt.Fprintln(io.out, "No answer said so; the shop knows the key, which shows it.")
 	}
 	if done.Clock != nil {
-		fmt.Fprintf(io.out, "The shop answers our calls; its clock is %s.\n", clockText(*done.Clock))
+		fmt.Fprintf(io.out, "The shop answers our calls; its clock is %s.\n", account.ClockText(*done.Clock))
 	}
 	fmt.Fprintf(io.out, "Whether the shop reaches %s was not checked; raise an invoice and see: towpath runs list\n", base)
 	return c.printNext(ctx, io, pool, done)

@@ -52,6 +52,17 @@ type Paired struct {
 	Warning error
 }
 
+// ClockText is how far another clock is off ours, as the end of "its clock is".
+func ClockText(off time.Duration) string {
+	switch {
+	case off.Abs() <= 2*time.Second:
+		return "as ours to the second or two"
+	case off > 0:
+		return off.String() + " ahead of ours"
+	}
+	return off.Abs().String() + " behind ours"
+}
+
 // SeveralTenantsError: more than one tenant is at the address, and the pairing
 // does not name one.
 type SeveralTenantsError struct{ IDs []uuid.UUID }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"towpath/pkg/account"
 	"towpath/pkg/pgdb"
+	"towpath/pkg/shopjwt"
 )
 
 const database about = "database"
@@ -25,7 +27,8 @@ type server struct {
 	SyncCommit     string
 	SyncNames      string
 	SyncStandbys   int
-	Free           int // connections that ordinary roles may still open
+	SeesStandbys   bool // others see neither
+	Free           int  // connections that ordinary roles may still open
 	Isolation      string
 	Statement      string // statement_timeout
 	Autovacuum     bool
@@ -43,8 +46,9 @@ func (c Config) readServer(ctx context.Context, conn *pgx.Conn) (server, error) 
 			current_setting('fsync')::bool AS fsync, current_setting('full_page_writes')::bool AS full_page_writes,
 			current_setting('synchronous_commit') AS sync_commit, current_setting('synchronous_standby_names') AS sync_names,
 			(SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))::int AS sync_standbys,
+			pg_has_role('pg_read_all_stats', 'USAGE') AS sees_standbys,
 			(least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-					- (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+					- (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL),
 				(SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user)
 					- (SELECT count(*) FROM pg_stat_activity WHERE usename = current_user)))::int AS free,
 			current_setting('default_transaction_isolation') AS isolation, current_setting('statement_timeout') AS statement,
@@ -105,6 +109,8 @@ func (s server) durable() Finding {
 
 func (s server) standby() Finding {
 	switch {
+	case s.SyncNames != "" && !s.SeesStandbys:
+		return database.warn("standby", "GRANT pg_read_all_stats TO this role, and ask again", "synchronous_standby_names is %q; this role may not see whether such a standby is connected", s.SyncNames)
 	case s.SyncNames != "" && s.SyncStandbys == 0:
 		return database.wrong("standby", "bring a standby back, or take synchronous_standby_names away",
 			"synchronous_standby_names is %q and no such standby is connected: every commit waits for one", s.SyncNames)
@@ -149,23 +155,18 @@ func (s server) settings() Finding {
 	return database.ok("settings", "isolation, timeouts and autovacuum are as Postgres has them")
 }
 
-// Clocks: a token's times may be off by ten times the first.
-const (
-	clockWarns = 2 * time.Second
-	clockWrong = 20 * time.Second
-)
-
-// clock judges another machine's clock by how far it is ahead of ours.
+// clock judges another machine's clock by how far it is ahead of ours: a token's times
+// may be off by shopjwt.Leeway, and clocks that drift go on drifting.
 func clock(whose about, ahead time.Duration) Finding {
 	const do = "set the clocks of both machines by NTP"
-	off := ahead.Round(time.Second / 10)
+	text := "its clock is " + account.ClockText(ahead.Round(time.Second))
 	switch {
-	case ahead.Abs() >= clockWrong:
-		return whose.wrong("clock", do, "its clock is %s ahead of ours; tokens are refused from a minute on", off)
-	case ahead.Abs() >= clockWarns:
-		return whose.warn("clock", do, "its clock is %s ahead of ours", off)
+	case ahead.Abs() >= shopjwt.Leeway:
+		return whose.wrong("clock", do, "%s: from %s on calls are refused", text, shopjwt.Leeway)
+	case ahead.Abs() >= shopjwt.Leeway/8:
+		return whose.warn("clock", do, "%s; from %s on calls are refused", text, shopjwt.Leeway)
 	}
-	return whose.ok("clock", "its clock is ours within %s", clockWarns)
+	return whose.ok("clock", "%s", text)
 }
 
 // migrations compares the schema with this program's; false where its tables are

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/find"
+	"towpath/pkg/foreign"
+	"towpath/pkg/syncrun"
+)
+
+// runDetail is everything of one run.
+type runDetail struct {
+	runView
+	Advice        string          `json:"advice,omitempty"` // what a person can do for a run that is held for its connection
+	PolicyVersion int32           `json:"policy_version"`
+	ErrorDetail   *string         `json:"error_detail"`
+	Body          json.RawMessage `json:"body"`
+	Canonical     json.RawMessage `json:"canonical"`
+	Decision      json.RawMessage `json:"decision"`
+	Document      json.RawMessage `json:"document"`
+	Variance      json.RawMessage `json:"variance"`
+	Events        []eventView     `json:"events"`
+}
+
+type eventView struct {
+	At         time.Time `json:"at"`
+	Step       string    `json:"step"`
+	FromStatus *string   `json:"from_status"`
+	ToStatus   string    `json:"to_status"`
+	Attempt    int32     `json:"attempt"`
+	Who        *string   `json:"who"`
+	Why        string    `json:"why"`
+	Calls      []string  `json:"calls"` // the provider's own ids; null: it told none
+}
+
+type runsShow struct {
+	database
+	printed
+	ID string `arg:"" help:"The run's id, or a number: of invoice, credit memo or order, or the provider's. Several runs that it fits are listed."`
+}
+
+// Run prints one run and how it came there.
+func (c runsShow) Run(ctx context.Context, io console) error {
+	if strings.TrimSpace(c.ID) == "" {
+		return wrongUse("give the id or a number of a run (see: towpath runs list)")
+	}
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	id, err := uuid.Parse(c.ID)
+	if err != nil {
+		found, err := c.byNumber(ctx, pool)
+		if err != nil {
+			return err
+		}
+		if len(found) > 1 {
+			return runsList{printed: c.printed, runFilter: runFilter{Limit: severalMost}}.print(io, found)
+		}
+		id = found[0].ID
+	}
+	detail, err := readRun(ctx, pool, id)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, detail)
+	}
+	return printRun(io, detail)
+}
+
+// severalMost is how many runs of one number are listed.
+const severalMost = 100
+
+// byNumber are the runs that bear the number, newest first; one at least.
+func (c runsShow) byNumber(ctx context.Context, pool *pgxpool.Pool) ([]dbsqlc.SyncRunListRow, error) {
+	ids, err := find.Runs(ctx, pool, find.Request{Text: c.ID})
+	if err != nil {
+		return nil, err
+	}
+	list, err := dbsqlc.New().SyncRunList(ctx, pool, dbsqlc.SyncRunListParams{Found: ids, MaxRows: severalMost})
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("no run has the id or number %q (see: towpath runs list)", c.ID)
+	}
+	return list, nil
+}
+
+func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, error) {
+	queries := dbsqlc.New()
+	list, err := queries.SyncRunList(ctx, pool, dbsqlc.SyncRunListParams{Found: []uuid.UUID{id}, MaxRows: 1})
+	if err != nil {
+		return runDetail{}, fmt.Errorf("read run %s: %w", id, err)
+	}
+	if len(list) == 0 {
+		return runDetail{}, fmt.Errorf("there is no run %s", id)
+	}
+	row, err := queries.SyncRunWork(ctx, pool, id)
+	if err != nil {
+		return runDetail{}, fmt.Errorf("read run %s: %w", id, err)
+	}
+	events, err := queries.SyncRunEventList(ctx, pool, id)
+	if err != nil {
+		return runDetail{}, fmt.Errorf("read history of run %s: %w", id, err)
+	}
+	r := row.SyncRun
+	detail := runDetail{
+		runView:       runView(list[0]),
+		Advice:        authAdvice(r, row.Binding),
+		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
+		Decision: r.Decision, Document: r.Document, Variance: r.Variance,
+	}
+	for _, e := range events {
+		detail.Events = append(detail.Events, eventView{At: e.At, Step: e.Step, FromStatus: e.FromStatus, ToStatus: e.ToStatus,
+			Attempt: e.Attempt, Who: e.Who, Why: e.Why, Calls: e.Calls})
+	}
+	return detail, nil
+}
+
+// authAdvice is what lets a run go on that is held since the shop or the ledger
+// refuses us.
+func authAdvice(r dbsqlc.SyncRun, binding dbsqlc.Binding) string {
+	switch {
+	case r.Status != syncrun.Held || text(r.HoldReason) != "auth":
+		return ""
+	case r.Stage == "fetch":
+		return fmt.Sprintf("pair the shop again: towpath tenant pair --tenant %s --provider %s --magento-url URL --code CODE", r.TenantID, binding.Provider)
+	}
+	return "mend the connection: " + reconnect(binding)
+}
+
+func printRun(io console, d runDetail) error {
+	fmt.Fprintf(io.out, "run %s\n%s %d of %s, received %s\nstatus %s", d.ID, d.Event, d.MagentoEntityID, d.Tenant,
+		d.ReceivedAt.Format(time.RFC3339Nano), d.Status)
+	for _, more := range []*string{d.HoldReason, d.SkipReason, d.ErrorCode, d.ErrorMessage, d.ErrorDetail} {
+		if more != nil && *more != "" {
+			fmt.Fprintf(io.out, ", %s", foreign.Lines(*more, 2*foreign.Kept))
+		}
+	}
+	fmt.Fprintln(io.out)
+	if d.ProviderReference != nil {
+		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, foreign.Text(*d.ProviderReference, foreign.Kept), foreign.Text(text(d.ProviderUrl), foreign.Kept))
+	}
+	if d.Advice != "" {
+		fmt.Fprintln(io.out, d.Advice)
+	}
+	if d.NextAttemptAt != nil {
+		fmt.Fprintf(io.out, "next attempt at %s\n", d.NextAttemptAt.Format(time.RFC3339))
+	}
+	fmt.Fprintln(io.out)
+	return printTrace(io, d)
+}
+
+// printTrace prints the history with the time of each step since the arrival.
+func printTrace(io console, d runDetail) error {
+	rows := [][]string{}
+	for _, e := range d.Events {
+		rows = append(rows, []string{
+			fmt.Sprintf("%+.1f ms", float64(e.At.Sub(d.ReceivedAt).Microseconds())/1000),
+			e.Step, text(e.FromStatus), e.ToStatus, fmt.Sprint(e.Attempt), text(e.Who), e.Why,
+		})
+	}
+	if err := printTable(io.out, []string{"after", "step", "from", "to", "attempt", "who", "why"}, rows); err != nil {
+		return err
+	}
+	for _, e := range d.Events {
+		if len(e.Calls) > 0 {
+			fmt.Fprintf(io.out, "\n%s's ids of the calls of attempt %d, for its support:\n  %s\n", d.Provider, e.Attempt, foreign.Text(strings.Join(e.Calls, " "), 2*foreign.Kept))
+		}
+	}
+	return nil
+}
+
+// runID reads the id of a run.
+func runID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return id, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", text)
+	}
+	return id, nil
+}
