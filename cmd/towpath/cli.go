@@ -55,7 +55,7 @@ type commands struct {
 	Explain  explainCommand  `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
 	WhatIf   whatIfCommand   `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify   verifyCommand   `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
-	Doctor   doctorCommand   `cmd:"" help:"Looks at the database, the settings, the queue, every shop and every ledger, and says what to do; exit code 1: warnings, 2: something does not work."`
+	Doctor   doctorCommand   `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
 	Config   configCommand   `cmd:"" help:"The settings of this installation."`
 	Bench    benchCommand    `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }

@@ -157,7 +157,8 @@ func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
 	}
 	row := listRow{
 		ID: run.ID, Title: title(run.EntityType, run.MagentoEntityID, []byte(run.Body)), Happened: happened(run.Event),
-		Tenant: run.Tenant, Buyer: run.Customer, Amount: strings.TrimSpace(amount(run.Amount).String() + " " + run.Currency), Status: run.Status, Sentence: words.sentence(), Differs: words.Differs,
+		Tenant: run.Tenant, Buyer: run.Customer, Amount: strings.TrimSpace(amount(run.Amount).String() + " " + run.Currency),
+		Status: run.Status, Sentence: words.sentence(), Differs: words.Differs,
 		Message:   listMessage(run.Status, text(run.ErrorMessage), run.ErrorDetail),
 		ErrorCode: text(run.ErrorCode), NextAttemptAt: run.NextAttemptAt, Attempt: run.Attempt,
 		Reference: text(run.ProviderReference), Link: safeLink(run.ProviderUrl), ReceivedAt: run.ReceivedAt,
