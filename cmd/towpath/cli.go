@@ -101,7 +101,12 @@ func run(ctx context.Context, args []string, io console) (code int) {
 		fmt.Fprintf(io.err, "towpath: %v\nRun \"towpath %s--help\" for its use.\n", err, commandOf(err))
 		return exitUsage
 	}
-	return exitCode(parsed.Run(ctx, io), io.err)
+	err = parsed.Run(ctx, io)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errSilent) {
+		fmt.Fprintln(io.err, "towpath: interrupted") // err says only what that broke off
+		return exitFailed
+	}
+	return exitCode(err, io.err)
 }
 
 // variables are what the commands' tags name.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -23,4 +24,14 @@ func consoleOf(env map[string]string, out, err io.Writer) console {
 func decode(t *testing.T, raw []byte, into any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(raw, into), "%s", raw)
+}
+
+func Test_Ctrl_C_is_told_as_that(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, command := range []string{"runs list", "tenant list", "verify", "binding status", "gaps"} {
+		require.Equal(t, said{code: exitFailed, err: "towpath: interrupted\n"}, d.runContext(ctx, strings.Fields(command)...), command)
+	}
 }
