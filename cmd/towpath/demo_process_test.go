@@ -37,11 +37,15 @@ func findServer(pid int) (privateServer, bool) {
 		folder := filepath.Dir(target)
 		text, err := os.ReadFile(filepath.Join(folder, "data", "postmaster.pid"))
 		if err != nil {
-			return privateServer{}, false
+			continue
 		}
 		first, _, _ := strings.Cut(string(text), "\n")
 		server, err := strconv.Atoi(first)
-		return privateServer{folder: folder, pid: server}, err == nil && server > 0 // negative: a step of initdb
+		// A negative number is a step of initdb; a server of another's is one whose lock
+		// the process has tried, to see whether its owner is dead.
+		if parent, _, ok := processOf(server); err == nil && ok && parent == pid {
+			return privateServer{folder: folder, pid: server}, true
+		}
 	}
 	return privateServer{}, false
 }
@@ -53,15 +57,26 @@ func (s privateServer) gone() bool {
 }
 
 // running is whether a process runs. One that has ended and that its parent has
-// not asked about yet (a zombie: state Z after the name in parentheses) does
-// not; how soon an orphan is asked about is up to the machine's process 1.
+// not asked about yet (a zombie) does not; how soon an orphan is asked about is up
+// to the machine's process 1.
 func running(pid int) bool {
+	_, state, ok := processOf(pid)
+	return ok && state != "Z" && state != "X"
+}
+
+// processOf is a process's parent and state, which stand after its name in
+// parentheses; false where there is none.
+func processOf(pid int) (parent int, state string, ok bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return false
+		return 0, "", false
 	}
-	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 2 {
+		return 0, "", false
+	}
+	parent, err = strconv.Atoi(fields[1])
+	return parent, fields[0], err == nil
 }
 
 // left tells what there still is of it.
