@@ -71,6 +71,8 @@ CREATE TABLE policies (
     version integer NOT NULL CHECK (version > 0),
     policy jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- Who saved it, as in sync_run_events; null where nobody did, or it is not known.
+    who text,
     PRIMARY KEY (binding_id, version)
 );
 

@@ -87,7 +87,7 @@ func Test_The_command_that_a_held_payment_names_lets_it_go_on(t *testing.T) {
 	var account string
 	require.NoError(t, d.pool.QueryRow(t.Context(), `SELECT account ->> 'id' FROM bindings, jsonb_array_elements(reference -> 'accounts') AS account
 		WHERE account ->> 'type' = 'BANK' LIMIT 1`).Scan(&account))
-	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json",
+	d.must(t, "binding", "policy", "set", d.binding, "--yes", "--file", file(t, "p.json",
 		`{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},"default_bank_account_id":"`+account+`"}`))
 	d.serve(t, "worker")
 	cart := demo.Cart()

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -214,15 +212,7 @@ func (c bindingRevoke) ask(ctx context.Context, io console, pool *pgxpool.Pool, 
 	}
 	what := fmt.Sprintf("%s of this binding are not done; they would be held (binding_revoked) for good, and the shop's new events wait in its outbox until another binding is made. "+
 		"A wrong token, app, address or organisation is mended by binding token or binding change", counted(int(waiting), "run"))
-	if !io.asked {
-		return fmt.Errorf("not revoked: %s; to revoke it, say --yes", what)
-	}
-	fmt.Fprintf(io.err, "%s. Revoke it? Type yes: ", what)
-	answer, _ := bufio.NewReader(io.in).ReadString('\n')
-	if strings.TrimSpace(answer) != "yes" {
-		return errors.New("not revoked")
-	}
-	return nil
+	return io.confirm(what, "Revoke it?", "not revoked")
 }
 
 // Run revokes the binding; its token is forgotten, its runs and xrefs stay.

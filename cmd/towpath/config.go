@@ -326,3 +326,16 @@ func (c console) who() string {
 	}
 	return fmt.Sprintf("cli:%s", name)
 }
+
+// editor is the person's, by the usual variables.
+func (c console) editor() (string, error) {
+	for _, name := range []string{"VISUAL", "EDITOR"} {
+		if editor, ok := c.lookup(name); ok && editor != "" {
+			return editor, nil
+		}
+	}
+	if c.terminal == nil {
+		return "", wrongUse("no editor: set EDITOR, or change the settings by policy get and policy set --file")
+	}
+	return "vi", nil
+}

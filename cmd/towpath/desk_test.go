@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,16 @@ func (d *desk) run(t *testing.T, args ...string) said {
 func (d *desk) runContext(ctx context.Context, args ...string) said {
 	var out, errs bytes.Buffer
 	code := run(ctx, args, consoleOf(d.env, &out, &errs))
+	return said{code: code, out: out.String(), err: errs.String()}
+}
+
+// answering runs a command for a person who types that.
+func (d *desk) answering(t *testing.T, typed string, args ...string) said {
+	t.Helper()
+	var out, errs bytes.Buffer
+	io := consoleOf(d.env, &out, &errs)
+	io.in, io.asked = strings.NewReader(typed), true
+	code := run(t.Context(), args, io)
 	return said{code: code, out: out.String(), err: errs.String()}
 }
 

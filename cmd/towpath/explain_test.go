@@ -186,7 +186,7 @@ func Test_Explain_of_a_run_asks_the_policy_that_is_pinned_to_it(t *testing.T) {
 	d.shop.RaiseInvoice(demo.Cart())
 	id := d.send(t)
 	until(t, "succeeded", func() bool { return d.status(t, id) == "succeeded" })
-	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", `{"default_xero_revenue_account_code":"200","invoice_number_prefix":"NEW-"}`))
+	d.must(t, "binding", "policy", "set", d.binding, "--yes", "--file", file(t, "p.json", `{"default_xero_revenue_account_code":"200","invoice_number_prefix":"NEW-"}`))
 	var e explained
 	d.mustJSON(t, &e, "explain", "--run", id)
 	require.Len(t, d.xero.Invoices(), 1)
@@ -204,7 +204,7 @@ func Test_Explain_of_a_run_asks_the_policy_that_is_pinned_to_it(t *testing.T) {
 func Test_Explain_of_a_credit_memos_run_says_where_the_money_goes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
-	d.must(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json",
+	d.must(t, "binding", "policy", "set", d.binding, "--yes", "--file", file(t, "p.json",
 		`{"default_xero_revenue_account_code":"200","tax_rate_map":{"20.00":"OUTPUT2","0.00":"ZERORATEDOUTPUT"},"payment_method_map":{"checkmo":null}}`))
 	d.serve(t)
 	invoice := d.shop.RaiseInvoice(demo.Cart())

@@ -82,14 +82,14 @@ func Test_A_setting_is_checked_against_the_provider_as_it_is_now(t *testing.T) {
 	settings := file(t, "p.json", `{"default_xero_revenue_account_code":"200","tax_rate_map":{"9.50":"TAX095"}}`)
 	require.Contains(t, d.run(t, "binding", "policy", "set", d.binding, "--file", settings).err, "tax_rate_map.9.50: not_in_reference")
 	require.NoError(t, d.xero.AddTaxRate("TAX095", "9.5")) // as the message says
-	require.Contains(t, d.must(t, "binding", "policy", "set", d.binding, "--file", settings), "policy version 3 saved")
+	require.Contains(t, d.must(t, "binding", "policy", "set", d.binding, "--yes", "--file", settings), "policy version 3 saved")
 }
 
 func Test_Settings_that_could_not_be_checked_are_saved_with_a_word(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	d.must(t, "binding", "change", d.binding, "--api-url", "http://127.0.0.1:1")
-	s := d.run(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", `{"default_xero_revenue_account_code":"9999"}`))
+	s := d.run(t, "binding", "policy", "set", d.binding, "--yes", "--file", file(t, "p.json", `{"default_xero_revenue_account_code":"9999"}`))
 	require.Equal(t, exitDone, s.code)
 	require.Contains(t, s.err, "no account, tax type, theme or tracking option was checked")
 }

@@ -49,7 +49,7 @@ func (c whatIfCommand) Run(ctx context.Context, io console) error {
 	if c.Limit < 0 {
 		return wrongUse("--limit is %d; use 1 or more", c.Limit)
 	}
-	tried, faults, err := readPolicy(io, c.File)
+	_, tried, faults, err := readPolicy(io, c.File)
 	if err != nil {
 		return err
 	}

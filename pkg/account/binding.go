@@ -107,27 +107,3 @@ func releaseBinding(ctx context.Context, tx pgx.Tx, op *riverjobs.Operator, id u
 	released, err := op.ReleaseHeld(ctx, tx, id, binding.PolicyVersion)
 	return binding, released, err
 }
-
-// SavePolicy stores a new version of the settings, makes it the binding's and
-// releases the held runs. The caller has checked p.
-func SavePolicy(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, p policy.Policy) (version int32, released int, err error) {
-	queries := dbsqlc.New()
-	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
-		locked, err := queries.BindingLock(ctx, tx, id)
-		if err != nil {
-			return fmt.Errorf("lock binding: %w", err)
-		}
-		version = locked.PolicyVersion + 1
-		err = queries.PolicyInsert(ctx, tx, dbsqlc.PolicyInsertParams{BindingID: id, Version: version, Policy: policy.Encode(p)})
-		if err != nil {
-			return fmt.Errorf("store policy: %w", err)
-		}
-		err = queries.BindingSetPolicyVersion(ctx, tx, dbsqlc.BindingSetPolicyVersionParams{ID: id, PolicyVersion: version})
-		if err != nil {
-			return fmt.Errorf("set policy version: %w", err)
-		}
-		released, err = op.ReleaseHeld(ctx, tx, id, version)
-		return err
-	})
-	return version, released, err
-}

@@ -15,6 +15,8 @@ var (
 	ErrPairing           = errors.New("this shop is being paired at this moment")
 	ErrBindingExists     = errors.New("the tenant has a live binding of this provider already")
 	ErrBindingRevoked    = errors.New("the binding is revoked")
+	ErrNoVersion         = errors.New("the binding has no such version of its settings")
+	ErrSettingsMoved     = errors.New("the settings were changed by somebody else meanwhile")
 	ErrNoApp             = errors.New("the binding has no app to connect with")
 	ErrOtherOrganisation = errors.New("the binding belongs to another organisation")
 )

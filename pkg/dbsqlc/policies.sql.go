@@ -13,7 +13,7 @@ import (
 )
 
 const policyGet = `-- name: PolicyGet :one
-SELECT binding_id, version, policy, created_at
+SELECT binding_id, version, policy, created_at, who
 FROM policies
 WHERE binding_id = $1
     AND version = $2
@@ -32,22 +32,63 @@ func (q *Queries) PolicyGet(ctx context.Context, db DBTX, arg PolicyGetParams) (
 		&i.Version,
 		&i.Policy,
 		&i.CreatedAt,
+		&i.Who,
 	)
 	return i, err
 }
 
 const policyInsert = `-- name: PolicyInsert :exec
-INSERT INTO policies (binding_id, version, policy)
-VALUES ($1, $2, $3)
+INSERT INTO policies (binding_id, version, policy, who)
+VALUES ($1, $2, $3, $4)
 `
 
 type PolicyInsertParams struct {
 	BindingID uuid.UUID
 	Version   int32
 	Policy    json.RawMessage
+	Who       *string
 }
 
 func (q *Queries) PolicyInsert(ctx context.Context, db DBTX, arg PolicyInsertParams) error {
-	_, err := db.Exec(ctx, policyInsert, arg.BindingID, arg.Version, arg.Policy)
+	_, err := db.Exec(ctx, policyInsert,
+		arg.BindingID,
+		arg.Version,
+		arg.Policy,
+		arg.Who,
+	)
 	return err
+}
+
+const policyList = `-- name: PolicyList :many
+SELECT binding_id, version, policy, created_at, who
+FROM policies
+WHERE binding_id = $1
+ORDER BY version
+`
+
+// Every version of a binding's settings, the first one first.
+func (q *Queries) PolicyList(ctx context.Context, db DBTX, bindingID uuid.UUID) ([]Policy, error) {
+	rows, err := db.Query(ctx, policyList, bindingID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Policy{}
+	for rows.Next() {
+		var i Policy
+		if err := rows.Scan(
+			&i.BindingID,
+			&i.Version,
+			&i.Policy,
+			&i.CreatedAt,
+			&i.Who,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -143,6 +143,7 @@ type Policy struct {
 	Version   int32
 	Policy    json.RawMessage
 	CreatedAt time.Time
+	Who       *string
 }
 
 type ProviderIntent struct {

@@ -197,7 +197,7 @@ func (d *Demo) connect(ctx context.Context) error {
 	if err := refdata.Refresh(ctx, d.Pool, binding, made); err != nil {
 		return err
 	}
-	_, _, err = account.SavePolicy(ctx, op, binding.ID, Policy())
+	_, _, err = account.SavePolicy(ctx, op, binding.ID, Policy(), 1)
 	return err
 }
 
