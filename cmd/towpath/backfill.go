@@ -20,7 +20,7 @@ import (
 type backfillCommand struct {
 	database
 	printed
-	Binding    string `required:"" placeholder:"UUID" help:"The binding through which it is written."`
+	Binding    string `required:"" placeholder:"BINDING" help:"The binding, by its id or its shop's name, through which it is written."`
 	Event      string `required:"" placeholder:"EVENT" help:"What the shop would have sent, e.g. invoice.created; the ids of invoice.paid are the invoices'."`
 	IDs        string `name:"ids" placeholder:"IDS" help:"Ids of the shop's entities and ranges of them, e.g. 1-5000,7001."`
 	File       string `placeholder:"FILE" help:"A file of such ids, on as many lines as you like; what follows a # is a comment."`

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
@@ -32,7 +31,7 @@ type bindingCommand struct {
 type bindingCreate struct {
 	database
 	printed
-	Tenant   string `required:"" placeholder:"UUID" help:"The tenant's id."`
+	Tenant   string `required:"" placeholder:"TENANT" help:"The tenant's id or name."`
 	Provider string `required:"" enum:"${providers}" placeholder:"NAME" help:"xero or freeagent."`
 	Wire     string `placeholder:"WIRE" help:"accounting (Xero's Accounting API, the default for xero) or v2 (the default for freeagent)."`
 	APIURL   string `name:"api-url" placeholder:"URL" help:"Where the provider answers (default: the provider's own address)."`
@@ -96,6 +95,11 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	tenant, err := findTenant(ctx, pool, c.Tenant)
+	if err != nil {
+		return err
+	}
+	row.TenantID = tenant.ID
 	row.TokenSealed = box.Seal([]byte(token), secret.Place(secret.BindingToken, row.ID.String()))
 	if err := bindingStored(row, account.CreateBinding(ctx, pool, row)); err != nil {
 		return err
@@ -116,17 +120,13 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	return nil
 }
 
-// row checks what is said of the binding, apart from its token or app.
+// row checks what is said of the binding, apart from its tenant and its token or app.
 func (c bindingCreate) row(io console) (dbsqlc.BindingInsertParams, outbound.Private, error) {
 	private, err := io.allowPrivate()
 	if err != nil {
 		return dbsqlc.BindingInsertParams{}, private, err
 	}
-	tenant, err := uuid.Parse(c.Tenant)
-	if err != nil {
-		return dbsqlc.BindingInsertParams{}, private, wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
-	}
-	row, err := account.NewBinding{Tenant: tenant, Provider: c.Provider, Wire: c.Wire, APIURL: c.APIURL, OrgID: c.OrgID}.Row(private)
+	row, err := account.NewBinding{Provider: c.Provider, Wire: c.Wire, APIURL: c.APIURL, OrgID: c.OrgID}.Row(private)
 	return row, private, asFlag(err)
 }
 
@@ -198,7 +198,7 @@ type bindingRevoke struct {
 	database
 	printed
 	Yes bool   `help:"Do it without asking."`
-	ID  string `arg:"" help:"The binding's id."`
+	ID  string `arg:"" help:"The binding's id, or its shop's name."`
 }
 
 // ask says what a revocation ends, and wants a yes.
@@ -237,22 +237,15 @@ func (c bindingRevoke) Run(ctx context.Context, io console) error {
 }
 
 // withBinding opens the database and reads the binding.
-func withBinding(ctx context.Context, io console, db database, id string, do func(*pgxpool.Pool, dbsqlc.Binding) error) error {
-	bindingID, err := uuid.Parse(id)
-	if err != nil {
-		return wrongUse("%q is no binding id; use a UUID (see: towpath binding list)", id)
-	}
+func withBinding(ctx context.Context, io console, db database, name string, do func(*pgxpool.Pool, dbsqlc.Binding) error) error {
 	pool, err := db.open(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	binding, err := dbsqlc.New().BindingGet(ctx, pool, bindingID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no binding %s (see: towpath binding list)", bindingID)
-	}
+	binding, err := findBinding(ctx, pool, name)
 	if err != nil {
-		return fmt.Errorf("read binding: %w", err)
+		return err
 	}
 	return do(pool, binding)
 }

@@ -15,7 +15,7 @@ import (
 type bindingChange struct {
 	database
 	printed
-	ID     string `arg:"" help:"The binding's id."`
+	ID     string `arg:"" help:"The binding's id, or its shop's name."`
 	APIURL string `name:"api-url" placeholder:"URL" help:"Where the provider answers."`
 	OrgID  string `name:"org-id" placeholder:"UUID" help:"The organisation. What was synced to another one stays known there, and is not looked for here."`
 	appFlags

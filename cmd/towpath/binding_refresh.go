@@ -16,7 +16,7 @@ import (
 type bindingRefresh struct {
 	database
 	printed
-	ID string `arg:"" help:"The binding's id."`
+	ID string `arg:"" help:"The binding's id, or its shop's name."`
 }
 
 // Run reads the provider's reference data now. Settings that refer to something

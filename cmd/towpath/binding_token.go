@@ -18,7 +18,7 @@ type bindingToken struct {
 	printed
 	tokenFlags
 	Keep bool   `help:"Store the token though the provider refuses it now."`
-	ID   string `arg:"" help:"The binding's id."`
+	ID   string `arg:"" help:"The binding's id, or its shop's name."`
 }
 
 // tokenSaved is the answer to binding token.

@@ -21,7 +21,7 @@ type bindingConnect struct {
 	secretFlags
 	BaseURL string `name:"base-url" placeholder:"URL" help:"Where browsers reach this Towpath ($$TOWPATH_BASE_URL): https://..., or http://localhost:PORT."`
 	OrgID   string `name:"org-id" placeholder:"ID" help:"The organisation, where a consent reaches several. Once connected, a binding keeps its own."`
-	ID      string `arg:"" help:"The binding's id."`
+	ID      string `arg:"" help:"The binding's id, or its shop's name."`
 }
 
 // consentView is the answer of binding connect. A custom connection is made at

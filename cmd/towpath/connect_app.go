@@ -69,6 +69,11 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	tenant, err := findTenant(ctx, pool, c.Tenant)
+	if err != nil {
+		return err
+	}
+	row.TenantID = tenant.ID
 	conns, err := io.clients(pool)
 	if err != nil {
 		return err

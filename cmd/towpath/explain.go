@@ -27,10 +27,10 @@ import (
 type explainCommand struct {
 	database
 	printed
-	Binding string `placeholder:"UUID" help:"The binding whose policy and wire are asked."`
+	Binding string `placeholder:"BINDING" help:"The binding whose policy and wire are asked, by its id or its shop's name."`
 	File    string `placeholder:"FILE" help:"A canonical document of the shop's, JSON."`
 	Event   string `default:"invoice.created" placeholder:"EVENT" help:"What the file is about: invoice.created, invoice.paid (a payment), creditmemo.created, customer.upserted, product.upserted."`
-	RunID   string `name:"run" placeholder:"UUID" help:"A stored run, in place of binding and file: its document, under the version of the policy that is pinned to it."`
+	RunID   string `name:"run" placeholder:"RUN" help:"A stored run by its id or number, in place of binding and file: its document, under the version of the policy that is pinned to it."`
 }
 
 // Help is shown below the flags by --help.
@@ -109,15 +109,15 @@ func (c explainCommand) Run(ctx context.Context, io console) error {
 
 // stored explains a run by what is stored of it.
 func (c explainCommand) stored(ctx context.Context, io console) error {
-	id, err := runID(c.RunID)
-	if err != nil {
-		return err
-	}
 	pool, err := c.open(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	id, err := findRun(ctx, pool, c.RunID)
+	if err != nil {
+		return err
+	}
 	row, err := dbsqlc.New().SyncRunWork(ctx, pool, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("there is no run %s (see: towpath runs list)", id)

@@ -6,15 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"towpath/pkg/gaps"
 )
 
 type gapsCommand struct {
 	database
 	printed
-	Tenant string `placeholder:"UUID" help:"Only this tenant's shop."`
+	Tenant string `placeholder:"TENANT" help:"Only this tenant's shop, by its id or name."`
 	Since  string `placeholder:"TIME" help:"Only between events received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h; without it since the binding's start."`
 	Limit  int    `default:"1000" placeholder:"N" help:"At most so many gaps."`
 }
@@ -41,13 +39,6 @@ func (c gapsCommand) Run(ctx context.Context, io console) error {
 	if c.Limit < 1 || c.Limit > 100_000 {
 		return wrongUse("--limit is %d; use 1 to 100000", c.Limit)
 	}
-	if c.Tenant != "" {
-		id, err := uuid.Parse(c.Tenant)
-		if err != nil {
-			return wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
-		}
-		request.TenantID = &id
-	}
 	var err error
 	if c.Since != "" {
 		if request.Since, err = parseSince("--since", c.Since, now); err != nil {
@@ -58,6 +49,13 @@ func (c gapsCommand) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer request.Pool.Close()
+	if c.Tenant != "" {
+		tenant, err := findTenant(ctx, request.Pool, c.Tenant)
+		if err != nil {
+			return err
+		}
+		request.TenantID = &tenant.ID
+	}
 	view, err := c.look(ctx, request, now)
 	if err != nil {
 		return err

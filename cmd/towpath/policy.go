@@ -30,7 +30,7 @@ type policyCommand struct {
 type policyGet struct {
 	database
 	printed
-	ID      string `arg:"" help:"The binding's id."`
+	ID      string `arg:"" help:"The binding's id, or its shop's name."`
 	Version int32  `arg:"" optional:"" help:"Another version than the one in force; see policy history."`
 }
 
@@ -68,7 +68,7 @@ type policySet struct {
 	database
 	printed
 	policyChange
-	ID     string `arg:"" help:"The binding's id."`
+	ID     string `arg:"" help:"The binding's id, or its shop's name."`
 	File   string `required:"" placeholder:"FILE" help:"A JSON object with the settings; - reads standard input. An absent field has its default."`
 	DryRun bool   `name:"dry-run" help:"Check it and say what it changes; nothing is saved. What it does to documents: towpath what-if."`
 }

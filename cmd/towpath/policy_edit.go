@@ -18,7 +18,7 @@ type policyEdit struct {
 	database
 	printed
 	policyChange
-	ID string `arg:"" help:"The binding's id."`
+	ID string `arg:"" help:"The binding's id, or its shop's name."`
 }
 
 // Help is shown below the flags by --help.

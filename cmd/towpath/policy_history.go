@@ -16,7 +16,7 @@ import (
 type policyDiff struct {
 	database
 	printed
-	ID      string `arg:"" help:"The binding's id."`
+	ID      string `arg:"" help:"The binding's id, or its shop's name."`
 	Version int32  `arg:"" optional:"" help:"An older version: what policy restore would change; or use --file."`
 	File    string `placeholder:"FILE" help:"A JSON object with settings, as for policy set; - reads standard input."`
 }
@@ -76,7 +76,7 @@ func (c policyDiff) Run(ctx context.Context, console console) error {
 type policyHistory struct {
 	database
 	printed
-	ID string `arg:"" help:"The binding's id."`
+	ID string `arg:"" help:"The binding's id, or its shop's name."`
 }
 
 // Run prints the versions, the newest first.
@@ -105,7 +105,7 @@ type policyRestore struct {
 	database
 	printed
 	policyChange
-	ID      string `arg:"" help:"The binding's id."`
+	ID      string `arg:"" help:"The binding's id, or its shop's name."`
 	Version int32  `arg:"" help:"The version, as policy history names it."`
 	DryRun  bool   `name:"dry-run" help:"Check it and say what it changes; nothing is saved."`
 }

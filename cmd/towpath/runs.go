@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/dbsqlc"
@@ -28,18 +25,18 @@ type runsCommand struct {
 
 // runFilter narrows a list of runs.
 type runFilter struct {
-	Status  string `placeholder:"STATUS" help:"Only runs in this status: queued, running, held, succeeded, skipped_by_policy, failed, cancelled."`
-	Event   string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created."`
-	Invoice string `name:"invoice" aliases:"search" placeholder:"NUMBER" help:"Only runs of this number (of invoice, credit memo or order, or the provider's), or of this buyer (name, e-mail) or amount."`
-	Tenant  string `placeholder:"UUID" help:"Only runs of this tenant."`
-	Error   string `placeholder:"CODE" help:"Only runs with this error_code, or held or skipped for this reason, e.g. validation, period_locked."`
-	Since   string `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
-	Until   string `placeholder:"TIME" help:"Only runs received before: as --since."`
-	Limit   int32  `default:"100" help:"At most so many runs."`
+	Status  []string `placeholder:"STATUS" help:"Only runs in this status: queued, running, held, succeeded, skipped_by_policy, failed, cancelled. Several: a,b or the flag again."`
+	Event   []string `placeholder:"EVENT" help:"Only runs of this event, e.g. invoice.created; several as for --status."`
+	Invoice string   `name:"invoice" aliases:"search" placeholder:"NUMBER" help:"Only runs of this number (of invoice, credit memo or order, or the provider's), or of this buyer (name, e-mail) or amount."`
+	Tenant  []string `sep:"none" placeholder:"TENANT" help:"Only runs of this tenant, by its id or name; several: the flag again."`
+	Error   []string `placeholder:"CODE" help:"Only runs with this error_code, or held or skipped for this reason, e.g. validation, period_locked; several as for --status."`
+	Since   string   `placeholder:"TIME" help:"Only runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
+	Until   string   `placeholder:"TIME" help:"Only runs received before: as --since."`
+	Limit   int32    `default:"100" help:"At most so many runs."`
 }
 
 func (f runFilter) empty() bool {
-	return f.Status == "" && f.Event == "" && f.Tenant == "" && f.Error == "" && f.Since == "" && f.Until == "" && f.Invoice == ""
+	return len(f.Status)+len(f.Event)+len(f.Tenant)+len(f.Error) == 0 && f.Since == "" && f.Until == "" && f.Invoice == ""
 }
 
 // sayIfCut warns where more runs may fit than were taken.
@@ -49,26 +46,20 @@ func (f runFilter) sayIfCut(io console, found int, more string) {
 	}
 }
 
-func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
-	params := dbsqlc.SyncRunListParams{Status: optional(f.Status), Event: optional(f.Event), ErrorCode: optional(f.Error), MaxRows: f.Limit}
-	if statuses := syncrun.Statuses(); f.Status != "" && !slices.Contains(statuses, f.Status) {
-		return params, wrongUse("--status is %q; use %s", f.Status, strings.Join(statuses, ", "))
+// params are the filters that need no database.
+func (f runFilter) params(now time.Time) (params dbsqlc.SyncRunListParams, err error) {
+	params.MaxRows = f.Limit
+	if params.Statuses, err = oneOf("--status", f.Status, syncrun.Statuses()); err != nil {
+		return params, err
 	}
-	if f.Event != "" && !syncrun.KnownEvent(f.Event) {
-		return params, wrongUse("--event is %q; use %s", f.Event, strings.Join(metrics.Events(), ", "))
+	if params.Events, err = oneOf("--event", f.Event, metrics.Events()); err != nil {
+		return params, err
 	}
-	if reasons := metrics.Reasons(); f.Error != "" && !slices.Contains(reasons, f.Error) {
-		return params, wrongUse("--error is %q; use %s", f.Error, strings.Join(reasons, ", "))
+	if params.Reasons, err = oneOf("--error", f.Error, metrics.Reasons()); err != nil {
+		return params, err
 	}
 	if f.Limit < 1 {
 		return params, wrongUse("--limit is %d; use 1 or more", f.Limit)
-	}
-	if f.Tenant != "" {
-		id, err := uuid.Parse(f.Tenant)
-		if err != nil {
-			return params, wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", f.Tenant)
-		}
-		params.TenantID = &id
 	}
 	if f.Since != "" {
 		since, err := parseSince("--since", f.Since, now)
@@ -87,20 +78,16 @@ func (f runFilter) params(now time.Time) (dbsqlc.SyncRunListParams, error) {
 	return params, nil
 }
 
-// knownTenant refuses a filter by a tenant that is not there.
-func knownTenant(ctx context.Context, pool *pgxpool.Pool, id *uuid.UUID) error {
-	if id == nil {
-		return nil
-	}
-	_, err := dbsqlc.New().TenantGet(ctx, pool, *id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no tenant %s (see: towpath tenant list)", *id)
-	}
-	return err
-}
-
-// find narrows the list to the runs that the search finds.
+// find adds the filters that the database answers: tenants by their names, runs by what
+// is searched for.
 func (f runFilter) find(ctx context.Context, pool *pgxpool.Pool, params *dbsqlc.SyncRunListParams) error {
+	for _, name := range f.Tenant {
+		tenant, err := findTenant(ctx, pool, name)
+		if err != nil {
+			return err
+		}
+		params.Tenants = append(params.Tenants, tenant.ID)
+	}
 	if f.Invoice == "" {
 		return nil
 	}
@@ -189,9 +176,6 @@ func (c runsList) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer pool.Close()
-	if err := knownTenant(ctx, pool, params.TenantID); err != nil {
-		return err
-	}
 	if err := c.find(ctx, pool, &params); err != nil {
 		return err
 	}

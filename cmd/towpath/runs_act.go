@@ -22,8 +22,8 @@ type chosen struct {
 	database
 	printed
 	runFilter
-	ID     string `arg:"" optional:"" help:"The run's id; or use the filters."`
-	All    bool   `help:"All that the filters find; without it the newest --limit."`
+	ID     string `arg:"" optional:"" help:"The run's id, or its number where one run alone has it; or use the filters."`
+	All    bool   `help:"All that the filters find; without it the newest --limit. Of retry without a filter: all that failed or are held."`
 	DryRun bool   `name:"dry-run" help:"Only count them, by event and status."`
 }
 
@@ -31,7 +31,11 @@ type runsRetry struct{ chosen }
 
 // Run retries one run, or all that the filters find.
 func (c runsRetry) Run(ctx context.Context, io console) error {
-	return c.act(ctx, io, "retried", retriable, (*riverjobs.Operator).Retry)
+	if c.ID == "" && c.All && c.empty() {
+		c.Status = []string{syncrun.Failed, syncrun.Held}
+	}
+	return c.act(ctx, io, deed{done: "retried", statuses: retriable, do: (*riverjobs.Operator).Retry,
+		choose: "name one run by its id or number, or filters such as --status failed; --all alone is all that failed or are held"})
 }
 
 // retriable are the statuses that the filters of retry choose from. A running one
@@ -42,44 +46,48 @@ type runsCancel struct{ chosen }
 
 // Run cancels one run, or all live ones that the filters find.
 func (c runsCancel) Run(ctx context.Context, io console) error {
-	return c.act(ctx, io, "cancelled", []string{syncrun.Queued, syncrun.Running, syncrun.Held}, (*riverjobs.Operator).Cancel)
+	return c.act(ctx, io, deed{done: "cancelled", statuses: []string{syncrun.Queued, syncrun.Running, syncrun.Held}, do: (*riverjobs.Operator).Cancel,
+		choose: "name one run by its id or number, or filters such as --status queued,held"})
+}
+
+// deed is what is done to runs.
+type deed struct {
+	done     string   // in the past tense
+	statuses []string // that the filters choose from
+	choose   string   // what to say where nothing was chosen
+	do       func(*riverjobs.Operator, context.Context, uuid.UUID) error
 }
 
 // act does one thing to the chosen runs, one transaction each, and says what became
 // of each as it goes; one that cannot be done does not stop the others.
-func (c chosen) act(ctx context.Context, io console, done string, statuses []string, do func(*riverjobs.Operator, context.Context, uuid.UUID) error) error {
-	if (c.ID == "") == c.empty() {
-		return wrongUse("name one run, or filters such as --status failed")
+func (c chosen) act(ctx context.Context, io console, d deed) error {
+	switch {
+	case c.ID == "" && c.empty():
+		return wrongUse("%s", d.choose)
+	case c.ID != "" && (c.All || !c.empty()):
+		return wrongUse("one run and filters do not go together: leave out %q, or the filters", c.ID)
 	}
 	if _, err := c.params(time.Now()); err != nil {
 		return err
-	}
-	var id uuid.UUID
-	if c.ID != "" {
-		var err error
-		if id, err = runID(c.ID); err != nil {
-			return err
-		}
 	}
 	op, err := c.operator(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer op.Pool.Close()
-	runs := []runRef{{ID: id}}
-	switch {
-	case c.ID == "":
-		runs, err = c.found(ctx, io, op.Pool, statuses)
-	case c.DryRun:
-		runs, err = one(ctx, op.Pool, id)
+	var runs []runRef
+	if c.ID == "" {
+		runs, err = c.found(ctx, io, op.Pool, d.statuses)
+	} else {
+		runs, err = c.one(ctx, op.Pool)
 	}
 	if err != nil {
 		return err
 	}
 	if c.DryRun {
-		return c.printCounts(io, runs, done)
+		return c.printCounts(io, runs, d.done)
 	}
-	return c.each(ctx, io, runs, done, func(id uuid.UUID) error { return do(op, ctx, id) })
+	return c.each(ctx, io, runs, d.done, func(id uuid.UUID) error { return d.do(op, ctx, id) })
 }
 
 // runRef is a run that was chosen.
@@ -88,7 +96,13 @@ type runRef struct {
 	Event, Status string
 }
 
-func one(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) ([]runRef, error) {
+// one is the run that is named. What is counted has to be there; what is done to it
+// says so itself.
+func (c chosen) one(ctx context.Context, pool *pgxpool.Pool) ([]runRef, error) {
+	id, err := findRun(ctx, pool, c.ID)
+	if err != nil || !c.DryRun {
+		return []runRef{{ID: id}}, err
+	}
 	run, err := dbsqlc.New().SyncRunGet(ctx, pool, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("there is no run %s (see: towpath runs list)", id)
@@ -107,9 +121,6 @@ const pageSize = 1000
 func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, statuses []string) ([]runRef, error) {
 	params, err := c.params(time.Now())
 	if err != nil {
-		return nil, err
-	}
-	if err := knownTenant(ctx, pool, params.TenantID); err != nil {
 		return nil, err
 	}
 	if err := c.find(ctx, pool, &params); err != nil {

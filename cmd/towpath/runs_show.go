@@ -181,12 +181,3 @@ func printTrace(io console, d runDetail) error {
 	}
 	return nil
 }
-
-// runID reads the id of a run.
-func runID(text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return id, wrongUse("%q is no run id; use a UUID (see: towpath runs list)", text)
-	}
-	return id, nil
-}

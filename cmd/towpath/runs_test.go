@@ -89,6 +89,8 @@ func Test_Runs_are_listed_shown_retried_and_cancelled(t *testing.T) {
 	t.Run("shown_without_what_a_terminal_obeys", func(t *testing.T) { d.shownHarmless(t, f) })
 	t.Run("retried_dry", func(t *testing.T) { d.retriedDry(t, f) })
 	t.Run("not_retried_when_done", func(t *testing.T) { d.notRetried(t, f) })
+	t.Run("one_by_its_number", func(t *testing.T) { d.oneByNumber(t, f) })
+	t.Run("all_that_need_it", func(t *testing.T) { d.allThatNeedIt(t) })
 	t.Run("retried_by_filter", func(t *testing.T) { d.retriedByFilter(t, f) })
 	t.Run("retried_by_id", func(t *testing.T) { d.retriedByID(t, f) })
 	t.Run("cancelled", func(t *testing.T) { d.cancelled(t, f) })
@@ -107,6 +109,11 @@ func (d *desk) filters(t *testing.T, f fates) {
 		"all":              {nil, all},
 		"status":           {[]string{"--status", "failed"}, []string{f["failed"]}},
 		"status_held":      {[]string{"--status", "held"}, []string{f["held"]}},
+		"status_twice":     {[]string{"--status", "failed", "--status", "Held"}, []string{f["failed"], f["held"]}},
+		"status_comma":     {[]string{"--status", "FAILED, held,queued"}, []string{f["failed"], f["held"], f["queued"]}},
+		"event_case":       {[]string{"--event", "Invoice.Created,invoice.paid"}, all},
+		"tenant_by_name":   {[]string{"--tenant", "shop"}, all},
+		"two_errors":       {[]string{"--error", "NOT_FOUND", "--error", "tax_rate_not_mapped"}, []string{f["failed"], f["held"]}},
 		"event":            {[]string{"--event", "invoice.created"}, all},
 		"another_event":    {[]string{"--event", "invoice.paid"}, nil},
 		"tenant":           {[]string{"--tenant", d.tenant}, all},
@@ -246,6 +253,49 @@ func (d *desk) retriedDry(t *testing.T, f fates) {
 	d.mustJSON(t, &counts, "runs", "cancel", "--event", "invoice.created", "--dry-run")
 	require.Len(t, counts, 2, "what has ended cannot be cancelled: %v", counts)
 	require.Equal(t, before, d.must(t, "runs", "list", "--json"))
+}
+
+func (d *desk) oneByNumber(t *testing.T, f fates) {
+	number := d.number(t, f["held"])
+	require.Contains(t, d.must(t, "runs", "retry", number, "--dry-run"), "held    1\n1 run would be retried\n")
+	require.Contains(t, d.must(t, "explain", "--run", number), "tax_rate_not_mapped")
+	for _, text := range []string{number[:len(number)-1], d.customer(t, f["held"])} { // what show finds it by
+		none := d.run(t, "runs", "cancel", text)
+		require.Equal(t, exitFailed, none.code)
+		require.Contains(t, none.err, "no run has the id or number")
+	}
+	restore := d.alsoNumbered(t, f["skipped_by_policy"], number)
+	defer restore()
+	several := d.run(t, "runs", "cancel", number)
+	require.Equal(t, exitUsage, several.code)
+	require.Contains(t, several.err, f["held"]+" (invoice.created of Shop, held)")
+	require.Contains(t, several.err, f["skipped_by_policy"])
+	require.Equal(t, "held", d.status(t, f["held"]))
+}
+
+// alsoNumbered gives a run another number, for a while.
+func (d *desk) alsoNumbered(t *testing.T, id, number string) (restore func()) {
+	t.Helper()
+	before := d.number(t, id)
+	set := func(n string) {
+		_, err := d.pool.Exec(t.Context(), "UPDATE run_search SET number = $2, terms = terms || to_tsvector('simple', $2) WHERE run_id = $1", id, n)
+		require.NoError(t, err)
+	}
+	set(number)
+	return func() { set(before) }
+}
+
+func (d *desk) customer(t *testing.T, id string) string {
+	t.Helper()
+	var name string
+	require.NoError(t, d.pool.QueryRow(t.Context(), "SELECT customer FROM run_search WHERE run_id = $1", id).Scan(&name))
+	return name
+}
+
+func (d *desk) allThatNeedIt(t *testing.T) {
+	said := d.must(t, "runs", "retry", "--all", "--dry-run")
+	require.Contains(t, said, "2 runs would be retried")
+	require.Regexp(t, "failed +1\ninvoice.created +held +1\n", said)
 }
 
 func (d *desk) notRetried(t *testing.T, f fates) {

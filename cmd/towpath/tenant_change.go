@@ -16,7 +16,7 @@ type tenantChange struct {
 	printed
 	Name       string `help:"What people call the shop."`
 	MagentoURL string `name:"magento-url" placeholder:"URL" help:"The shop's base URL, without /rest."`
-	ID         string `arg:"" help:"The tenant's id."`
+	ID         string `arg:"" help:"The tenant's id or name."`
 }
 
 // tenantChanged is the answer of tenant change.
@@ -29,10 +29,6 @@ type tenantChanged struct {
 
 // Run changes what is given, and releases the shop's held runs.
 func (c tenantChange) Run(ctx context.Context, io console) error {
-	id, err := uuid.Parse(c.ID)
-	if err != nil {
-		return wrongUse("%q is no tenant id; use a UUID (see: towpath tenant list)", c.ID)
-	}
 	if strings.TrimSpace(c.Name) == "" && c.MagentoURL == "" {
 		return wrongUse("nothing to change: give --name or --magento-url")
 	}
@@ -50,6 +46,11 @@ func (c tenantChange) Run(ctx context.Context, io console) error {
 		return err
 	}
 	defer op.Pool.Close()
+	found, err := findTenant(ctx, op.Pool, c.ID)
+	if err != nil {
+		return err
+	}
+	id := found.ID
 	tenant, released, err := account.ChangeTenant(ctx, op, id, optional(strings.TrimSpace(c.Name)), optional(c.MagentoURL))
 	if err != nil {
 		return ifNoTenant(id, err)

@@ -14,7 +14,7 @@ type tenantRotateKey struct {
 	printed
 	apiKeyFlags
 	ByHand bool   `name:"by-hand" help:"Needed: the shop takes a key by hand. The published modules do not; pair those again."`
-	ID     string `arg:"" help:"The tenant's id."`
+	ID     string `arg:"" help:"The tenant's id or name."`
 }
 
 // Help says for whom this is.
@@ -34,13 +34,9 @@ type keySaved struct {
 // From then on the old key's tokens are refused, so the shop gets its key first
 // where it makes one, and at once where it is made here.
 func (c tenantRotateKey) Run(ctx context.Context, io console) error {
-	id, err := uuid.Parse(c.ID)
-	if err != nil {
-		return wrongUse("%q is no tenant id; use a UUID (see: towpath tenant list)", c.ID)
-	}
 	if !c.ByHand {
 		return wrongUse("a shop with the published modules cannot take a key by hand and would be cut off; pair it again: "+
-			"towpath tenant pair --tenant %s --magento-url URL --provider NAME --code CODE\nFor a shop that does take one, say --by-hand", id)
+			"towpath tenant pair --tenant %s --magento-url URL --provider NAME --code CODE\nFor a shop that does take one, say --by-hand", named(c.ID))
 	}
 	key, made, err := c.key(io)
 	if err != nil {
@@ -58,6 +54,11 @@ func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	tenant, err := findTenant(ctx, op.Pool, c.ID)
+	if err != nil {
+		return err
+	}
+	id := tenant.ID
 	saved := keySaved{ID: id}
 	if made {
 		saved.APIKey = key

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
@@ -29,7 +28,7 @@ type tenantPair struct {
 	Code       string `placeholder:"CODE" help:"The pairing code from the shop's admin: good once, for 30 minutes ($$TOWPATH_PAIRING_CODE, $$TOWPATH_PAIRING_CODE_FILE)."`
 	CodeFile   string `name:"code-file" placeholder:"FILE" help:"A file that holds it; - reads standard input."`
 	Name       string `help:"What people call the shop (default: its host; a tenant that is paired again keeps its name)."`
-	Tenant     string `placeholder:"UUID" help:"The tenant to pair again, where the address does not tell which."`
+	Tenant     string `placeholder:"TENANT" help:"The tenant to pair again, by its id or name, where the address does not tell which."`
 	BaseURL    string `name:"base-url" placeholder:"URL" help:"Where the shop reaches this Towpath, as towpath serve has it ($$TOWPATH_BASE_URL)."`
 }
 
@@ -72,6 +71,13 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	if c.Tenant != "" {
+		tenant, err := findTenant(ctx, op.Pool, c.Tenant)
+		if err != nil {
+			return err
+		}
+		what.Tenant = tenant.ID
+	}
 	done, err := account.Pairer{Op: op, Box: box, Shops: clients.New(box, private, nil).Shops}.Pair(ctx, what)
 	if err != nil {
 		return c.notPaired(done, err)
@@ -102,11 +108,6 @@ func answers(ctx context.Context, base string) []string {
 // pairing reads flags and environment.
 func (c tenantPair) pairing(io console) (what account.Pairing, warnings []string, err error) {
 	what = account.Pairing{Name: c.Name, MagentoURL: c.MagentoURL, Provider: c.Provider}
-	if c.Tenant != "" {
-		if what.Tenant, err = uuid.Parse(c.Tenant); err != nil {
-			return what, nil, wrongUse("--tenant is %q; use a UUID (see: towpath tenant list)", c.Tenant)
-		}
-	}
 	private, err := io.allowPrivate()
 	if err != nil {
 		return what, nil, err

@@ -23,7 +23,7 @@ import (
 type whatIfCommand struct {
 	database
 	printed
-	Binding string `required:"" placeholder:"UUID" help:"The binding whose documents are looked at."`
+	Binding string `required:"" placeholder:"BINDING" help:"The binding, by its id or its shop's name, whose documents are looked at."`
 	File    string `required:"" placeholder:"FILE" help:"The settings to try, as for \"binding policy set\"; - reads standard input."`
 	Since   string `default:"30d" placeholder:"TIME" help:"Only documents received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
 	Limit   int    `placeholder:"N" help:"Look at the newest so many documents; without it at all."`

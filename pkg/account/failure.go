@@ -11,6 +11,7 @@ import (
 // about it in its own words: a command names a command, a page a button.
 var (
 	ErrNoTenant          = errors.New("there is no such tenant")
+	ErrNoBinding         = errors.New("there is no such binding")
 	ErrTenantExists      = errors.New("the tenant exists already")
 	ErrPairing           = errors.New("this shop is being paired at this moment")
 	ErrBindingExists     = errors.New("the tenant has a live binding of this provider already")

@@ -13,6 +13,52 @@ import (
 	"github.com/google/uuid"
 )
 
+const bindingByTenantName = `-- name: BindingByTenantName :many
+SELECT binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at
+FROM bindings AS binding
+JOIN tenants AS tenant ON tenant.id = binding.tenant_id
+WHERE lower(trim(tenant.name)) = lower(trim($1::text))
+ORDER BY binding.created_at, binding.id
+`
+
+// The bindings of the tenants of a name, in whatever case, oldest first.
+func (q *Queries) BindingByTenantName(ctx context.Context, db DBTX, name string) ([]Binding, error) {
+	rows, err := db.Query(ctx, bindingByTenantName, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Binding{}
+	for rows.Next() {
+		var i Binding
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.Provider,
+			&i.Wire,
+			&i.Status,
+			&i.ApiUrl,
+			&i.OrgID,
+			&i.OrgKey,
+			&i.TokenSealed,
+			&i.PolicyVersion,
+			&i.PausedUntil,
+			&i.Reference,
+			&i.ReferenceAt,
+			&i.ReferenceTriedAt,
+			&i.CreatedAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const bindingClearPause = `-- name: BindingClearPause :exec
 UPDATE bindings
 SET paused_until = NULL, reference_tried_at = NULL

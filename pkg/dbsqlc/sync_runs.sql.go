@@ -1003,11 +1003,13 @@ FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
 LEFT JOIN LATERAL (SELECT run_id, received_at, number, customer, amount, currency, terms FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
-WHERE ($1::text IS NULL OR run.status = $1)
-    AND ($2::text IS NULL OR run.event = $2)
-    AND ($3::uuid IS NULL OR run.tenant_id = $3)
-    AND ($4::text IS NULL
-        OR $4 IN (run.error_code, run.hold_reason, run.skip_reason))
+WHERE ($1::text[] IS NULL OR run.status = ANY ($1))
+    AND ($2::text[] IS NULL OR run.event = ANY ($2))
+    AND ($3::uuid[] IS NULL OR run.tenant_id = ANY ($3))
+    AND ($4::text[] IS NULL
+        OR run.error_code = ANY ($4)
+        OR run.hold_reason = ANY ($4)
+        OR run.skip_reason = ANY ($4))
     AND ($5::timestamptz IS NULL OR run.received_at >= $5)
     AND ($6::timestamptz IS NULL OR run.received_at < $6)
     AND ($7::uuid[] IS NULL OR run.id = ANY ($7))
@@ -1017,16 +1019,16 @@ LIMIT $10
 `
 
 type SyncRunListParams struct {
-	Status    *string
-	Event     *string
-	TenantID  *uuid.UUID
-	ErrorCode *string
-	Since     *time.Time
-	Until     *time.Time
-	Found     []uuid.UUID
-	BeforeAt  *time.Time
-	BeforeID  *uuid.UUID
-	MaxRows   int32
+	Statuses []string
+	Events   []string
+	Tenants  []uuid.UUID
+	Reasons  []string
+	Since    *time.Time
+	Until    *time.Time
+	Found    []uuid.UUID
+	BeforeAt *time.Time
+	BeforeID *uuid.UUID
+	MaxRows  int32
 }
 
 type SyncRunListRow struct {
@@ -1064,10 +1066,10 @@ type SyncRunListRow struct {
 // Newest first; before_at and before_id are those of the last row of the page before.
 func (q *Queries) SyncRunList(ctx context.Context, db DBTX, arg SyncRunListParams) ([]SyncRunListRow, error) {
 	rows, err := db.Query(ctx, syncRunList,
-		arg.Status,
-		arg.Event,
-		arg.TenantID,
-		arg.ErrorCode,
+		arg.Statuses,
+		arg.Events,
+		arg.Tenants,
+		arg.Reasons,
 		arg.Since,
 		arg.Until,
 		arg.Found,

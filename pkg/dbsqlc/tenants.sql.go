@@ -11,6 +11,44 @@ import (
 	"github.com/google/uuid"
 )
 
+const tenantByName = `-- name: TenantByName :many
+SELECT id, name, magento_url, api_key_sealed, offered_key_sealed, previous_key_sealed, previous_key_until, connection_status, created_at
+FROM tenants
+WHERE lower(trim(name)) = lower(trim($1::text))
+ORDER BY created_at, id
+`
+
+// The tenants of a name, in whatever case, oldest first.
+func (q *Queries) TenantByName(ctx context.Context, db DBTX, name string) ([]Tenant, error) {
+	rows, err := db.Query(ctx, tenantByName, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Tenant{}
+	for rows.Next() {
+		var i Tenant
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.MagentoUrl,
+			&i.ApiKeySealed,
+			&i.OfferedKeySealed,
+			&i.PreviousKeySealed,
+			&i.PreviousKeyUntil,
+			&i.ConnectionStatus,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const tenantChange = `-- name: TenantChange :one
 UPDATE tenants
 SET name = coalesce($1, name), magento_url = coalesce($2, magento_url)

@@ -12,6 +12,14 @@ SELECT *
 FROM bindings
 ORDER BY created_at, id;
 
+-- The bindings of the tenants of a name, in whatever case, oldest first.
+-- name: BindingByTenantName :many
+SELECT binding.*
+FROM bindings AS binding
+JOIN tenants AS tenant ON tenant.id = binding.tenant_id
+WHERE lower(trim(tenant.name)) = lower(trim(@name::text))
+ORDER BY binding.created_at, binding.id;
+
 -- Every binding of a tenant that may take events; the hot path of the ingress.
 -- name: BindingLiveByTenant :many
 SELECT id, provider, status, policy_version

@@ -389,11 +389,13 @@ FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
 LEFT JOIN LATERAL (SELECT * FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
-WHERE (sqlc.narg('status')::text IS NULL OR run.status = sqlc.narg('status'))
-    AND (sqlc.narg('event')::text IS NULL OR run.event = sqlc.narg('event'))
-    AND (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
-    AND (sqlc.narg('error_code')::text IS NULL
-        OR sqlc.narg('error_code') IN (run.error_code, run.hold_reason, run.skip_reason))
+WHERE (sqlc.narg('statuses')::text[] IS NULL OR run.status = ANY (sqlc.narg('statuses')))
+    AND (sqlc.narg('events')::text[] IS NULL OR run.event = ANY (sqlc.narg('events')))
+    AND (sqlc.narg('tenants')::uuid[] IS NULL OR run.tenant_id = ANY (sqlc.narg('tenants')))
+    AND (sqlc.narg('reasons')::text[] IS NULL
+        OR run.error_code = ANY (sqlc.narg('reasons'))
+        OR run.hold_reason = ANY (sqlc.narg('reasons'))
+        OR run.skip_reason = ANY (sqlc.narg('reasons')))
     AND (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
     AND (sqlc.narg('until')::timestamptz IS NULL OR run.received_at < sqlc.narg('until'))
     AND (sqlc.narg('found')::uuid[] IS NULL OR run.id = ANY (sqlc.narg('found')))

@@ -12,6 +12,13 @@ SELECT *
 FROM tenants
 ORDER BY created_at, id;
 
+-- The tenants of a name, in whatever case, oldest first.
+-- name: TenantByName :many
+SELECT *
+FROM tenants
+WHERE lower(trim(name)) = lower(trim(@name::text))
+ORDER BY created_at, id;
+
 -- name: TenantSetConnection :execrows
 UPDATE tenants
 SET connection_status = @connection_status
