@@ -35,17 +35,18 @@ type rule struct {
 func rules() map[string]rule {
 	return map[string]rule{
 		// These import nothing of ours, but what makes others' words harmless.
-		"pkg/canon":    {},
-		"pkg/provider": {code: []string{"pkg/foreign"}},
-		"pkg/secret":   {},
-		"pkg/logline":  {},
-		"pkg/metrics":  {},
-		"pkg/shopjwt":  {},
-		"pkg/dbsqlc":   {},
-		"pkg/outbound": {},
-		"pkg/recorder": {tests: []string{"pkg/pgdb"}},
-		"pkg/foreign":  {},
-		"pkg/stack":    {},
+		"pkg/canon":      {},
+		"pkg/provider":   {code: []string{"pkg/foreign"}},
+		"pkg/secret":     {},
+		"pkg/logline":    {},
+		"pkg/metrics":    {},
+		"pkg/shopjwt":    {},
+		"pkg/dbsqlc":     {},
+		"pkg/outbound":   {},
+		"pkg/recorder":   {tests: []string{"pkg/pgdb"}},
+		"pkg/foreign":    {},
+		"pkg/stack":      {},
+		"pkg/completion": {},
 
 		"sql":         {tests: []string{"pkg/pgdb", "pkg/quota"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
@@ -138,7 +139,7 @@ func rules() map[string]rule {
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
 		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
+			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
 			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},

@@ -43,21 +43,22 @@ type console struct {
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Demo     demoCommand     `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
-	Serve    serveCommand    `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to this program."`
-	Tenant   tenantCommand   `cmd:"" help:"Paired shops."`
-	Binding  bindingCommand  `cmd:"" help:"A tenant's accounts at providers, and their policies."`
-	Secrets  secretsCommand  `cmd:"" help:"What seals the secrets in the database."`
-	Runs     runsCommand     `cmd:"" help:"Events on their way: list, show, retry, cancel."`
-	Backfill backfillCommand `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`
-	Gaps     gapsCommand     `cmd:"" help:"What should have come from the shops and did not: missing numbers, and shops that are quieter than usual."`
-	Explain  explainCommand  `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
-	WhatIf   whatIfCommand   `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
-	Verify   verifyCommand   `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
-	Doctor   doctorCommand   `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
-	Config   configCommand   `cmd:"" help:"The settings of this installation."`
-	Bench    benchCommand    `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
+	Demo       demoCommand       `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
+	Serve      serveCommand      `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema up to this program."`
+	Tenant     tenantCommand     `cmd:"" help:"Paired shops."`
+	Binding    bindingCommand    `cmd:"" help:"A tenant's accounts at providers, and their policies."`
+	Secrets    secretsCommand    `cmd:"" help:"What seals the secrets in the database."`
+	Runs       runsCommand       `cmd:"" help:"Events on their way: list, show, retry, cancel."`
+	Backfill   backfillCommand   `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`
+	Gaps       gapsCommand       `cmd:"" help:"What should have come from the shops and did not: missing numbers, and shops that are quieter than usual."`
+	Explain    explainCommand    `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
+	WhatIf     whatIfCommand     `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
+	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
+	Doctor     doctorCommand     `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
+	Config     configCommand     `cmd:"" help:"The settings of this installation."`
+	Completion completionCommand `cmd:"" help:"The script by which a shell completes towpath's commands, flags and their values."`
+	Bench      benchCommand      `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 
 // usageError is a wrong use of the command line or a missing setting.

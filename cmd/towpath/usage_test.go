@@ -52,6 +52,7 @@ func flagsOf() map[string][]string {
 		"gaps":                   more(list, "--tenant", "--since", "--limit"),
 		"what-if":                more(list, "--binding", "--file", "--since", "--limit", "--pinned"),
 		"backfill":               {"--database-url", "--json", "--binding", "--event", "--ids", "--file", "--occurred-at", "--store", "--dry-run", "--wait"},
+		"completion":             {},
 		"bench":                  {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
 	}
 }
