@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/account"
 	"towpath/pkg/dbsqlc"
@@ -22,6 +23,7 @@ type tenantCommand struct {
 	Create tenantCreate `cmd:"" help:"Add a shop whose key is put into it by hand; the published modules take one from tenant pair only."`
 	List   tenantList   `cmd:"" help:"List the shops."`
 	Change tenantChange `cmd:"" help:"Change a shop's name or address; its held runs are released at once."`
+	Delete tenantDelete `cmd:"" help:"Delete a shop of which nothing was ever accepted; one with runs is refused."`
 
 	RotateKey tenantRotateKey `cmd:"" name:"rotate-key" help:"Give a shop another key; its held runs are released at once."`
 }
@@ -32,6 +34,7 @@ type tenantCreate struct {
 	Name       string `required:"" help:"What people call the shop."`
 	MagentoURL string `required:"" name:"magento-url" placeholder:"URL" help:"The shop's base URL, without /rest."`
 	ID         string `name:"id" placeholder:"UUID" help:"The tenant's id, where the shop has one already (default: a new one)."`
+	Force      bool   `help:"Also where there is a shop of this name and address."`
 	apiKeyFlags
 }
 
@@ -83,6 +86,9 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkTwins(ctx, io, pool, id); err != nil {
+		return err
+	}
 	tenant, err := account.CreateTenant(ctx, pool, box, account.Tenant{
 		ID: id, Name: c.Name, MagentoURL: c.MagentoURL, APIKey: secret.NewString(key), Connected: true,
 	})
@@ -97,6 +103,21 @@ func (c tenantCreate) Run(ctx context.Context, io console) error {
 		view.APIKey = key
 	}
 	return c.print(io, view)
+}
+
+// checkTwins refuses a shop that is there already, and says whom it might be taken for.
+func (c tenantCreate) checkTwins(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) error {
+	both, similar, err := account.Twins(ctx, pool, id, c.Name, c.MagentoURL)
+	if err != nil {
+		return err
+	}
+	if len(both) > 0 && !c.Force {
+		return fmt.Errorf("tenant %s has this name and address already (%s at %s); for a second one, say --force", both[0].ID, both[0].Name, both[0].MagentoUrl)
+	}
+	for _, t := range append(both, similar...) {
+		fmt.Fprintf(io.err, "towpath: tenant %s is %s at %s; where names or addresses are alike, commands want the id\n", t.ID, t.Name, t.MagentoUrl)
+	}
+	return nil
 }
 
 // checkShopURL checks a shop's base URL.

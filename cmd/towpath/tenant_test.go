@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/demo"
 	"towpath/pkg/secret"
 )
 
@@ -86,4 +87,65 @@ func Test_A_key_that_does_not_open_what_is_stored_seals_nothing(t *testing.T) {
 	require.Equal(t, exitFailed, refused.code)
 	require.Contains(t, refused.err, "TOWPATH_SECRET_KEY")
 	require.NotContains(t, d.must(t, "tenant", "list"), "Second")
+}
+
+func Test_A_twin_of_a_shop_is_not_made_by_mistake(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	create := func(name, url string, more ...string) said {
+		return d.run(t, append([]string{"tenant", "create", "--name", name, "--magento-url", url}, more...)...)
+	}
+	first := create("Books", "https://shop.example")
+	require.Zero(t, first.code)
+	require.Empty(t, first.err)
+	twin := create("books", "https://SHOP.example/")
+	require.Equal(t, exitFailed, twin.code)
+	require.Contains(t, twin.err, "has this name and address already (Books at https://shop.example)")
+	require.Contains(t, twin.err, "--force")
+	require.Empty(t, twin.out)
+	for _, similar := range []said{create("Books", "https://other.example"), create("Toys", "https://shop.example"), create("Books", "https://shop.example", "--force")} {
+		require.Zero(t, similar.code, similar.err)
+		require.Contains(t, similar.err, "Books at https://shop.example; where names or addresses are alike, commands want the id")
+	}
+}
+
+func Test_A_shop_is_deleted_only_where_nothing_was_accepted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	unasked := d.run(t, "tenant", "delete", "shop")
+	require.Equal(t, exitFailed, unasked.code)
+	require.Contains(t, unasked.err, "its key would be forgotten, with 1 binding; what the shop sends from then on is refused")
+	require.Contains(t, unasked.err, "--yes")
+	require.Contains(t, d.answering(t, "no\n", "tenant", "delete", "shop").err, "not deleted")
+
+	d.serve(t, "ingress")
+	d.shop.RaiseInvoice(demo.Cart())
+	run := d.send(t)
+	used := d.run(t, "tenant", "delete", "shop", "--yes")
+	require.Equal(t, exitFailed, used.code)
+	require.Contains(t, used.err, "tenant "+d.tenant+" is not deleted: it has runs (1), whose history is kept")
+	require.Equal(t, "queued", d.status(t, run))
+
+	other := newDesk(t).connect(t)
+	// An app of its own, with a consent under way.
+	other.must(t, "binding", "change", "shop", "--client-id", "app", "--client-secret-file", file(t, "secret", "s"), "--grant", "authorization_code")
+	other.must(t, "binding", "connect", "shop", "--base-url", "http://localhost:8080")
+	var deleted struct {
+		ID       string
+		Bindings []string `json:"binding_ids"`
+	}
+	other.mustJSON(t, &deleted, "tenant", "delete", "shop", "--yes")
+	require.Equal(t, other.tenant, deleted.ID)
+	require.Equal(t, []string{other.binding}, deleted.Bindings)
+	for _, table := range []string{"tenants", "bindings", "policies", "oauth_grants", "oauth_states", "spent_jtis"} {
+		var rows int
+		require.NoError(t, other.pool.QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&rows))
+		require.Zero(t, rows, table)
+	}
+	require.Equal(t, exitFailed, other.run(t, "tenant", "delete", other.tenant, "--yes").code, "it is gone")
+	other.serve(t, "ingress")
+	other.shop.RaiseInvoice(demo.Cart())
+	_, err := other.shop.Drain(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, other.shop.Outbox()[0].LastError, "401")
 }

@@ -13,6 +13,34 @@ import (
 	"github.com/google/uuid"
 )
 
+const bindingByTenant = `-- name: BindingByTenant :many
+SELECT id
+FROM bindings
+WHERE tenant_id = $1
+ORDER BY created_at, id
+`
+
+// All bindings of a tenant, oldest first.
+func (q *Queries) BindingByTenant(ctx context.Context, db DBTX, tenantID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, bindingByTenant, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const bindingByTenantName = `-- name: BindingByTenantName :many
 SELECT binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at
 FROM bindings AS binding

@@ -80,6 +80,33 @@ func (q *Queries) TenantChange(ctx context.Context, db DBTX, arg TenantChangePar
 	return i, err
 }
 
+const tenantDelete = `-- name: TenantDelete :exec
+WITH theirs AS (
+    SELECT id
+    FROM bindings
+    WHERE tenant_id = $1
+), states AS (
+    DELETE FROM oauth_states WHERE binding_id IN (SELECT id FROM theirs)
+), grants AS (
+    DELETE FROM oauth_grants WHERE binding_id IN (SELECT id FROM theirs)
+), settings AS (
+    DELETE FROM policies WHERE binding_id IN (SELECT id FROM theirs)
+), tokens AS (
+    DELETE FROM spent_jtis WHERE spent_jtis.tenant_id = $1
+), accounts AS (
+    DELETE FROM bindings WHERE id IN (SELECT id FROM theirs)
+)
+DELETE FROM tenants
+WHERE tenants.id = $1
+`
+
+// A tenant without runs, with its bindings and what belongs to them. In one statement, so
+// that what refers to what does not matter.
+func (q *Queries) TenantDelete(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, tenantDelete, id)
+	return err
+}
+
 const tenantDeleteUnpaired = `-- name: TenantDeleteUnpaired :execrows
 DELETE FROM tenants
 WHERE tenants.id = $1
@@ -220,6 +247,21 @@ type TenantOfferKeyParams struct {
 func (q *Queries) TenantOfferKey(ctx context.Context, db DBTX, arg TenantOfferKeyParams) error {
 	_, err := db.Exec(ctx, tenantOfferKey, arg.OfferedKeySealed, arg.ID)
 	return err
+}
+
+const tenantRuns = `-- name: TenantRuns :one
+SELECT count(*)
+FROM sync_runs
+WHERE tenant_id = $1
+`
+
+// The runs of a tenant: whoever holds TenantLock finds no new one before he lets go,
+// since a run's row refers to the tenant's.
+func (q *Queries) TenantRuns(ctx context.Context, db DBTX, id uuid.UUID) (int64, error) {
+	row := db.QueryRow(ctx, tenantRuns, id)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const tenantSetConnection = `-- name: TenantSetConnection :execrows

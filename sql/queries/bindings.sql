@@ -12,6 +12,13 @@ SELECT *
 FROM bindings
 ORDER BY created_at, id;
 
+-- All bindings of a tenant, oldest first.
+-- name: BindingByTenant :many
+SELECT id
+FROM bindings
+WHERE tenant_id = @tenant_id
+ORDER BY created_at, id;
+
 -- The bindings of the tenants of a name, in whatever case, oldest first.
 -- name: BindingByTenantName :many
 SELECT binding.*

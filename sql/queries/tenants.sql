@@ -61,3 +61,31 @@ UPDATE tenants
 SET name = coalesce(sqlc.narg('name'), name), magento_url = coalesce(sqlc.narg('magento_url'), magento_url)
 WHERE id = @id
 RETURNING *;
+
+-- The runs of a tenant: whoever holds TenantLock finds no new one before he lets go,
+-- since a run's row refers to the tenant's.
+-- name: TenantRuns :one
+SELECT count(*)
+FROM sync_runs
+WHERE tenant_id = @id;
+
+-- A tenant without runs, with its bindings and what belongs to them. In one statement, so
+-- that what refers to what does not matter.
+-- name: TenantDelete :exec
+WITH theirs AS (
+    SELECT id
+    FROM bindings
+    WHERE tenant_id = @id
+), states AS (
+    DELETE FROM oauth_states WHERE binding_id IN (SELECT id FROM theirs)
+), grants AS (
+    DELETE FROM oauth_grants WHERE binding_id IN (SELECT id FROM theirs)
+), settings AS (
+    DELETE FROM policies WHERE binding_id IN (SELECT id FROM theirs)
+), tokens AS (
+    DELETE FROM spent_jtis WHERE spent_jtis.tenant_id = @id
+), accounts AS (
+    DELETE FROM bindings WHERE id IN (SELECT id FROM theirs)
+)
+DELETE FROM tenants
+WHERE tenants.id = @id;
