@@ -24,6 +24,7 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitWrong  = 2 // of doctor: something does not work
+	exitUnseen = 3 // of verify: it could not look, and found nothing broken
 )
 
 // console is what a command touches of the process around it.
@@ -54,7 +55,7 @@ type commands struct {
 	Gaps       gapsCommand       `cmd:"" help:"What should have come from the shops and did not: missing numbers, and shops that are quieter than usual."`
 	Explain    explainCommand    `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
 	WhatIf     whatIfCommand     `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
-	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken."`
+	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken, 3 says that it could not look."`
 	Doctor     doctorCommand     `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
 	Config     configCommand     `cmd:"" help:"The settings of this installation."`
 	Completion completionCommand `cmd:"" help:"The script by which a shell completes towpath's commands, flags and their values."`
@@ -105,7 +106,7 @@ func run(ctx context.Context, args []string, io console) (code int) {
 	err = parsed.Run(ctx, io)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, errSilent) {
 		fmt.Fprintln(io.err, "towpath: interrupted") // err says only what that broke off
-		return exitFailed
+		return failed(err)
 	}
 	return exitCode(err, io.err)
 }
@@ -142,6 +143,8 @@ func exitCode(err error, out io.Writer) int {
 		return exitFailed
 	case errors.Is(err, errWrong):
 		return exitWrong
+	case errors.Is(err, errNotLooked):
+		return exitUnseen
 	case errors.As(err, &usage):
 		fmt.Fprintln(out, "towpath:", err)
 		return exitUsage
@@ -153,6 +156,16 @@ func exitCode(err error, out io.Writer) int {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42501" {
 		fmt.Fprintln(out, "The role of DATABASE_URL may not do that: use the one that owns Towpath's tables.")
+	}
+	return failed(err)
+}
+
+// failed is the exit code of what failed. Of verify it means that something is broken, so
+// that it could not look has its own.
+func failed(err error) int {
+	var unseen lookError
+	if errors.As(err, &unseen) {
+		return exitUnseen
 	}
 	return exitFailed
 }

@@ -47,7 +47,7 @@ func flagsOf() map[string][]string {
 		"runs retry":             more(list, append(filters, "--dry-run", "--all")...),
 		"runs cancel":            more(list, append(filters, "--dry-run", "--all")...),
 		"explain":                more(list, "--binding", "--file", "--event", "--run"),
-		"verify":                 list,
+		"verify":                 more(list, "--since"),
 		"config check":           {"--json"},
 		"doctor":                 more(list, "--base-url"),
 		"gaps":                   more(list, "--tenant", "--since", "--limit"),
@@ -149,6 +149,7 @@ func Test_Wrong_use_exits_2_and_says_what_to_do(t *testing.T) {
 		"bad_status":              {[]string{"runs", "list", "--status", "done"}, nil, []string{"--status", "queued", "skipped_by_policy"}},
 		"bad_event":               {[]string{"runs", "list", "--event", "order.created"}, nil, []string{"--event", "invoice.created"}},
 		"bad_since":               {[]string{"runs", "list", "--since", "yesterday"}, nil, []string{"--since", "24h"}},
+		"verify_since_when":       {[]string{"verify", "--since", "yesterday"}, nil, []string{"--since", "24h"}},
 		"bad_limit":               {[]string{"runs", "list", "--limit", "0"}, nil, []string{"--limit"}},
 		"no_run_to_show":          {[]string{"runs", "show", " "}, nil, []string{"id or a number", "towpath runs list"}},
 		"retry_what":              {[]string{"runs", "retry"}, nil, []string{"--status failed"}},
@@ -216,7 +217,11 @@ func Test_Failures_exit_1_and_tell_no_password(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := d.with(c.env).run(t, c.args...)
-			require.Equal(t, exitFailed, s.code, s.err)
+			want := exitFailed
+			if c.args[0] == "verify" { // of which 1 is that something is broken
+				want = exitUnseen
+			}
+			require.Equal(t, want, s.code, s.err)
 			require.Contains(t, s.err, c.want)
 			require.NotContains(t, s.out+s.err, "sesame")
 			require.NotContains(t, s.err, "panic")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -14,35 +15,86 @@ import (
 type verifyCommand struct {
 	database
 	printed
+	Since string `placeholder:"TIME" help:"Only what has to do with runs received since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h; that runs and jobs agree is checked of all. Without it everything."`
 }
 
-// Run checks every promise in one snapshot; exit code 1 if one is broken.
+// Help says how the answer is told from none.
+func (verifyCommand) Help() string {
+	return `Exit code 0: what was looked at is kept. 1: something is broken, and is named. 2: wrong use. 3: it could not be looked,
+or not at all of it, and nothing that was looked at is broken: the database does not answer, a query fails, the
+command is broken off.`
+}
+
+// Run checks every promise in one snapshot.
 func (c verifyCommand) Run(ctx context.Context, io console) error {
-	pool, err := c.open(ctx, io)
-	if err != nil {
-		return err
+	look := verify.Look{}
+	if c.Since != "" {
+		var err error
+		if look.Since, err = parseSince("--since", c.Since, time.Now()); err != nil {
+			return err
+		}
 	}
-	defer pool.Close()
-	findings, err := verify.Check(ctx, pool)
+	findings, err := c.look(ctx, io, look)
 	if err != nil {
-		return err
-	}
-	secrets, err := verifySecrets(ctx, io, pool)
-	if err != nil {
-		return err
-	}
-	findings = append(findings, secrets...)
-	broken := false
-	for _, f := range findings {
-		broken = broken || f.Broken > 0
+		return notLooked(err)
 	}
 	if c.JSON {
 		err = printJSON(io.out, findings)
 	} else {
 		printFindings(io, findings)
 	}
-	if err == nil && broken {
-		return errSilent
+	if err != nil {
+		return notLooked(err)
+	}
+	return judged(findings)
+}
+
+// look checks the promises, and whether the stored secrets open.
+func (c verifyCommand) look(ctx context.Context, io console, look verify.Look) ([]verify.Finding, error) {
+	pool, err := c.open(ctx, io)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	p := progress{io: io, quiet: true}
+	if io.terminal != nil {
+		look.Progress = func(n, of int, promise verify.Promise) { p.step("%d of %d: %s", n, of, promise.Text) }
+	}
+	findings, err := look.Check(ctx, pool)
+	p.end()
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := verifySecrets(ctx, io, pool)
+	return append(findings, secrets...), err
+}
+
+// errNotLooked ends verify with exit code 3; why has been printed.
+var errNotLooked = errors.New("not looked at")
+
+// lookError is why verify could not look. It is no wrong use, unless it is one.
+type lookError struct{ error }
+
+func (e lookError) Unwrap() error { return e.error }
+
+func notLooked(err error) error {
+	var usage usageError
+	if errors.As(err, &usage) {
+		return err
+	}
+	return lookError{err}
+}
+
+// judged is what the findings come to. What is broken goes before what is not known.
+func judged(findings []verify.Finding) error {
+	var err error
+	for _, f := range findings {
+		switch {
+		case f.Broken > 0:
+			return errSilent
+		case f.Error != "":
+			err = errNotLooked
+		}
 	}
 	return err
 }
@@ -65,10 +117,16 @@ func verifySecrets(ctx context.Context, io console, pool *pgxpool.Pool) ([]verif
 func printFindings(io console, findings []verify.Finding) {
 	for _, f := range findings {
 		mark := "ok    "
-		if f.Broken > 0 {
+		switch {
+		case f.Broken > 0:
 			mark = "BROKEN"
+		case f.Error != "":
+			mark = "ERROR "
 		}
 		fmt.Fprintf(io.out, "%s  %-20s %s\n", mark, f.Name, f.Text)
+		if f.Error != "" {
+			fmt.Fprintf(io.out, "        could not be checked: %s\n", f.Error)
+		}
 		if f.Broken > 0 {
 			fmt.Fprintf(io.out, "        %d found, for instance:\n", f.Broken)
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -154,4 +156,63 @@ func Test_Verify_names_the_promise_that_is_broken(t *testing.T) {
 			})
 		}
 	}
+}
+
+func Test_Verify_tells_that_it_could_not_look_from_broken(t *testing.T) {
+	t.Parallel()
+	d, exec := soundDesk(t)
+	exec(`UPDATE sync_runs SET canonical = '{"grand_total": "ten"}'`)
+	unseen := d.run(t, "verify")
+	require.Equal(t, exitUnseen, unseen.code)
+	require.Regexp(t, `(?m)^ERROR   exact_totals .*\n +could not be checked: .*invalid input syntax`, unseen.out)
+	require.NotContains(t, unseen.out, "BROKEN")
+	var findings []verify.Finding
+	decode(t, []byte(d.run(t, "verify", "--json").out), &findings)
+	at := slices.IndexFunc(findings, func(f verify.Finding) bool { return f.Name == "exact_totals" })
+	require.Contains(t, findings[at].Error, "invalid input syntax")
+	require.Zero(t, findings[at].Broken)
+
+	exec(`DELETE FROM entity_xref`)
+	both := d.run(t, "verify")
+	require.Equal(t, exitFailed, both.code, "what is broken goes first")
+	require.Contains(t, both.out, "BROKEN  xref")
+	require.Contains(t, both.out, "ERROR   exact_totals")
+}
+
+func Test_Verify_since_leaves_out_what_came_before(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]string{
+		"told":         `UPDATE sync_runs SET shop_told = NULL, told_at = NULL`,
+		"xref":         `DELETE FROM entity_xref`,
+		"exact_totals": `UPDATE sync_runs SET document = '{"body": {}, "total": "9.99"}'`,
+		"one_document": another("magento_entity_id, dedupe_key", "43, 'invoice.created:43'"),
+		"one_customer": another("magento_entity_id, dedupe_key, provider_entity_id, canonical",
+			`43, 'invoice.created:43', 'doc-43', '{"grand_total": 10.00, "customer": {"email": "bo@example.com", "first_name": "Bo"}}'`) +
+			contact("TENANT", "17", "id = 'RUN'") + contact("TENANT", "18", "magento_entity_id = 43"),
+		"intents": `INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash) VALUES ('RUN', 'invoice', 'M-42', 'BINDING', 'hash')`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, exec := soundDesk(t)
+			exec(broken)
+			require.Contains(t, d.run(t, "verify", "--since", "1h").out, "BROKEN  "+name)
+			exec(`UPDATE sync_runs SET received_at = now() - interval '2 hours'`)
+			require.NotContains(t, d.must(t, "verify", "--since", "1h"), "BROKEN")
+			require.Contains(t, d.run(t, "verify", "--since", "3h").out, "BROKEN  "+name)
+		})
+	}
+}
+
+func Test_Verify_says_on_a_terminal_how_far_it_is(t *testing.T) {
+	t.Parallel()
+	d, _ := soundDesk(t)
+	var out, errs, watched bytes.Buffer
+	io := consoleOf(d.env, &out, &errs)
+	io.terminal = &watched
+	require.Zero(t, run(t.Context(), []string{"verify"}, io), errs.String())
+	for i, p := range verify.Promises() {
+		require.Contains(t, watched.String(), fmt.Sprintf("%d of %d: %s", i+1, len(verify.Promises()), p.Text))
+	}
+	require.True(t, strings.HasSuffix(watched.String(), "\r\x1b[K"), "the line is taken away")
+	require.NotContains(t, out.String(), " of 9")
 }

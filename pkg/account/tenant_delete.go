@@ -15,7 +15,9 @@ import (
 // InUseError: a tenant has runs, and what was synced stays known.
 type InUseError struct{ Runs int64 }
 
-func (e *InUseError) Error() string { return fmt.Sprintf("it has runs (%d), whose history is kept", e.Runs) }
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("it has runs (%d), whose history is kept", e.Runs)
+}
 
 // Twins are the tenants that a new one might be taken for: those of its name and address,
 // and those that are similar in one of them only. One of its id is not among them.

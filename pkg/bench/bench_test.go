@@ -53,7 +53,7 @@ func connected(t *testing.T) (s *site, binding uuid.UUID) {
 // requirePromises: what a bench inserts is as sound as what comes in.
 func (s *site) requirePromises(t *testing.T) {
 	t.Helper()
-	findings, err := verify.Check(t.Context(), s.pool)
+	findings, err := verify.Look{}.Check(t.Context(), s.pool)
 	require.NoError(t, err)
 	for _, f := range findings {
 		require.Zero(t, f.Broken, "%s: %v", f.Name, f.Samples)

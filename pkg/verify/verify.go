@@ -5,6 +5,8 @@ package verify
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,7 +14,8 @@ import (
 	"towpath/pkg/pgdb"
 )
 
-// Promise is one check: a query that finds what breaks it.
+// Promise is one check: a query that finds what breaks it. Where it has $1, it looks
+// at what has to do with runs received since then; else it is about now, and has no time.
 type Promise struct {
 	Name  string `json:"name"`
 	Text  string `json:"text"`
@@ -24,6 +27,8 @@ type Finding struct {
 	Promise
 	Broken  int64    `json:"broken"`
 	Samples []string `json:"samples"`
+	// Error is why it could not be checked; then nothing is known of it.
+	Error string `json:"error,omitempty"`
 }
 
 // Promises are read-only and each answers the ids of what breaks it.
@@ -32,12 +37,13 @@ func Promises() []Promise {
 		{"queue_state", "runs and their jobs agree",
 			`SELECT coalesce(run_id::text, 'job ' || job_id) || ': ' || problem FROM run_queue_mismatch`},
 		{"told", "every run that ended is told to the shop, or its job is on the way, or it was given up after all attempts",
-			`SELECT id::text FROM sync_runs WHERE finished_at IS NOT NULL AND shop_told IS NULL`},
+			`SELECT id::text FROM sync_runs WHERE finished_at IS NOT NULL AND shop_told IS NULL AND received_at >= $1`},
 		{"one_document", "no two invoices have the same document, whichever shops of the organisation they are of",
 			`SELECT 'document ' || min(r.provider_reference) || ' is of ' || string_agg('run ' || r.id || ' (' || t.name || ')', ' and ' ORDER BY r.finished_at, r.id)
 			 FROM sync_runs r JOIN bindings b ON b.id = r.binding_id JOIN tenants t ON t.id = r.tenant_id
 			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created'
-			 GROUP BY b.provider, b.org_key, r.provider_entity_id HAVING count(DISTINCT (r.tenant_id, r.magento_entity_id)) > 1`},
+			 GROUP BY b.provider, b.org_key, r.provider_entity_id 
+			 HAVING count(DISTINCT (r.tenant_id, r.magento_entity_id)) > 1 AND max(r.received_at) >= $1`},
 		{"one_customer", "no two customers whose e-mail and name differ are booked on one contact, unless a person merged theirs",
 			`WITH known AS (
 			   SELECT x.provider, x.org_key, x.provider_id, x.tenant_id, x.shop_id, t.name AS shop,
@@ -45,7 +51,9 @@ func Promises() []Promise {
 			     lower(trim(concat_ws(' ', r.canonical #>> '{customer,first_name}', r.canonical #>> '{customer,last_name}'))) AS person,
 			     lower(trim(r.canonical #>> '{customer,company}')) AS company
 			   FROM entity_xref x JOIN sync_runs r ON r.id = x.run_id JOIN tenants t ON t.id = x.tenant_id
-			   WHERE x.entity_type = 'contact' AND x.shop_id <> 'web-sales' AND NOT x.merged)
+			   WHERE x.entity_type = 'contact' AND x.shop_id <> 'web-sales' AND NOT x.merged
+			     AND EXISTS (SELECT 1 FROM entity_xref n JOIN sync_runs nr ON nr.id = n.run_id WHERE n.provider = x.provider AND n.org_key = x.org_key
+			       AND n.provider_id = x.provider_id AND n.entity_type = 'contact' AND nr.received_at >= $1))
 			 SELECT 'contact ' || a.provider_id || ' is of customer ' || a.shop_id || ' (' || a.shop || ') and ' || b.shop_id || ' (' || b.shop || ')'
 			 FROM known a JOIN known b USING (provider, org_key, provider_id)
 			 WHERE (a.tenant_id, a.shop_id) < (b.tenant_id, b.shop_id)
@@ -54,37 +62,51 @@ func Promises() []Promise {
 			   AND coalesce(nullif(a.company, '') <> nullif(b.company, ''), true)`},
 		{"own_contact", "every document is booked on a contact that its own shop knows",
 			`SELECT 'run ' || r.id || ' on contact ' || (r.document ->> 'contact_id') FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
-			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created' AND r.document ->> 'contact_id' <> ''
+			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created' AND r.received_at >= $1 AND r.document ->> 'contact_id' <> ''
 			   AND EXISTS (SELECT 1 FROM entity_xref x WHERE x.provider = b.provider AND x.org_key = b.org_key
 			     AND x.entity_type = 'contact' AND x.provider_id = r.document ->> 'contact_id')
 			   AND NOT EXISTS (SELECT 1 FROM entity_xref x WHERE x.provider = b.provider AND x.org_key = b.org_key
 			     AND x.entity_type = 'contact' AND x.provider_id = r.document ->> 'contact_id' AND x.tenant_id = r.tenant_id)`},
 		{"one_number", "no run may have written one invoice under two numbers",
-			`SELECT run_id::text FROM provider_intents WHERE operation = 'invoice' AND NOT certain
-			 GROUP BY run_id HAVING count(*) > 1`},
+			`SELECT i.run_id::text FROM provider_intents i JOIN sync_runs r ON r.id = i.run_id
+			 WHERE i.operation = 'invoice' AND NOT i.certain AND r.received_at >= $1
+			 GROUP BY i.run_id HAVING count(*) > 1`},
 		{"xref", "every invoice that was posted is known by its provider id",
 			`SELECT r.id::text FROM sync_runs r JOIN bindings b ON b.id = r.binding_id
-			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created' AND NOT EXISTS (SELECT 1 FROM entity_xref x
+			 WHERE r.status = 'succeeded' AND r.event = 'invoice.created' AND r.received_at >= $1 AND NOT EXISTS (SELECT 1 FROM entity_xref x
 			   WHERE x.tenant_id = r.tenant_id AND x.provider = b.provider AND x.org_key = b.org_key AND x.entity_type = 'invoice' AND NOT x.disputed
 			   AND x.shop_id = r.magento_entity_id::text AND x.provider_id = r.provider_entity_id)`},
 		{"exact_totals", "every posted document comes to the shop's grand_total, by its own answer too",
-			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND event = 'invoice.created'
+			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND event = 'invoice.created' AND received_at >= $1
 			 AND (variance ? 'total' OR (document -> 'body') <> 'null'::jsonb
 			   -- The shop's amounts have four decimals beneath their noise, the ledger's two.
 			   AND (document ->> 'total')::numeric <> round(round((canonical ->> 'grand_total')::numeric, 4), 2))`},
 		{"intents", "no run that ended leaves a write open",
 			`SELECT i.run_id::text FROM provider_intents i JOIN sync_runs r ON r.id = i.run_id
-			 WHERE i.settled_at IS NULL AND r.finished_at IS NOT NULL`},
+			 WHERE i.settled_at IS NULL AND r.finished_at IS NOT NULL AND r.received_at >= $1`},
 	}
 }
 
+// Look is what is checked.
+type Look struct {
+	// Since narrows it to runs received since; the zero time is all of them.
+	Since time.Time
+	// Progress is told before each promise is checked, the first one being 1; nil: nobody
+	// watches.
+	Progress func(n, of int, p Promise)
+}
+
 // Check checks every promise in one snapshot.
-func Check(ctx context.Context, pool *pgxpool.Pool) ([]Finding, error) {
+func (l Look) Check(ctx context.Context, pool *pgxpool.Pool) ([]Finding, error) {
 	var findings []Finding
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
-		for _, p := range Promises() {
-			found, err := p.check(ctx, tx)
+		promises := Promises()
+		for i, p := range promises {
+			if l.Progress != nil {
+				l.Progress(i+1, len(promises), p)
+			}
+			found, err := p.check(ctx, tx, l.Since)
 			if err != nil {
 				return err
 			}
@@ -95,12 +117,16 @@ func Check(ctx context.Context, pool *pgxpool.Pool) ([]Finding, error) {
 	return findings, err
 }
 
-// check asks one promise. A check that cannot be made has not been kept: it is
-// named like a broken one, and the others go on.
-func (p Promise) check(ctx context.Context, tx pgx.Tx) (Finding, error) {
+// check asks one promise. Where that cannot be done its finding says so, and the others
+// go on.
+func (p Promise) check(ctx context.Context, tx pgx.Tx, since time.Time) (Finding, error) {
+	var args []any
+	if strings.Contains(p.query, "$1") {
+		args = append(args, since)
+	}
 	var ids []string
 	failed := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error {
-		rows, err := part.Query(ctx, p.query)
+		rows, err := part.Query(ctx, p.query, args...)
 		if err != nil {
 			return err
 		}
@@ -111,7 +137,7 @@ func (p Promise) check(ctx context.Context, tx pgx.Tx) (Finding, error) {
 		return Finding{}, fmt.Errorf("check %s: %w", p.Name, failed)
 	}
 	if failed != nil {
-		return Finding{Promise: p, Broken: 1, Samples: []string{"it could not be checked: " + failed.Error()}}, nil
+		return Finding{Promise: p, Samples: []string{}, Error: failed.Error()}, nil
 	}
 	return Finding{Promise: p, Broken: int64(len(ids)), Samples: append([]string{}, ids[:min(len(ids), 10)]...)}, nil
 }
