@@ -74,6 +74,8 @@ func Test_A_binding_is_changed_without_being_revoked(t *testing.T) {
 	revoked := d.run(t, "binding", "policy", "set", d.binding, "--file", file(t, "p.json", "{}"))
 	require.Equal(t, exitFailed, revoked.code)
 	require.Contains(t, revoked.err, "is revoked")
+	require.Contains(t, d.editor(t).run(t, "binding", "policy", "edit", d.binding).err, "is revoked", "before an editor is opened")
+	require.Contains(t, d.run(t, "binding", "policy", "restore", d.binding, "1").err, "is revoked")
 }
 
 func Test_A_setting_is_checked_against_the_provider_as_it_is_now(t *testing.T) {

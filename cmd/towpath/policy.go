@@ -90,6 +90,9 @@ func (c policySet) Run(ctx context.Context, console console) error {
 	}
 	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
 		s := saving{console: console, pool: pool, binding: binding, asJSON: c.JSON, dryRun: c.DryRun, policyChange: c.policyChange}
+		if err := s.live(); err != nil {
+			return err
+		}
 		if faults = append(faults, s.check(ctx, parsed)...); len(faults) > 0 {
 			return s.refuse(faults)
 		}

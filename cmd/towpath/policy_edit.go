@@ -35,6 +35,10 @@ func (c policyEdit) Run(ctx context.Context, console console) error {
 		return err
 	}
 	return withBinding(ctx, console, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		s := saving{console: console, pool: pool, binding: binding, asJSON: c.JSON, policyChange: c.policyChange}
+		if err := s.live(); err != nil {
+			return err
+		}
 		stored, err := storedSettings(ctx, pool, binding.ID, binding.PolicyVersion)
 		if err != nil {
 			return err
@@ -48,7 +52,6 @@ func (c policyEdit) Run(ctx context.Context, console console) error {
 		if err := e.begin(); err != nil {
 			return err
 		}
-		s := saving{console: console, pool: pool, binding: binding, asJSON: c.JSON, policyChange: c.policyChange}
 		raw, parsed, err := e.settings(ctx, s)
 		if err == nil && raw != nil {
 			err = s.save(ctx, raw, parsed)

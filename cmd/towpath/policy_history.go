@@ -122,6 +122,9 @@ func (c policyRestore) Run(ctx context.Context, console console) error {
 			return fmt.Errorf("read policy version %d: %w", c.Version, err)
 		}
 		s := saving{console: console, pool: pool, binding: binding, asJSON: c.JSON, dryRun: c.DryRun, policyChange: c.policyChange}
+		if err := s.live(); err != nil {
+			return err
+		}
 		if faults = append(faults, s.check(ctx, parsed)...); len(faults) > 0 {
 			return s.refuse(faults)
 		}

@@ -41,11 +41,16 @@ type policySaved struct {
 	Errors   []policy.FieldError `json:"errors,omitempty"`
 }
 
+// live refuses a revoked binding.
+func (s saving) live() error {
+	if s.binding.Status == "revoked" {
+		return fmt.Errorf("binding %s is revoked; its settings are of no use any more", s.binding.ID)
+	}
+	return nil
+}
+
 // check is what has to be right before settings are saved, apart from their form.
 func (s saving) check(ctx context.Context, p policy.Policy) []policy.FieldError {
-	if s.binding.Status == "revoked" {
-		return nil // save refuses it
-	}
 	return checkReference(ctx, s.console, s.pool, s.binding, p)
 }
 
@@ -66,9 +71,6 @@ func (s saving) refuse(faults []policy.FieldError) error {
 // save says what p changes and does to what is there, asks where that may be meant
 // otherwise, and saves. raw is the file it was read from; nil asks about nothing.
 func (s saving) save(ctx context.Context, raw []byte, p policy.Policy) error {
-	if s.binding.Status == "revoked" {
-		return fmt.Errorf("binding %s is revoked; its settings are of no use any more", s.binding.ID)
-	}
 	proposal, err := account.Propose(ctx, s.pool, s.binding, raw, p)
 	if err != nil {
 		return err

@@ -111,6 +111,10 @@ func verifySecrets(ctx context.Context, io console, pool *pgxpool.Pool) ([]verif
 	if errors.Is(err, secret.ErrUnknownKey) || errors.Is(err, secret.ErrNotOpened) {
 		f.Broken, f.Samples, err = 1, []string{err.Error()}, nil
 	}
+	var usage usageError
+	if err != nil && !errors.As(err, &usage) && ctx.Err() == nil { // what was found of the promises is told all the same
+		f.Error, err = err.Error(), nil
+	}
 	return []verify.Finding{f}, err
 }
 
