@@ -2,6 +2,7 @@ package canon
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 )
@@ -18,6 +19,9 @@ func (w *wireAddress) UnmarshalJSON(raw []byte) error { return decodeExact(raw, 
 func decodeExact(raw []byte, into any) error {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &keys); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return fmt.Errorf("%s where an object is expected", wrong.Value)
+		}
 		return err
 	}
 	fields := reflect.ValueOf(into).Elem()

@@ -123,14 +123,16 @@ func Test_Answer_is_no_document(t *testing.T) {
 		body string
 		want want
 	}{
-		"empty":               {"", temporary},
-		"a JSON string":       {`"hello"`, temporary},
-		"JSON cut short":      {`{"magento_id":1,"incre`, temporary},
-		"JSON and more":       {`{} <html>`, temporary},
-		"PHP's empty array":   {`[]`, want{kind: provider.Bug, code: "internal", text: "cannot be understood"}},
-		"nothing needed":      {`{}`, want{kind: provider.Bug, code: "internal"}},
-		"another invoice":     {`{"magento_id":2,"increment_id":"2","currency":"GBP","created_at":"2026-04-29T10:11:12Z","state":"open","subtotal":0,"tax_amount":0,"shipping_amount":0,"shipping_tax_amount":0,"discount_amount":0,"grand_total":0}`, want{kind: provider.Bug, code: "internal", text: "asked for invoice 1, the shop answered with invoice 2"}},
-		"larger than allowed": {strings.Repeat(" ", 8<<20) + `{}`, temporary.saying("too large")},
+		"empty":                {"", temporary},
+		"a JSON string":        {`"hello"`, temporary},
+		"JSON cut short":       {`{"magento_id":1,"incre`, temporary},
+		"JSON and more":        {`{} <html>`, temporary},
+		"PHP's empty array":    {`[]`, want{kind: provider.Bug, code: "internal", text: "cannot be understood"}},
+		"nothing needed":       {`{}`, want{kind: provider.Bug, code: "internal"}},
+		"an amount beyond all": {`{"magento_id":1,"grand_total":1e400}`, want{kind: provider.Bug, code: "internal", text: "The shop's invoice cannot be understood: decode invoice: grand_total: amount 1e400 is out of range"}},
+		"text for a customer":  {`{"magento_id":1,"customer":"Bob"}`, want{kind: provider.Bug, code: "internal", text: "customer: string where an object is expected"}},
+		"another invoice":      {`{"magento_id":2,"increment_id":"2","currency":"GBP","created_at":"2026-04-29T10:11:12Z","state":"open","subtotal":0,"tax_amount":0,"shipping_amount":0,"shipping_tax_amount":0,"discount_amount":0,"grand_total":0}`, want{kind: provider.Bug, code: "internal", text: "asked for invoice 1, the shop answered with invoice 2"}},
+		"larger than allowed":  {strings.Repeat(" ", 8<<20) + `{}`, temporary.saying("too large")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -89,10 +89,13 @@ func serverTime(a answer) time.Time {
 	return time.Time{}
 }
 
+// notUnderstood names the field and what is wrong with it: it is the shop's people
+// who can mend that, and they see the message only.
 func notUnderstood(what string, err error) *provider.Failure {
 	return &provider.Failure{
 		Kind: provider.Bug, Code: provider.CodeInternal,
-		Message: "The shop's " + what + " cannot be understood", Err: err,
+		Message: "The shop's " + what + " cannot be understood: " + foreign.Text(err.Error(), maxFirstWords) +
+			". It is read again some times; once it is corrected in the shop, retry the run", Err: err,
 	}
 }
 
