@@ -321,6 +321,24 @@ CREATE TABLE hold_looks (
     PRIMARY KEY (binding_id, stage, reason)
 );
 
+-- Servers of others that do not answer: circuit breakers. A row is made by a call that
+-- timed out, counts those in a row, and goes with the first answer; mostly there is none.
+-- Three in a row open it: then its partition is blocked, its runs are held for the reason,
+-- and one call at a time finds out whether it answers again (towpath_probe).
+CREATE TABLE circuits (
+    -- A partition, which is a tenant's id (its shop) or a binding's (its ledger), or the
+    -- address of an identity server (pkg/oauth).
+    key text PRIMARY KEY,
+    reason text NOT NULL CHECK (reason IN ('shop_no_answer', 'ledger_no_answer', 'identity_no_answer')),
+    failures integer NOT NULL DEFAULT 1, -- calls without an answer, in a row
+    message text NOT NULL DEFAULT '', -- of the last
+    failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    opened_at timestamptz, -- null: closed as yet
+    probes integer NOT NULL DEFAULT 0, -- since it opened
+    probe_at timestamptz, -- no probe goes before
+    CHECK (num_nulls(opened_at, probe_at) IN (0, 2))
+);
+
 -- What an organisation's bindings may call at its provider, over all processes and
 -- tenants. The rules are pkg/quota's; the row is locked while they decide.
 CREATE TABLE call_budgets (
@@ -364,6 +382,7 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   towpath_event_rank     the place of an event in its document's lane
 --   towpath_who            who is at work, for sync_run_events.who
 --   towpath_stage          the list of job kinds, each with its stage
+--   towpath_kinds          the kinds of that list
 --   towpath_due_now        a job due at once is due by the database's clock (trigger)
 --   sync_run_follow_start  a worker took the job (trigger)
 --   sync_run_follow_job    everything but start and success (triggers)
@@ -384,7 +403,7 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   towpath_has_share      whether a job has a share
 --   towpath_has_room       whether one more job may be in flight
 --   towpath_full           which shares have none, and holds the others for the set that asks
---   towpath_shut           why a share is shut until a person acts
+--   towpath_blocked        why a partition is blocked: until a person acts, or until it answers again
 --   towpath_waits          whether a share waits for its provider's or its budget's time
 --   towpath_gate           a job becomes available (triggers)
 --   towpath_admit          lets in as many waiting jobs as there is room for
@@ -393,8 +412,9 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   towpath_refill         gives a share's free places to those that wait
 --   towpath_step_back      takes back what was let in beyond the room
 --   towpath_admit_next     a job in flight was deleted (trigger)
---   towpath_hold_shut      holds the runs of a share that is shut
---   towpath_unhold_open    frees them when it is open again
+--   towpath_hold_blocked   holds the runs of a partition that is blocked
+--   towpath_release_open   frees them when it is open again
+--   towpath_probe          one call at a time where a partition does not answer
 --   towpath_keep_shares    the heartbeat: every share that has jobs waiting
 --
 -- The rest.

@@ -86,16 +86,22 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 	}
 	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait, HeldFor: heldFor(h.job.metadata()), Calls: callsOf(err)}
 	if errors.Is(ctx.Err(), context.Canceled) {
+		p.probeAgain(ctx, h.work)
 		return p.giveBack(ctx, h, say)
 	}
 	if errors.Is(err, syncrun.ErrBusy) {
+		p.probeAgain(ctx, h.work)
 		say.Message = "waits for another run that writes the same"
 		return h.job.putBack(ctx, verdict{snooze: busy(h.job.metadata()), report: say}, err)
 	}
 	if ahead := (*syncrun.Ahead)(nil); errors.As(err, &ahead) {
+		p.probeAgain(ctx, h.work)
 		return h.job.putBack(ctx, park(say, ahead), err)
 	}
 	f := failureOf(err)
+	if f.NoAnswer != "" && p.blocked(ctx, h.work) {
+		return h.job.putBack(ctx, waitForAnswer(f, say), err)
+	}
 	p.remember(ctx, h.work, f)
 	v := judge(f, h.job.attempt())
 	v.report.HeldFor, v.report.Calls = say.HeldFor, say.Calls
@@ -150,6 +156,11 @@ func (p *pipeline) ended(w work, outcome string) {
 // their own; if one is lost, the next failure says the same again.
 func (p *pipeline) remember(ctx context.Context, w work, f *provider.Failure) {
 	var err error
+	switch f.Kind {
+	case provider.Temporary, provider.Unknown: // the next probe goes at its time
+	default:
+		p.probeAgain(ctx, w)
+	}
 	switch {
 	case f.Kind == provider.Auth && w.stage == stagePost:
 		_, err = p.queries.BindingSetStatus(ctx, p.Pool, dbsqlc.BindingSetStatusParams{ID: w.Binding.ID, Status: "needs_consent"})
@@ -164,8 +175,10 @@ func (p *pipeline) remember(ctx context.Context, w work, f *provider.Failure) {
 	}
 }
 
-// recovered notes that a connection works which was marked as refused.
+// recovered notes that a connection works which was marked as refused, or that a server
+// answers which did not.
 func (p *pipeline) recovered(ctx context.Context, w work) error {
+	p.reached(ctx, w)
 	if w.stage == stagePost && w.Binding.Status == "needs_consent" {
 		_, err := p.queries.BindingSetStatus(ctx, p.Pool, dbsqlc.BindingSetStatusParams{ID: w.Binding.ID, Status: "active"})
 		return err

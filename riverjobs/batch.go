@@ -38,13 +38,13 @@ func (b *batch[D]) run(ctx context.Context, first *draft[D]) error {
 	defer b.calls.Return(ctx)
 	drafts, err := b.takeAlong(ctx, first, waiting)
 	started := b.Now()
-	defer func() { b.heard(ctx, drafts) }()
 	if err == nil {
 		err = recovering(func() error {
 			b.write(ctx, drafts)
 			return nil
 		})
 	}
+	b.heard(ctx, drafts)
 	var all sync.WaitGroup
 	for _, d := range drafts[1:] {
 		if err != nil && d.err == nil && !d.ended {
@@ -126,9 +126,15 @@ func load(waiting, size int) quota.Load {
 	return quota.Lone
 }
 
-// heard notes that a connection which was refused works: the ledger has answered,
-// and not with a refusal of the connection.
+// heard notes what the calls say of the connection: that the ledger did not answer in
+// time, or that it did, and not with a refusal of the connection.
 func (b *batch[D]) heard(ctx context.Context, drafts []*draft[D]) {
+	for _, d := range drafts {
+		if f := failureOf(d.err); d.err != nil && f.NoAnswer != "" {
+			b.noAnswer(ctx, d.work, f) // one, however many documents it carried
+			return
+		}
+	}
 	if b.calls.Made() == 0 {
 		return
 	}
@@ -150,9 +156,9 @@ func (b *batch[D]) heard(ctx context.Context, drafts []*draft[D]) {
 }
 
 // waiting counts the jobs that could come along; none do where the job finds out
-// whether the binding works again.
+// whether the binding works again, or whether a smaller call is answered in time.
 func (b *batch[D]) waiting(ctx context.Context, first *draft[D], most int) (int, error) {
-	if most == 0 || first.Binding.Status != "active" {
+	if most == 0 || first.Binding.Status != "active" || first.Unanswered {
 		return 0, nil
 	}
 	n, err := b.queries.QueueWaiting(ctx, b.Pool, dbsqlc.QueueWaitingParams{Kind: b.plan.kind, Share: first.Binding.ID.String(), Most: int32(most)})

@@ -2,6 +2,7 @@ package riverjobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -85,7 +86,9 @@ type claimed struct {
 	// broken: the other side did not answer as it should. Whoever has not begun
 	// waits again, for a probe by fewer.
 	broken atomic.Bool
-	all    sync.WaitGroup
+	// timedOut: and that was a call which timed out.
+	timedOut atomic.Bool
+	all      sync.WaitGroup
 }
 
 // own works River's job: its answer is the worker's to River.
@@ -102,6 +105,13 @@ func (c *claimed) own(ctx context.Context, job heldJob, works map[uuid.UUID]work
 		// The run went on without this job; there is nothing to do for it.
 		c.Logger.InfoContext(ctx, "job is of no run", "job_id", job.id(), "run_id", runID)
 		return nil
+	}
+	if c.timedOut.Load() {
+		// Another call of this claim has just timed out: this one would wait as long.
+		say := c.report(h)
+		say.Message = "waits, since another call to the shop was not answered"
+		c.back.Wait()
+		return job.putBack(ctx, verdict{snooze: busyWait, report: say}, errNoAnswer)
 	}
 	finish := c.call(ctx, h)
 	c.back.Wait()
@@ -139,8 +149,8 @@ func (c *claimed) call(ctx context.Context, h hand) (finish func() error) {
 			end, then, err = c.do(limited, h)
 			return err
 		})
+		c.judge(ctx, h.work, err)
 	}
-	c.judge(err)
 	return func() error {
 		if err == nil {
 			err = recovering(func() error { return c.end(ctx, h, end) })
@@ -152,14 +162,28 @@ func (c *claimed) call(ctx context.Context, h hand) (finish func() error) {
 	}
 }
 
-// judge notes a failure that is the other side's and not the document's.
-func (c *claimed) judge(err error) {
+// errNoAnswer is why a claim's own job is not worked.
+var errNoAnswer = errors.New("another call of the claim was not answered")
+
+// judge notes a failure that is the other side's and not the document's. That the shop
+// did what was asked the jobs note themselves.
+func (c *claimed) judge(ctx context.Context, w work, err error) {
 	if err == nil {
 		return
 	}
-	switch failureOf(err).Kind {
+	f := failureOf(err)
+	switch f.Kind {
 	case provider.Temporary, provider.Unknown, provider.RateLimited, provider.Auth:
 		c.broken.Store(true)
+	}
+	switch f.Kind {
+	case provider.Temporary, provider.Unknown:
+		if f.NoAnswer != "" {
+			c.timedOut.Store(true)
+			c.noAnswer(ctx, w, f)
+		}
+	case provider.RateLimited, provider.Auth, provider.Refused, provider.Gone, provider.Held:
+		c.reached(ctx, w)
 	}
 }
 
@@ -178,7 +202,7 @@ func workOf(r dbsqlc.SyncRunClaimedRow, stage string) work {
 			RiverJobID: r.RiverJobID, Attempt: r.Attempt, HoldReason: r.HoldReason, SkipReason: r.SkipReason, ErrorCode: r.ErrorCode,
 			ProviderEntityID: r.ProviderEntityID, ProviderReference: r.ProviderReference, FinishedAt: r.FinishedAt, Canonical: r.Canonical, Decision: r.Decision,
 		},
-		Tenant: r.Tenant,
+		Tenant: r.Tenant, Unanswered: r.Unanswered,
 		Binding: dbsqlc.Binding{
 			ID: r.BindingID, TenantID: r.TenantID, Provider: r.Provider, Wire: r.Wire, Status: r.BindingStatus, ApiUrl: r.ApiUrl, OrgID: r.OrgID, OrgKey: r.OrgKey,
 			TokenSealed: r.TokenSealed, PolicyVersion: r.BindingPolicyVersion, PausedUntil: r.PausedUntil, Reference: r.Reference, ReferenceAt: r.ReferenceAt,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -115,6 +116,9 @@ type pipeline struct {
 	ends    *ends
 	intents *intents
 	lookups *lookups
+	// silent are the partitions whose calls have timed out in this process, as keys of
+	// circuits, until one is answered.
+	silent sync.Map
 }
 
 // runURL is the page of a run, for documents to link back to.

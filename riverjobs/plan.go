@@ -156,6 +156,9 @@ func (pl *plan[D]) work(ctx context.Context, p *pipeline, lead hand) error {
 	if lead.Binding.Reference == nil {
 		// Read by one and alone: others who reserve calls meanwhile would be in its way.
 		if _, err := p.reference(ctx, lead.work, b.ledger); err != nil {
+			if f := failureOf(err); f.NoAnswer != "" {
+				p.noAnswer(ctx, lead.work, f)
+			}
 			return err
 		}
 	}

@@ -22,6 +22,35 @@ type statusView struct {
 	// Other live bindings of its organisation, and what to do about the numbers.
 	Neighbours []account.Neighbour `json:"neighbours"`
 	Advice     string              `json:"advice"`
+	// Servers that take its calls and do not answer: what waits for them is held.
+	NoAnswer []noAnswer `json:"no_answer"`
+}
+
+// noAnswer is an open circuit.
+type noAnswer struct {
+	Reason  string    `json:"reason"` // the hold reason of the runs
+	Message string    `json:"message"`
+	Since   time.Time `json:"since"`
+	Probes  int32     `json:"probes"`   // calls since, one at a time
+	ProbeAt time.Time `json:"probe_at"` // the next goes no sooner
+}
+
+// readNoAnswer reads the open circuits of a binding: its shop's, its own.
+func readNoAnswer(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding) ([]noAnswer, error) {
+	rows, err := dbsqlc.New().CircuitOpenList(ctx, pool, []string{binding.TenantID.String(), binding.ID.String()})
+	if err != nil {
+		return nil, fmt.Errorf("read circuits of binding %s: %w", binding.ID, err)
+	}
+	open := []noAnswer{}
+	for _, r := range rows {
+		open = append(open, noAnswer{r.Reason, r.Message, *r.OpenedAt, r.Probes, *r.ProbeAt})
+	}
+	return open, nil
+}
+
+func (n noAnswer) String() string {
+	return fmt.Sprintf("%s since %s: %s; what waits for it is held, one call at a time finds out (%d so far, the next from %s on), and all goes on when it is answered",
+		n.Reason, n.Since.UTC().Format(time.RFC3339), n.Message, n.Probes, n.ProbeAt.UTC().Format(time.RFC3339))
 }
 
 type bindingStatus struct {
@@ -48,6 +77,9 @@ func (c bindingStatus) Run(ctx context.Context, io console) error {
 		rows = append(rows, v.row())
 		printFaults(io, v.SettingsFaults)
 		printAdvice(io, v.ID, v.Advice)
+		for _, n := range v.NoAnswer {
+			printAdvice(io, v.ID, n.String())
+		}
 	}
 	return printTable(io.out, []string{"id", "status", "to fetch", "to post", "held", "takes at most", "calls/min", "at once", "day left", "faults"}, rows)
 }
@@ -71,7 +103,11 @@ func readStatuses(ctx context.Context, pool *pgxpool.Pool) ([]statusView, error)
 		if err != nil {
 			return nil, err
 		}
-		views = append(views, statusView{Backlog: backlog, SettingsFaults: append([]policy.FieldError{}, faults...),
+		silent, err := readNoAnswer(ctx, pool, binding)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, statusView{Backlog: backlog, NoAnswer: silent, SettingsFaults: append([]policy.FieldError{}, faults...),
 			Neighbours: append([]account.Neighbour{}, neighbours...), Advice: advice})
 	}
 	return views, nil

@@ -33,6 +33,9 @@ func (c connection) shopStanding() standing {
 	pair := "towpath tenant pair --tenant " + c.TenantID.String() + " --magento-url " + c.MagentoUrl + " --provider " + c.Provider + " --code CODE"
 	switch c.ConnectionStatus {
 	case isActive:
+		if c.ShopSilentSince != nil {
+			return silent("The shop", *c.ShopSilentSince, c.ShopProbeAt, "The shop takes calls and does not answer in time.")
+		}
 		return standing{Tone: "succeeded", Name: "Connected"}
 	case isPending:
 		return standing{Tone: "held", Name: "Pairing not finished",
@@ -51,6 +54,9 @@ func (c connection) shopStanding() standing {
 func (c connection) standing() standing {
 	switch c.Status {
 	case isActive:
+		if c.LedgerSilentSince != nil {
+			return silent(c.Ledger, *c.LedgerSilentSince, c.LedgerProbeAt, sentence(c.LedgerSaid))
+		}
 		return standing{Tone: "succeeded", Name: "Connected"}
 	case isRevoked:
 		return standing{Tone: "cancelled", Name: "Revoked"}
@@ -58,6 +64,33 @@ func (c connection) standing() standing {
 		return c.unconnected()
 	}
 	return standing{Tone: "held", Name: strings.ReplaceAll(c.Status, "_", " ")}
+}
+
+// silent is a server that does not answer: its runs are held until a probe is answered.
+func silent(who string, since time.Time, probe *time.Time, why string) standing {
+	next := ""
+	if probe != nil {
+		next = ", next from " + probe.UTC().Format("15:04:05") + " UTC on"
+	}
+	return standing{Tone: "held", Name: "Does not answer",
+		Why: why + " That has been so since " + since.UTC().Format("2 January 15:04:05") + " UTC. All that waits for it is held; nothing is lost.",
+		Do:  "Towpath asks one at a time" + next + ", and goes on by itself when it answers. If it stays so, see to " + lowerFirst(who) + "'s server."}
+}
+
+// sentence is a text with a full stop.
+func sentence(text string) string {
+	if text == "" {
+		return "It takes calls and does not answer in time."
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}
+
+// lowerFirst is "the shop" of "The shop"; a name keeps its letter.
+func lowerFirst(who string) string {
+	if strings.HasPrefix(who, "The ") {
+		return "the " + who[4:]
+	}
+	return who
 }
 
 // unconnected says why a connection needs a person: which of its credentials is

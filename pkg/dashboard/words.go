@@ -116,6 +116,12 @@ func holdWords(reason string) string {
 	switch reason {
 	case "binding_revoked":
 		return "its connection was revoked; raise it under the new one with towpath backfill, and cancel this"
+	case "shop_no_answer":
+		return "the shop takes calls and does not answer in time; it is asked again from time to time, and all goes on when it answers"
+	case "ledger_no_answer":
+		return "the ledger takes calls and does not answer in time; it is asked again from time to time, and all goes on when it answers"
+	case "identity_no_answer":
+		return "the server that gives out the ledger's tokens does not answer; it is asked again from time to time, and all goes on when it does"
 	case "invoice_held":
 		return "an earlier run of its document is held; this goes on when that one has"
 	case "invoice_failed":

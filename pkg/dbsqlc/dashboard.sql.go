@@ -76,11 +76,15 @@ SELECT binding.id, binding.tenant_id, tenant.name AS tenant, tenant.magento_url,
     (binding.token_sealed IS NOT NULL)::boolean AS has_fixed_token,
     coalesce(app.kind, '')::text AS app_kind, (app.tokens_sealed IS NOT NULL)::boolean AS app_has_tokens,
     app.expires_at, app.refused, app.refused_at,
-    call_budget_key(binding)::text AS budget_key, budget.state AS budget, clock_timestamp()::timestamptz AS database_now
+    call_budget_key(binding)::text AS budget_key, budget.state AS budget, clock_timestamp()::timestamptz AS database_now,
+    shop.opened_at AS shop_silent_since, shop.probe_at AS shop_probe_at,
+    ledger.opened_at AS ledger_silent_since, ledger.probe_at AS ledger_probe_at, coalesce(ledger.message, '')::text AS ledger_said
 FROM bindings AS binding
 JOIN tenants AS tenant ON tenant.id = binding.tenant_id
 LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
 LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
+LEFT JOIN circuits AS shop ON shop.key = tenant.id::text AND shop.opened_at IS NOT NULL
+LEFT JOIN circuits AS ledger ON ledger.key = binding.id::text AND ledger.opened_at IS NOT NULL
 WHERE binding.status <> 'revoked'
     OR binding.revoked_at > $1::timestamptz
 ORDER BY binding.status = 'revoked', binding.status = 'active' AND tenant.connection_status = 'active',
@@ -94,30 +98,35 @@ type DashboardConnectionListParams struct {
 }
 
 type DashboardConnectionListRow struct {
-	ID               uuid.UUID
-	TenantID         uuid.UUID
-	Tenant           string
-	MagentoUrl       string
-	ConnectionStatus string
-	Provider         string
-	Wire             string
-	Status           string
-	ApiUrl           string
-	OrgID            string
-	PolicyVersion    int32
-	Organisation     string
-	ReferenceAt      *time.Time
-	PausedUntil      *time.Time
-	RevokedAt        *time.Time
-	HasFixedToken    bool
-	AppKind          string
-	AppHasTokens     bool
-	ExpiresAt        *time.Time
-	Refused          *string
-	RefusedAt        *time.Time
-	BudgetKey        string
-	Budget           []byte
-	DatabaseNow      time.Time
+	ID                uuid.UUID
+	TenantID          uuid.UUID
+	Tenant            string
+	MagentoUrl        string
+	ConnectionStatus  string
+	Provider          string
+	Wire              string
+	Status            string
+	ApiUrl            string
+	OrgID             string
+	PolicyVersion     int32
+	Organisation      string
+	ReferenceAt       *time.Time
+	PausedUntil       *time.Time
+	RevokedAt         *time.Time
+	HasFixedToken     bool
+	AppKind           string
+	AppHasTokens      bool
+	ExpiresAt         *time.Time
+	Refused           *string
+	RefusedAt         *time.Time
+	BudgetKey         string
+	Budget            []byte
+	DatabaseNow       time.Time
+	ShopSilentSince   *time.Time
+	ShopProbeAt       *time.Time
+	LedgerSilentSince *time.Time
+	LedgerProbeAt     *time.Time
+	LedgerSaid        string
 }
 
 // The live connections and those revoked since, what needs a person first, with
@@ -156,6 +165,11 @@ func (q *Queries) DashboardConnectionList(ctx context.Context, db DBTX, arg Dash
 			&i.BudgetKey,
 			&i.Budget,
 			&i.DatabaseNow,
+			&i.ShopSilentSince,
+			&i.ShopProbeAt,
+			&i.LedgerSilentSince,
+			&i.LedgerProbeAt,
+			&i.LedgerSaid,
 		); err != nil {
 			return nil, err
 		}

@@ -318,6 +318,7 @@ WITH admitted AS (
     WHERE $3::boolean
         AND waiting.kind = $4::text
         AND waiting.args ->> 'share' = $5::text
+        AND (SELECT towpath_blocked($4, $5)) IS NULL
         AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state = 'available'
         AND waiting.priority <= $6::smallint
@@ -331,6 +332,7 @@ WITH admitted AS (
     FROM river.river_job AS waiting
     WHERE waiting.kind = $4::text
         AND waiting.args ->> 'share' = $5::text
+        AND (SELECT towpath_blocked($4, $5)) IS NULL
         AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state = 'pending'
         AND waiting.priority <= $6::smallint
@@ -373,7 +375,8 @@ type QueueTakeRow struct {
 }
 
 // Takes jobs of a share that are due and not begun, as River takes available ones:
-// they are this process's from here on. None that is less urgent than priority. If
+// they are this process's from here on. None that is less urgent than priority, and none
+// of a partition that is blocked: its probe goes alone. If
 // the process dies, they are given back like any other of its jobs. The mark says that
 // this attempt is one that was taken along. Each state by itself is in the index's
 // order: a long backlog is not sorted.

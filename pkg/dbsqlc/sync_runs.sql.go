@@ -202,7 +202,8 @@ SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run
     binding.provider, binding.wire, binding.status AS binding_status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed,
     binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
     CASE WHEN $1::boolean THEN binding.reference END::jsonb AS reference,
-    policy.policy
+    policy.policy,
+    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -254,6 +255,7 @@ type SyncRunClaimedRow struct {
 	ReferenceAt          *time.Time
 	Reference            json.RawMessage
 	Policy               json.RawMessage
+	Unanswered           bool
 }
 
 // What a worker needs to know of the runs that it works: without what they came with
@@ -315,6 +317,7 @@ func (q *Queries) SyncRunClaimed(ctx context.Context, db DBTX, arg SyncRunClaime
 			&i.ReferenceAt,
 			&i.Reference,
 			&i.Policy,
+			&i.Unanswered,
 		); err != nil {
 			return nil, err
 		}
@@ -1569,7 +1572,8 @@ func (q *Queries) SyncRunWake(ctx context.Context, db DBTX, ids []uuid.UUID) (in
 }
 
 const syncRunWork = `-- name: SyncRunWork :one
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy,
+    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -1578,10 +1582,11 @@ WHERE run.id = $1
 `
 
 type SyncRunWorkRow struct {
-	SyncRun SyncRun
-	Tenant  Tenant
-	Binding Binding
-	Policy  json.RawMessage
+	SyncRun    SyncRun
+	Tenant     Tenant
+	Binding    Binding
+	Policy     json.RawMessage
+	Unanswered bool
 }
 
 // Everything a worker needs to know of its run.
@@ -1652,6 +1657,7 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.Binding.CreatedAt,
 		&i.Binding.RevokedAt,
 		&i.Policy,
+		&i.Unanswered,
 	)
 	return i, err
 }

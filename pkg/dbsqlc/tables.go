@@ -88,6 +88,17 @@ type CallBudget struct {
 	State        []byte
 }
 
+type Circuit struct {
+	Key      string
+	Reason   string
+	Failures int32
+	Message  string
+	FailedAt time.Time
+	OpenedAt *time.Time
+	Probes   int32
+	ProbeAt  *time.Time
+}
+
 type EntityXref struct {
 	TenantID          uuid.UUID
 	Provider          string

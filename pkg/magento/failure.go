@@ -114,7 +114,7 @@ func unreachable(err error) *provider.Failure {
 	case errors.Is(err, context.Canceled):
 		f.Message = "The call to the shop was given up"
 	case outbound.IsTimeout(err):
-		f.Message = "The shop did not answer in time"
+		f.Message, f.NoAnswer = "The shop did not answer in time", provider.HeldShopNoAnswer
 	case errors.As(err, &certificate):
 		f.Message = "The shop's TLS certificate is not valid"
 	case errors.As(err, &name):

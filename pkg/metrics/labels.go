@@ -65,7 +65,8 @@ func HoldReasons() []string {
 		"plan_limit", "currency_not_enabled", "account_archived", "account_invalid", "tax_type_invalid",
 		"contact_archived", "contact_not_found", "contact_number_taken", "contact_name_taken", "number_taken", "invoice_failed", "invoice_held",
 		"invoice_unknown", "payment_method_not_mapped", "document_not_approved", "document_void", "amount_exceeds_due", "item_code_taken",
-		"idempotency_conflict", "binding_revoked", "clock_skew", "module_missing", "https_required", "address_refused", "unknown",
+		"idempotency_conflict", "binding_revoked", "clock_skew", "module_missing", "https_required", "address_refused",
+		"shop_no_answer", "ledger_no_answer", "identity_no_answer", "unknown",
 	}
 }
 

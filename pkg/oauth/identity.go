@@ -99,8 +99,12 @@ func (k *Keeper) call(ctx context.Context, g grant, spent []string, do func(cont
 func (g grant) failed(err error, secrets []string) error {
 	var said *oauth2.RetrieveError
 	if !errors.As(err, &said) {
-		return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP,
+		f := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP,
 			Message: g.spec.Title + "'s identity server did not answer with a token", Err: foreign.Error(outbound.Redact(err), foreign.Kept)}
+		if outbound.IsTimeout(err) {
+			f.NoAnswer = provider.HeldIdentityNoAnswer
+		}
+		return f
 	}
 	status := said.Response.StatusCode
 	switch {

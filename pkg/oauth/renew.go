@@ -34,6 +34,16 @@ func (k *Keeper) renew(ctx context.Context, binding uuid.UUID, refused string) (
 	case <-ctx.Done():
 		return grant{}, ctx.Err()
 	}
+	asked, known, err := k.enter(ctx, binding)
+	if err != nil {
+		return grant{}, err
+	}
+	g, err := k.renewEntered(ctx, binding, refused)
+	k.heard(ctx, asked, known, err)
+	return g, err
+}
+
+func (k *Keeper) renewEntered(ctx context.Context, binding uuid.UUID, refused string) (grant, error) {
 	var g grant
 	var no *refusedError
 	renewed := false

@@ -47,7 +47,10 @@ type Failure struct {
 	RetryAfter time.Duration // for RateLimited, Held and what has ReasonBudget: retry no sooner; 0 = the default
 	Answered   bool          // for Unknown: an answer came (a 500, say), so it is remembered under the idempotency key
 	Exists     bool          // for Refused and Held: the document exists all the same, and a later step of it failed
-	Err        error         // cause, may be nil
+	// NoAnswer is the reason for which runs are held if it goes on: a server took the call
+	// and did not answer in time. Empty: it answered, could not be reached, or was not called.
+	NoAnswer string
+	Err      error // cause, may be nil
 }
 
 func (f *Failure) Error() string {

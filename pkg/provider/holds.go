@@ -19,6 +19,12 @@ const (
 	HeldInvoiceFailed    = "invoice_failed" // what follows an invoice waits for it
 	HeldInvoiceHeld      = "invoice_held"   // so too where it is held itself
 
+	// Calls to somebody's server have timed out, several in a row: its partition waits for
+	// one to be answered.
+	HeldShopNoAnswer     = "shop_no_answer"
+	HeldLedgerNoAnswer   = "ledger_no_answer"
+	HeldIdentityNoAnswer = "identity_no_answer" // which gives out the ledger's tokens
+
 	// Of what follows an invoice.
 	HeldInvoiceUnknown      = "invoice_unknown"           // neither known here nor found in the ledger
 	HeldMethodNotMapped     = "payment_method_not_mapped" // no account for the money

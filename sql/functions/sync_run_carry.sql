@@ -10,6 +10,7 @@ DECLARE
     by_whom text := CASE WHEN was_run AND new_state NOT IN ('cancelled', 'deleted')
         THEN old_job.attempted_by[array_upper(old_job.attempted_by, 1)] ELSE towpath_who() END;
     new_status text;
+    waits_for_answer boolean; -- its partition does not answer: it waits in line for a probe
     calls text[]; -- the provider's ids of the attempt's calls
 BEGIN
     SELECT * INTO run FROM sync_runs WHERE river_job_id = old_job.id FOR UPDATE;
@@ -37,6 +38,7 @@ BEGIN
         report := new_job.metadata -> 'towpath';
         calls := CASE WHEN jsonb_typeof(report -> 'calls') = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(report -> 'calls')) END;
     END IF;
+    waits_for_answer := new_state = 'scheduled' AND coalesce(report ->> 'reason' LIKE '%\_no\_answer', false);
     message := report ->> 'message';
     IF message IS NULL AND new_state <> 'deleted'
         AND coalesce(array_length(new_job.errors, 1), 0) > coalesce(array_length(old_job.errors, 1), 0) THEN
@@ -53,6 +55,9 @@ BEGIN
             INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
             VALUES (run.id, CASE WHEN new_state IN ('discarded', 'cancelled', 'deleted') THEN 'give_up' ELSE 'push' END,
                 run.status, run.status, old_job.attempt, by_whom, coalesce(message, new_state));
+        END IF;
+        IF waits_for_answer THEN
+            UPDATE river.river_job SET state = 'pending', scheduled_at = clock_timestamp() WHERE id = old_job.id;
         END IF;
         RETURN;
     END IF;
@@ -73,7 +78,7 @@ BEGIN
         UPDATE sync_runs
         SET status = new_status,
             attempt = old_job.attempt,
-            next_attempt_at = new_job.scheduled_at,
+            next_attempt_at = CASE WHEN NOT waits_for_answer THEN new_job.scheduled_at END,
             hold_reason = CASE WHEN new_status = 'held' THEN coalesce(report ->> 'reason', run.hold_reason, 'unknown') END,
             -- It looks again under the settings as they are: a save that missed
             -- it, because it was just being worked, still reaches it.
@@ -99,6 +104,8 @@ BEGIN
             UPDATE river.river_job
             SET state = 'pending', scheduled_at = clock_timestamp()
             WHERE id = old_job.id;
+        ELSIF waits_for_answer THEN
+            UPDATE river.river_job SET state = 'pending', scheduled_at = clock_timestamp() WHERE id = old_job.id;
         ELSIF report ? 'parked' AND new_state = 'scheduled' AND NOT towpath_park(run.id, report ->> 'reason' = 'invoice_unknown') THEN
             UPDATE river.river_job
             SET state = 'pending', scheduled_at = clock_timestamp() + interval '1 second'

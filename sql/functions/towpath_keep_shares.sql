@@ -1,5 +1,5 @@
--- The beat: every share that has jobs waiting is looked at, by one process at a
--- time.
+-- The heartbeat: every partition that has jobs waiting is looked at, by one process at
+-- a time.
 CREATE OR REPLACE FUNCTION towpath_keep_shares() RETURNS integer LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
     at record;
@@ -37,16 +37,16 @@ BEGIN
             WHERE job.kind = shares.kind AND job.args ->> 'share' = shares.share AND job.state = 'pending' AND job.finalized_at IS NULL
         )
     LOOP
-        reason := towpath_shut(at.kind, at.share);
+        reason := towpath_blocked(at.kind, at.share);
         IF towpath_stage(at.kind) = 'push' THEN
             NULL; -- its runs have ended, and are not held
         ELSIF reason IS NOT NULL THEN
-            moved := moved + towpath_hold_shut(at.kind, at.share, reason);
+            moved := moved + towpath_hold_blocked(at.kind, at.share, reason);
         ELSE
-            moved := moved + towpath_unhold_open(at.kind, at.share);
+            moved := moved + towpath_release_open(at.kind, at.share);
         END IF;
         moved := moved + towpath_step_back(at.kind, at.share) + towpath_admit(at.kind, at.share);
     END LOOP;
-    RETURN moved;
+    RETURN moved + towpath_probe();
 END
 $$;

@@ -1,7 +1,7 @@
 -- Gives the places that jobs left to those that wait, without counting: what leaves
 -- and what comes is one change, so to everybody else as many are in flight as before.
 -- Backfill takes the places of backfill only; whether it may have one that a live job
--- left, and whether a share that is shut or waits may have any, is counted.
+-- left, and whether a partition that is blocked or waits may have any, is counted.
 CREATE OR REPLACE FUNCTION towpath_refill(kind text, share text, live integer, backfill integer) RETURNS void
 LANGUAGE plpgsql SET search_path = public AS $$
 DECLARE
@@ -17,7 +17,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    IF towpath_shut(kind, share) IS NOT NULL OR towpath_waits(kind, share, 1) THEN
+    IF towpath_blocked(kind, share) IS NOT NULL OR towpath_waits(kind, share, 1) THEN
         PERFORM towpath_admit(kind, share);
         RETURN;
     END IF;

@@ -103,11 +103,15 @@ SELECT binding.id, binding.tenant_id, tenant.name AS tenant, tenant.magento_url,
     (binding.token_sealed IS NOT NULL)::boolean AS has_fixed_token,
     coalesce(app.kind, '')::text AS app_kind, (app.tokens_sealed IS NOT NULL)::boolean AS app_has_tokens,
     app.expires_at, app.refused, app.refused_at,
-    call_budget_key(binding)::text AS budget_key, budget.state AS budget, clock_timestamp()::timestamptz AS database_now
+    call_budget_key(binding)::text AS budget_key, budget.state AS budget, clock_timestamp()::timestamptz AS database_now,
+    shop.opened_at AS shop_silent_since, shop.probe_at AS shop_probe_at,
+    ledger.opened_at AS ledger_silent_since, ledger.probe_at AS ledger_probe_at, coalesce(ledger.message, '')::text AS ledger_said
 FROM bindings AS binding
 JOIN tenants AS tenant ON tenant.id = binding.tenant_id
 LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
 LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
+LEFT JOIN circuits AS shop ON shop.key = tenant.id::text AND shop.opened_at IS NOT NULL
+LEFT JOIN circuits AS ledger ON ledger.key = binding.id::text AND ledger.opened_at IS NOT NULL
 WHERE binding.status <> 'revoked'
     OR binding.revoked_at > @revoked_since::timestamptz
 ORDER BY binding.status = 'revoked', binding.status = 'active' AND tenant.connection_status = 'active',

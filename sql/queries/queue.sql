@@ -106,7 +106,8 @@ FROM (
 ) AS waiting;
 
 -- Takes jobs of a share that are due and not begun, as River takes available ones:
--- they are this process's from here on. None that is less urgent than priority. If
+-- they are this process's from here on. None that is less urgent than priority, and none
+-- of a partition that is blocked: its probe goes alone. If
 -- the process dies, they are given back like any other of its jobs. The mark says that
 -- this attempt is one that was taken along. Each state by itself is in the index's
 -- order: a long backlog is not sorted.
@@ -117,6 +118,7 @@ WITH admitted AS (
     WHERE @also_admitted::boolean
         AND waiting.kind = @kind::text
         AND waiting.args ->> 'share' = @share::text
+        AND (SELECT towpath_blocked(@kind, @share)) IS NULL
         AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state = 'available'
         AND waiting.priority <= @priority::smallint
@@ -130,6 +132,7 @@ WITH admitted AS (
     FROM river.river_job AS waiting
     WHERE waiting.kind = @kind::text
         AND waiting.args ->> 'share' = @share::text
+        AND (SELECT towpath_blocked(@kind, @share)) IS NULL
         AND waiting.args ->> 'run_id' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
         AND waiting.state = 'pending'
         AND waiting.priority <= @priority::smallint

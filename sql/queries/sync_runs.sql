@@ -96,7 +96,8 @@ LIMIT @max_rows;
 
 -- Everything a worker needs to know of its run.
 -- name: SyncRunWork :one
-SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy
+SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy,
+    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -116,7 +117,8 @@ SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run
     binding.provider, binding.wire, binding.status AS binding_status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed,
     binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
     CASE WHEN @writes::boolean THEN binding.reference END::jsonb AS reference,
-    policy.policy
+    policy.policy,
+    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id

@@ -176,6 +176,9 @@ func transportFailure(k call, connected bool, err error) error {
 		err = asked.Err // without the URL, whose query may hold a buyer's e-mail
 	}
 	f := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeHTTP, Message: "the ledger cannot be reached", Err: foreign.Error(err, foreign.Kept)}
+	if timedOut(err) {
+		f.NoAnswer = provider.HeldLedgerNoAnswer
+	}
 	if connected {
 		f.Message = "the ledger's answer was lost"
 		if k.writes() {

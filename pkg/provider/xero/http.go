@@ -213,6 +213,9 @@ func transportFailure(r request, left bool, err error) *provider.Failure {
 	}
 	f := uncertain(r.writes() && left, message)
 	f.Err = foreign.Error(withoutURL(err), foreign.Kept)
+	if transportCode(err) == "timeout" {
+		f.NoAnswer = provider.HeldLedgerNoAnswer
+	}
 	return f
 }
 

@@ -1,14 +1,14 @@
--- The other way: the share is open again, though nobody released its runs (a probe
--- got through).
-CREATE OR REPLACE FUNCTION towpath_unhold_open(kind text, share text) RETURNS integer LANGUAGE sql SET search_path = public AS $$
+-- The other way: the partition is open again, though nobody released its runs (a probe
+-- was answered).
+CREATE OR REPLACE FUNCTION towpath_release_open(kind text, share text) RETURNS integer LANGUAGE sql SET search_path = public AS $$
     WITH waiting AS (
         SELECT job.id
         FROM sync_runs AS run
         JOIN river.river_job AS job ON job.id = run.river_job_id
         WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
-            AND run.stage = towpath_stage(towpath_unhold_open.kind)
+            AND run.stage = towpath_stage(towpath_release_open.kind)
             AND run.finished_at IS NULL
-            AND run.hold_reason = 'auth'
+            AND (run.hold_reason = 'auth' OR run.hold_reason LIKE '%\_no\_answer')
             AND job.state = 'pending'
         LIMIT 1000
         FOR UPDATE OF job SKIP LOCKED

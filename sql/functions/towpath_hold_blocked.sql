@@ -1,15 +1,16 @@
--- Runs whose share is shut are held, so that they say why they wait; at most a
+-- Runs whose partition is blocked are held, so that they say why they wait; at most a
 -- thousand at once, each locked job first. Those that are being worked hold
 -- themselves.
-CREATE OR REPLACE FUNCTION towpath_hold_shut(kind text, share text, reason text) RETURNS integer LANGUAGE sql SET search_path = public AS $$
+CREATE OR REPLACE FUNCTION towpath_hold_blocked(kind text, share text, reason text) RETURNS integer LANGUAGE sql SET search_path = public AS $$
     WITH waiting AS (
         SELECT job.id
         FROM sync_runs AS run
         JOIN river.river_job AS job ON job.id = run.river_job_id
         WHERE run.binding_id IN (SELECT id FROM bindings WHERE id = share::uuid OR tenant_id = share::uuid)
             AND run.finished_at IS NULL
-            AND run.stage = towpath_stage(towpath_hold_shut.kind)
-            AND (run.status = 'queued' OR run.status = 'held' AND run.hold_reason = 'auth' AND reason <> 'auth')
+            AND run.stage = towpath_stage(towpath_hold_blocked.kind)
+            AND (run.status = 'queued' OR run.status = 'held' AND run.hold_reason <> reason
+                AND (run.hold_reason = 'auth' OR run.hold_reason LIKE '%\_no\_answer'))
             AND job.state = 'pending'
         LIMIT 1000
         FOR UPDATE OF job SKIP LOCKED
