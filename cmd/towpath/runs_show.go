@@ -19,7 +19,7 @@ import (
 // runDetail is everything of one run.
 type runDetail struct {
 	runView
-	Advice        string          `json:"advice,omitempty"` // what a person can do for a run that is held for its connection
+	Advice        string          `json:"advice,omitempty"` // what a person can do for a run that is held for its connection, or who does not answer
 	PolicyVersion int32           `json:"policy_version"`
 	ErrorDetail   *string         `json:"error_detail"`
 	Body          json.RawMessage `json:"body"`
@@ -115,9 +115,13 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 		return runDetail{}, fmt.Errorf("read history of run %s: %w", id, err)
 	}
 	r := row.SyncRun
+	advice, err := adviceOn(ctx, pool, r, row.Binding)
+	if err != nil {
+		return runDetail{}, err
+	}
 	detail := runDetail{
 		runView:       runView(list[0]),
-		Advice:        authAdvice(r, row.Binding),
+		Advice:        advice,
 		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
 		Decision: r.Decision, Document: r.Document, Variance: r.Variance,
 	}
@@ -126,6 +130,21 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 			Attempt: e.Attempt, Who: e.Who, Why: e.Why, Calls: e.Calls})
 	}
 	return detail, nil
+}
+
+// adviceOn is what a person can do for a run that is held, or when it goes on by
+// itself; empty where the hold's reason says it.
+func adviceOn(ctx context.Context, pool *pgxpool.Pool, r dbsqlc.SyncRun, binding dbsqlc.Binding) (string, error) {
+	if !strings.HasSuffix(text(r.HoldReason), "_no_answer") {
+		return authAdvice(r, binding), nil
+	}
+	circuits, err := readNoAnswer(ctx, pool, binding)
+	for _, n := range circuits {
+		if n.Reason == *r.HoldReason {
+			return n.String(), err
+		}
+	}
+	return "", err // it has just been answered
 }
 
 // authAdvice is what lets a run go on that is held since the shop or the ledger

@@ -28,6 +28,13 @@ func (b *bundle) app(kind, more string) {
 // tokens until 22 minutes after now.
 const tokens = `tokens_sealed = 'sealed-tokens', issued_at = '2026-04-29 10:03:12Z', refresh_at = '2026-04-29 10:20Z', expires_at = '2026-04-29 10:33:12.4Z'`
 
+// circuit opens the circuit of a partition.
+func (b *bundle) circuit(partition uuid.UUID, reason string) {
+	b.t.Helper()
+	b.exec(`INSERT INTO circuits (key, reason, failures, message, opened_at, probes, probe_at)
+		VALUES ($1, $2, 3, 'Xero did not answer in time', '2026-04-29 10:01:12Z', 2, '2026-04-29 10:13Z')`, partition.String(), reason)
+}
+
 func (b *bundle) needsConsent() { b.exec(`UPDATE bindings SET status = 'needs_consent'`) }
 
 // page is the connections page as a person reads it, without tags.
@@ -83,6 +90,14 @@ func Test_Connections_say_in_words_where_each_side_stands(t *testing.T) {
 		"wire v2": {func(b *bundle) {
 			b.exec(`UPDATE bindings SET provider = 'freeagent', wire = 'v2', reference = NULL, reference_at = NULL, org_id = ''`)
 		}, []string{"Acme → to FreeAgent", "Wire v2", "Organisation not known yet", "Not read yet"}},
+		"shop that does not answer": {func(b *bundle) { b.circuit(b.tenant, "shop_no_answer") },
+			[]string{"Does not answer", "The shop takes calls and does not answer in time. That has been so since 29 April 10:01:12 UTC", "nothing is lost",
+				"asks one at a time, next from 10:13:00 UTC on", "see to the shop's server"}},
+		"ledger that does not answer": {func(b *bundle) { b.circuit(b.binding, "ledger_no_answer") },
+			[]string{"Does not answer", "Xero did not answer in time. That has been so since 29 April 10:01:12 UTC", "see to Xero's server"}},
+		"timed out once": {func(b *bundle) {
+			b.exec(`INSERT INTO circuits (key, reason) VALUES ($1, 'shop_no_answer')`, b.tenant.String())
+		}, []string{"Acme → to Xero, Acme Holdings Ltd Connected"}},
 		"names": {func(*bundle) {},
 			[]string{"https://shop.example", "Organisation Acme Holdings Ltd", "Accounting API", "Accounts, tax rates Read 5 h ago"}},
 		"organisation without a name": {func(b *bundle) { b.exec(`UPDATE bindings SET reference = '{"organisation":{}}'`) }, []string{"Organisation org-7"}},
