@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
@@ -152,21 +153,23 @@ func (s *storm) ends(t *testing.T) map[string]int64 {
 	return ends
 }
 
-// settled reports whether every run is told, given up or held for good. What River
-// would only try again in a long while is hurried, as an operator would.
+// settled reports whether every run is told, given up or held for good. What would only
+// be tried again in a long while, by River or by the probe of who does not answer, is
+// hurried, as an operator would.
 func (s *storm) settled(t *testing.T) bool {
 	t.Helper()
 	s.reconnect(t)
 	rows, err := s.b.pool.Query(t.Context(), `
 		SELECT river_job_id
 		FROM sync_runs
-		WHERE river_job_id IS NOT NULL AND (status <> 'held' OR hold_reason = 'auth')`)
+		WHERE river_job_id IS NOT NULL AND (status <> 'held' OR hold_reason = 'auth' OR hold_reason LIKE '%\_no\_answer')`)
 	require.NoError(t, err)
 	jobs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	require.NoError(t, err)
 	for _, id := range jobs {
 		job, err := s.b.insert.JobGet(t.Context(), id)
-		if err == nil && time.Until(job.ScheduledAt) > time.Second && rand.IntN(20) == 0 {
+		waits := err == nil && (time.Until(job.ScheduledAt) > time.Second || job.State == rivertype.JobStatePending)
+		if waits && rand.IntN(20) == 0 {
 			_, _ = s.b.insert.JobRetry(t.Context(), id)
 		}
 	}

@@ -38,7 +38,7 @@ func newStorm(b *bundle) *storm {
 // retryable and scheduled too.
 func (s *storm) work(t *testing.T, which int) worker {
 	t.Helper()
-	return s.b.work(t, callTimeout(time.Second), firstDelay([]time.Duration{20 * time.Millisecond, 8 * time.Second}[which]),
+	return s.b.work(t, callTimeout(2*time.Second), firstDelay([]time.Duration{20 * time.Millisecond, 8 * time.Second}[which]),
 		watch(func(_ context.Context, place string) error {
 			if (place == "before invoice" || place == "after invoice") && s.writes.Add(1)%23 == 0 {
 				panic("the ledger client panics")
