@@ -69,7 +69,8 @@ func (in *Ingress) authenticateSubject(x *exchange) (caller, error) {
 func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, error) {
 	// What no shop could have signed for this tenant costs neither a connection nor
 	// a key; that it is refused sooner tells only what the caller sent himself.
-	if err := shopjwt.Plausible(token, tenantID); err != nil {
+	parsed, err := shopjwt.Parse(token, tenantID)
+	if err != nil {
 		return caller{}, tokenRefused(err)
 	}
 	id := parseTenant(tenantID)
@@ -85,7 +86,7 @@ func (in *Ingress) authenticate(x *exchange, token, tenantID string) (caller, er
 	if known {
 		row = rows[0]
 	}
-	claims, signedBy, err := in.verifyAny(x, row, id, token)
+	claims, signedBy, err := in.verifyAny(x, row, id, parsed)
 	if !known {
 		return caller{}, tokenRefused(errors.New("the tenant is unknown"))
 	}
@@ -128,8 +129,8 @@ func (in *Ingress) readCallers(ctx context.Context, ids []uuid.UUID) []recorder.
 
 // verify judges the token, and measures the clocks by it if its signature is
 // right.
-func (in *Ingress) verify(x *exchange, verifier *shopjwt.Verifier, tenant uuid.UUID, token string) (shopjwt.Claims, error) {
-	claims, err := verifier.Verify(token, in.cfg.Now())
+func (in *Ingress) verify(x *exchange, verifier *shopjwt.Verifier, tenant uuid.UUID, token shopjwt.Token) (shopjwt.Claims, error) {
+	claims, err := verifier.VerifyParsed(token, in.cfg.Now())
 	skewed := errors.Is(err, shopjwt.ErrClockSkew)
 	if err == nil || skewed {
 		in.cfg.Metrics.ClockSkew(claims.Skew)

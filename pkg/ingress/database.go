@@ -51,13 +51,17 @@ func asUnavailable(err error) error {
 	return refuse(codeDatabaseUnavailable, "the database is not available; send it again later").because(err)
 }
 
+// patience is how long one set of webhooks may take before the next begins beside it:
+// a commit takes a few milliseconds, so what lasts longer waits for something.
+const patience = 25 * time.Millisecond
+
 // newAccepts makes what writes T1: all events that came while the transaction
 // before was committed are accepted in one. Alone an event is tried twice: if another
 // transaction was faster, or the two blocked each other, that one's run is there to
 // be found then.
 func newAccepts(cfg Config) *recorder.Recorder[syncrun.Event, syncrun.Accepted] {
 	return recorder.New(recorder.Config[syncrun.Event, syncrun.Accepted]{
-		Pool: cfg.Pool, Acquire: cfg.AcquireTimeout, Timeout: cfg.AcceptTimeout, Again: worthAnotherTry,
+		Pool: cfg.Pool, Patience: patience, Acquire: cfg.AcquireTimeout, Timeout: cfg.AcceptTimeout, Again: worthAnotherTry,
 		Write: func(ctx context.Context, tx pgx.Tx, set []syncrun.Event) ([]recorder.Answer[syncrun.Accepted], error) {
 			accepted, err := syncrun.Accept(ctx, tx, cfg.Enqueue, set)
 			answers := make([]recorder.Answer[syncrun.Accepted], len(accepted))

@@ -87,7 +87,7 @@ func New(cfg Config) (*Ingress, error) {
 		return nil, fmt.Errorf("make ingress: %w", err)
 	}
 	in := &Ingress{cfg: cfg, queries: dbsqlc.New(), accepts: newAccepts(cfg), keys: newKeys(cfg.Box)}
-	in.callers = &recorder.Gatherer[uuid.UUID, []dbsqlc.IngressCallerRow]{Do: in.readCallers, AtOnce: 2}
+	in.callers = &recorder.Gatherer[uuid.UUID, []dbsqlc.IngressCallerRow]{Do: in.readCallers, AtOnce: 2, Patience: patience}
 	return in, nil
 }
 

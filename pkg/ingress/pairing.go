@@ -20,7 +20,7 @@ const connectionPending = "pending"
 // have either, and an event that was signed just before must not be dead-lettered.
 // signedBy is the sealed key that the token is of. row is the zero row for a
 // tenant that does not exist.
-func (in *Ingress) verifyAny(x *exchange, row dbsqlc.IngressCallerRow, tenant uuid.UUID, token string) (claims shopjwt.Claims, signedBy []byte, err error) {
+func (in *Ingress) verifyAny(x *exchange, row dbsqlc.IngressCallerRow, tenant uuid.UUID, token shopjwt.Token) (claims shopjwt.Claims, signedBy []byte, err error) {
 	verifier, err := in.keys.verifier(tenant, row.ApiKeySealed)
 	if err != nil {
 		return claims, nil, err // the key is lost or not configured: ours to mend

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // Errors of handing over; ErrFull means that nothing was begun.
@@ -30,6 +31,10 @@ type Gatherer[T, A any] struct {
 	Do func(ctx context.Context, set []T) []Answer[A]
 	// AtOnce is how many sets may be under way at a time. Default 1.
 	AtOnce int
+	// Patience is how long the set under way may take before another begins beside it:
+	// until then what comes is gathered, so that sets are large; from then on nobody
+	// waits for one that is stuck. Default 0: another begins at once.
+	Patience time.Duration
 	// Most is the most of one set. Default 128.
 	Most int
 	// Bound is how many may wait. Default 8192.
@@ -38,6 +43,8 @@ type Gatherer[T, A any] struct {
 	mu       sync.Mutex
 	waiting  []*item[T, A]
 	underWay int
+	began    time.Time // of the last set
+	watched  bool      // a timer will look whether it is stuck
 }
 
 // item is handed over; answer has room for one, so that nobody waits for a caller
@@ -87,11 +94,33 @@ func (g *Gatherer[T, A]) enter(it *item[T, A]) error {
 		return ErrFull
 	}
 	g.waiting = append(g.waiting, it)
-	if g.underWay < orDefault(g.AtOnce, 1) {
+	switch {
+	case g.underWay >= orDefault(g.AtOnce, 1):
+	case g.underWay == 0 || g.Patience == 0:
 		g.underWay++
 		go g.run()
+	case !g.watched:
+		g.watched = true
+		time.AfterFunc(g.Patience, g.relieve)
 	}
 	return nil
+}
+
+// relieve begins another set where the last one takes too long.
+func (g *Gatherer[T, A]) relieve() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.watched = false
+	if len(g.waiting) == 0 || g.underWay == 0 || g.underWay >= orDefault(g.AtOnce, 1) {
+		return
+	}
+	if left := g.Patience - time.Since(g.began); left > 0 {
+		g.watched = true
+		time.AfterFunc(left, g.relieve)
+		return
+	}
+	g.underWay++
+	go g.run()
 }
 
 // withdraw reports whether the item still waited; it does no more.
@@ -121,7 +150,26 @@ func (g *Gatherer[T, A]) run() {
 		for i, a := range guarded(len(set), func() []Answer[A] { return g.Do(context.Background(), values) }) {
 			set[i].answer <- a
 		}
+		if g.relieved() {
+			return
+		}
 	}
+}
+
+// relieved reports whether somebody else goes on with what waits: of two that are under
+// way, where one is enough, the first that ends leaves.
+func (g *Gatherer[T, A]) relieved() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.Patience == 0 || g.underWay == 1 {
+		return false
+	}
+	g.underWay--
+	if len(g.waiting) > 0 && !g.watched {
+		g.watched = true
+		time.AfterFunc(g.Patience, g.relieve)
+	}
+	return true
 }
 
 // next takes what waits. The place under way is given up under the same lock under
@@ -134,6 +182,7 @@ func (g *Gatherer[T, A]) next() []*item[T, A] {
 		g.underWay--
 		return nil
 	}
+	g.began = time.Now()
 	set := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
 	return set

@@ -27,6 +27,8 @@ type Config[C, A any] struct {
 	Again func(err error) bool
 
 	Writers int           // transactions at a time; 0 = 2
+	// Patience is how long one may take before another begins beside it; see Gatherer.
+	Patience time.Duration
 	Most    int           // items of one transaction; 0 = 128
 	Bound   int           // items that may wait; 0 = 8192
 	Acquire time.Duration // to get a connection; 0 = 5 s
@@ -48,7 +50,7 @@ func New[C, A any](cfg Config[C, A]) *Recorder[C, A] {
 	}
 	cfg.Writers = orDefault(cfg.Writers, 2)
 	r := &Recorder[C, A]{cfg: cfg, alone: make(chan struct{}, 2*cfg.Writers)}
-	r.sets = Gatherer[C, A]{Do: r.record, AtOnce: cfg.Writers, Most: cfg.Most, Bound: cfg.Bound}
+	r.sets = Gatherer[C, A]{Do: r.record, AtOnce: cfg.Writers, Patience: cfg.Patience, Most: cfg.Most, Bound: cfg.Bound}
 	return r
 }
 

@@ -336,3 +336,66 @@ func Test_Record_no_connection(t *testing.T) {
 	_, err := b.rec.Record(t.Context(), 1)
 	require.ErrorIs(t, err, recorder.ErrNoConnection)
 }
+
+func Test_Gatherer_with_patience(t *testing.T) {
+	t.Parallel()
+
+	// stuck does sets that wait for a word each, and tells of each that has begun.
+	stuck := func(patience time.Duration) (g *recorder.Gatherer[int, int], begun chan []int, goOn chan struct{}) {
+		begun, goOn = make(chan []int, 10), make(chan struct{})
+		return &recorder.Gatherer[int, int]{AtOnce: 2, Patience: patience, Do: func(_ context.Context, set []int) []recorder.Answer[int] {
+			begun <- set
+			<-goOn
+			answers := make([]recorder.Answer[int], len(set))
+			for i, v := range set {
+				answers[i].Value = v
+			}
+			return answers
+		}}, begun, goOn
+	}
+
+	t.Run("What_comes_while_a_set_is_under_way_is_one_set", func(t *testing.T) {
+		t.Parallel()
+		g, begun, goOn := stuck(time.Hour)
+		var all sync.WaitGroup
+		hand := func(v int) {
+			all.Go(func() {
+				answer, err := g.Hand(context.Background(), v)
+				require.NoError(t, err)
+				require.Equal(t, v, answer)
+			})
+		}
+		hand(1)
+		require.Equal(t, []int{1}, <-begun)
+		for v := 2; v <= 5; v++ {
+			hand(v)
+		}
+		require.Eventually(t, func() bool { return g.Waiting() == 4 }, time.Minute, time.Millisecond)
+		goOn <- struct{}{}
+		require.ElementsMatch(t, []int{2, 3, 4, 5}, <-begun)
+		goOn <- struct{}{}
+		all.Wait()
+	})
+
+	t.Run("Of_a_set_that_is_stuck_nobody_waits_for_the_end", func(t *testing.T) {
+		t.Parallel()
+		g, begun, goOn := stuck(time.Millisecond)
+		answers := make(chan int, 3)
+		hand := func(v int) {
+			go func() {
+				answer, _ := g.Hand(context.Background(), v)
+				answers <- answer
+			}()
+		}
+		hand(1)
+		require.Equal(t, []int{1}, <-begun)
+		hand(2)
+		require.Equal(t, []int{2}, <-begun, "beside the first")
+		hand(3)
+		require.Eventually(t, func() bool { return g.Waiting() == 1 }, time.Minute, time.Millisecond, "two at once are the most")
+		goOn <- struct{}{}
+		require.Equal(t, []int{3}, <-begun, "one of them ended, the other is stuck still")
+		close(goOn)
+		require.ElementsMatch(t, []int{1, 2, 3}, []int{<-answers, <-answers, <-answers})
+	})
+}

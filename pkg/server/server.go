@@ -141,7 +141,7 @@ func (s *Server) openPools(ctx context.Context) (pools, error) {
 		pool *(*pgxpool.Pool)
 		cfg  pgdb.Config
 	}{
-		{&db.web, pgdb.Config{MaxConns: webConns}},
+		{&db.web, pgdb.Config{MaxConns: webConns, GenericPlans: true}},
 		{&db.pages, pgdb.Config{MaxConns: pageConns}},
 		{&db.river, pgdb.Config{MaxConns: riverConns}},
 		{&db.work, pgdb.Config{MaxConns: workConns, GenericPlans: true}},

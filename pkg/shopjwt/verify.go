@@ -69,34 +69,49 @@ func (v *Verifier) GoString() string { return v.String() }
 // are within Leeway of now. The error is ErrInvalid or ErrClockSkew; with the
 // latter the claims are returned too, for the skew to be measured.
 func (v *Verifier) Verify(token string, now time.Time) (Claims, error) {
-	b, err := open(v.key, token)
-	if err == nil {
-		err = b.check("magento", "byte8-ledger", v.tenantID)
-	}
+	t, err := Parse(token, v.tenantID)
 	if err != nil {
-		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Claims{}, err
 	}
-	claims := b.claims(now)
-	if b.offBy(now, Leeway) {
+	return v.VerifyParsed(t, now)
+}
+
+// VerifyParsed is Verify for a token that was parsed for this verifier's tenant.
+func (v *Verifier) VerifyParsed(t Token, now time.Time) (Claims, error) {
+	if !strings.EqualFold(t.tenantID, v.tenantID) || !isSigned(v.key, t.text) {
+		return Claims{}, fmt.Errorf("%w: signature", ErrInvalid)
+	}
+	claims := t.body.claims(now)
+	if t.body.offBy(now, Leeway) {
 		return claims, fmt.Errorf("%w by about %s", ErrClockSkew, claims.Skew.Round(time.Second))
 	}
 	return claims, nil
 }
 
-// Plausible refuses what Verify would refuse whatever the tenant's key and the
-// time are. It costs no key, so it is asked before one is looked for.
-func Plausible(token, tenantID string) error {
-	err := checkForm(token)
+// Token is a token of which everything is right but perhaps its signature and its
+// times: nothing of it may be trusted before VerifyParsed.
+type Token struct {
+	text, tenantID string
+	body           body
+}
+
+// String shows nothing of the token.
+func (t Token) String() string { return "shopjwt.Token for " + t.tenantID }
+
+// GoString is String.
+func (t Token) GoString() string { return t.String() }
+
+// Parse refuses, with ErrInvalid, what Verify would refuse whatever the tenant's key and
+// the time are. It costs no key, so it is asked before one is looked for.
+func Parse(token, tenantID string) (Token, error) {
+	b, err := unverified(token)
 	if err == nil {
-		var b body
-		if b, err = unverified(token); err == nil {
-			err = b.check("magento", "byte8-ledger", tenantID)
-		}
+		err = b.check("magento", "byte8-ledger", tenantID)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Token{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return nil
+	return Token{token, tenantID, b}, nil
 }
 
 // Verify is NewVerifier and its Verify in one.
