@@ -26,13 +26,13 @@ type Config[C, A any] struct {
 	// Again reports whether an item that failed alone is worth a second try.
 	Again func(err error) bool
 
-	Writers int           // transactions at a time; 0 = 2
+	Writers int // transactions at a time; 0 = 2
 	// Patience is how long one may take before another begins beside it; see Gatherer.
 	Patience time.Duration
-	Most    int           // items of one transaction; 0 = 128
-	Bound   int           // items that may wait; 0 = 8192
-	Acquire time.Duration // to get a connection; 0 = 5 s
-	Timeout time.Duration // of an item's or a set's transactions; 0 = 15 s
+	Most     int           // items of one transaction; 0 = 128
+	Bound    int           // items that may wait; 0 = 8192
+	Acquire  time.Duration // to get a connection; 0 = 5 s
+	Timeout  time.Duration // of an item's or a set's transactions; 0 = 15 s
 }
 
 // lockWait bounds what a shared transaction waits for a row that somebody else
