@@ -379,6 +379,7 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   towpath_ahead          the runs that a run of a document waits for
 --   towpath_park           whether a run may wait for those without looking again
 --   towpath_wake           what waits for runs that ended goes on
+--   towpath_last_word      the run whose end the shop is shown
 --   towpath_event_rank     the place of an event in its document's lane
 --   towpath_who            who is at work, for sync_run_events.who
 --   towpath_stage          the list of job kinds, each with its stage

@@ -94,6 +94,10 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 		say.Message = "waits for another run that writes the same"
 		return h.job.putBack(ctx, verdict{snooze: busy(h.job.metadata()), report: say}, err)
 	}
+	if errors.Is(err, syncrun.ErrOutdated) {
+		say.Message = "is told again, since it stands otherwise by now"
+		return h.job.putBack(ctx, verdict{snooze: time.Millisecond, report: say}, err)
+	}
 	if ahead := (*syncrun.Ahead)(nil); errors.As(err, &ahead) {
 		p.probeAgain(ctx, h.work)
 		return h.job.putBack(ctx, park(say, ahead), err)

@@ -91,6 +91,17 @@ type failing interface{ fail(err error) }
 
 func (d *draft[D]) fail(err error) { d.err = err }
 
+// tracing runs do, which reads what the ledger says of itself. Its calls are the
+// document's where that does not get on because of them.
+func (d *draft[D]) tracing(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, calls := provider.Traced(ctx)
+	err := do(ctx)
+	if err != nil {
+		d.calls = append(d.calls, calls()...)
+	}
+	return err
+}
+
 // each does something for every one by itself: what fails or panics there is that
 // one's. All at once, so that what they commit is shared.
 func each[E failing](all []E, do func(E) error) {

@@ -69,6 +69,18 @@ func Test_The_providers_ids_of_calls_are_in_the_history(t *testing.T) {
 		b.until(t, held, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Held })
 		require.NotEmpty(t, b.callsOf(t, held)["post held"])
 	})
+	t.Run("Of_a_look_up_of_the_invoice_and_of_what_the_ledger_says_of_itself", func(t *testing.T) {
+		t.Parallel()
+		b := setupMoney(t)
+		b.work(t)
+		b.xero.Inject(xerosim.Fault{Operation: "GET /Organisation", Status: http.StatusInternalServerError})
+		inv, id := b.raise(t, "plain_vat")
+		b.until(t, id, toldAs(syncrun.Succeeded))
+		require.NotEmpty(t, b.callsOf(t, id)["post queued"], "the organisation was not to be read")
+		b.forget(t, id)
+		paid := b.succeeded(t, b.paid(t, inv))
+		require.Len(t, b.callsOf(t, paid.ID)["post succeeded"], 3, "the invoice by its number, its payments, the payment")
+	})
 	t.Run("Of_wire_v2", func(t *testing.T) {
 		t.Parallel()
 		b := setupV2(t)

@@ -11,7 +11,9 @@ import (
 
 // catalog finds which of the documents' lines are on the ledger's price list, as far as
 // product events have put them there: in one query for all, and in none where the
-// settings do not sync products. skus are those of a document.
+// settings do not sync products. skus are those of a document. An item counts if it was
+// known when the run's event came: so each attempt says the same, and the answer to a
+// first one that was lost is still that to the next.
 func catalog[D any](skus func(doc D) []string) step[D] {
 	return func(ctx context.Context, b *batch[D], drafts []*draft[D]) {
 		codes := make([][]string, len(drafts))
@@ -33,15 +35,14 @@ func catalog[D any](skus func(doc D) []string) step[D] {
 		known, err := b.queries.EntityXrefItems(ctx, b.Pool, dbsqlc.EntityXrefItemsParams{
 			TenantID: drafts[0].Tenant.ID, Provider: drafts[0].Binding.Provider, OrgKey: drafts[0].Binding.OrgKey, Codes: all,
 		})
-		there := map[string]bool{}
-		for _, code := range known {
-			there[code] = true
-		}
 		for i, d := range drafts {
 			if len(codes[i]) == 0 {
 				continue
 			}
-			d.ref.ItemCodes = there
+			d.ref.ItemCodes = map[string]bool{}
+			for _, item := range known {
+				d.ref.ItemCodes[item.Code] = !item.CreatedAt.After(d.SyncRun.ReceivedAt)
+			}
 			if err != nil {
 				d.err = fmt.Errorf("look up items: %w", err)
 			}

@@ -154,6 +154,7 @@ func (c *claimed) call(ctx context.Context, h hand) (finish func() error) {
 	return func() error {
 		if err == nil {
 			err = recovering(func() error { return c.end(ctx, h, end) })
+			c.toldLate(ctx, h, end.told, err)
 		}
 		if err == nil && then != nil {
 			then(ctx)
@@ -194,7 +195,7 @@ func (h hand) waitsForIt() bool {
 
 // workOf is a row as the rest of the pipeline reads it.
 func workOf(r dbsqlc.SyncRunClaimedRow, stage string) work {
-	return work{stage: stage, SyncRunWorkRow: dbsqlc.SyncRunWorkRow{
+	return work{stage: stage, others: r.Others, SyncRunWorkRow: dbsqlc.SyncRunWorkRow{
 		SyncRun: dbsqlc.SyncRun{
 			ID: r.ID, TenantID: r.TenantID, BindingID: r.BindingID, PolicyVersion: r.PolicyVersion, Event: r.Event,
 			EntityType: r.EntityType, MagentoEntityID: r.MagentoEntityID, WebsiteID: r.WebsiteID, StoreID: r.StoreID, Lane: r.Lane,

@@ -14,7 +14,7 @@
 //	PostCreditNote   creditmemo.created T2                        the ledger      looks up note, allocation and refund, each by itself
 //	UpsertContact    customer.upserted  T2                        the ledger      writes the same, or nothing
 //	UpsertItem       product.upserted   T2                        the ledger      writes the same, or nothing
-//	PushSyncState    any                T2, T4, end of a run      the shop        tells the same once more
+//	PushSyncState    any                T2, T4, end of a run      the shop        tells how it stands, once more
 //
 // kinds.go is the table. A write to the ledger is a plan (plan.go): how its document is
 // read, judged, and written step by step, for a batch of them (batch.go); ensure.go is

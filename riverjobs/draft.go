@@ -24,21 +24,21 @@ func (b *batch[D]) draft(ctx context.Context, h hand) (*draft[D], error) {
 	if d.sale, err = h.followed(); err != nil {
 		return nil, err
 	}
-	key, err := b.mayExistAs(ctx, h.work, b.plan.operation)
+	if d.key, err = b.mayExistAs(ctx, h.work, b.plan.operation); err != nil {
+		return nil, err
+	}
+	if d.key != "" && b.plan.keep != nil {
+		d.pol = b.plan.keep(d.doc, d.pol, d.key)
+	}
+	decision, err := b.plan.decide(ctx, b.pipeline, h.work, d.doc, d.pol)
 	if err != nil {
 		return nil, err
 	}
-	if key != "" && b.plan.keep != nil {
-		d.pol = b.plan.keep(d.doc, d.pol, key)
-	}
-	if key == "" {
-		decision, err := b.plan.decide(ctx, b.pipeline, h.work, d.doc, d.pol)
-		if err != nil {
-			return nil, err
+	if decision.Action != policy.Post { // the settings have changed since it was fetched
+		if d.key == "" || !b.plan.seeks {
+			return d, b.leaveOut(ctx, d, decision)
 		}
-		if decision.Action != policy.Post {
-			return d, b.leaveOut(ctx, d, decision) // the settings changed while it was held
-		}
+		d.instead = func(ctx context.Context) error { return b.leaveOut(ctx, d, decision) }
 	}
 	if b.plan.entity == "" {
 		return d, nil

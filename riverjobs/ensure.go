@@ -129,6 +129,13 @@ func (w write[D, T]) make(ctx context.Context, b *batch[D], set []*one[D, T]) {
 // conclude records one outcome.
 func (w write[D, T]) conclude(ctx context.Context, b *batch[D], o *one[D, T]) error {
 	cause := o.outcome.Err
+	if cause == nil && o.outcome.Value.Absent {
+		// Not certain: the call whose answer was lost may still be under way.
+		if err := o.taken.Answered(context.WithoutCancel(ctx), b.Pool, syncrun.Answer{Settled: true}); err != nil {
+			return err
+		}
+		return o.instead(ctx)
+	}
 	if cause == nil {
 		cause = w.record(ctx, b, o)
 		if others := (*syncrun.OthersDocument)(nil); !errors.As(cause, &others) {

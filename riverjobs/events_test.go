@@ -468,6 +468,33 @@ func Test_Lines_carry_the_codes_of_items_that_are_known(t *testing.T) {
 	b.noMismatch(t)
 }
 
+func Test_Item_that_becomes_known_between_two_attempts_leaves_the_document_as_it_was(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.work(t, firstDelay(hour))
+	p := b.banked(t)
+	p.SyncProducts = true
+	b.setPolicy(t, 2, p)
+	b.ledger.inject("invoice", failed)
+	_, id := b.raise(t, "plain_vat")
+	b.until(t, id, func(r dbsqlc.SyncRun) bool { return r.Status == syncrun.Queued && r.ErrorCode != nil })
+	body := func() (hash string) {
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT body_hash FROM provider_intents WHERE run_id = $1 AND operation = 'invoice'", id).Scan(&hash))
+		return hash
+	}
+	first := body()
+	_, err := b.shop.SaveProduct(magentosim.Product{ID: 7, SKU: "SKU-001", Name: "Widget", Price: new(decimal.RequireFromString("5.25"))})
+	require.NoError(t, err)
+	b.succeeded(t, b.accept(t, "product.upserted", 7))
+	require.NoError(t, b.op.Retry(t.Context(), id))
+	b.until(t, id, toldAs(syncrun.Succeeded))
+	require.Equal(t, first, body(), "the same body, so the same idempotency key")
+	require.Empty(t, b.xero.Invoices()[0].Lines[0].Item)
+	_, id = b.raise(t, "plain_vat")
+	b.until(t, id, toldAs(syncrun.Succeeded))
+	require.Equal(t, "SKU-001", b.xero.Invoices()[1].Lines[0].Item, "the next one has it")
+}
+
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // sample is the canonical form of a sample.

@@ -19,6 +19,8 @@ import (
 type work struct {
 	dbsqlc.SyncRunWorkRow
 	stage string
+	// others: at stage push, there are other runs about the same document.
+	others bool
 }
 
 // hand is a run that this process is at: the run and the job that says so.

@@ -44,6 +44,8 @@ type ledgerSim interface {
 	hold(operation string)              // answers once that the contact is archived
 	due(number string) string           // what is open on an invoice, or left of a credit note
 	payments() int                      // in either direction
+	credits() int
+	allocations() int
 }
 
 type xeroSim struct{ *xerosim.Sim }
@@ -99,6 +101,10 @@ func (s xeroSim) due(number string) string { return s.AmountDue(number) }
 
 func (s xeroSim) payments() int { return len(s.Payments()) }
 
+func (s xeroSim) credits() int { return len(s.CreditNotes()) }
+
+func (s xeroSim) allocations() int { return len(s.Allocations()) }
+
 type v2Sim struct{ *freeagentsim.Server }
 
 func (s v2Sim) documents() []document {
@@ -120,10 +126,17 @@ func (s v2Sim) due(number string) string {
 
 func (s v2Sim) payments() int { return len(s.Explanations()) }
 
+func (s v2Sim) credits() int { return len(s.CreditNotes()) }
+
+func (s v2Sim) allocations() int { return len(s.Reconciliations()) }
+
 func (s v2Sim) contacts() int { return len(s.Contacts()) }
 
 func (s v2Sim) operation(name string) string {
-	return map[string]string{"contact": freeagentsim.ContactCreate, "invoice": freeagentsim.InvoiceCreate}[name]
+	return map[string]string{
+		"contact": freeagentsim.ContactCreate, "invoice": freeagentsim.InvoiceCreate, "payment": freeagentsim.ExplanationCreate,
+		"credit": freeagentsim.CreditCreate, "allocation": freeagentsim.ReconciliationCreate,
+	}[name]
 }
 
 func (s v2Sim) calls(name string) int { return s.Count(s.operation(name)) }
@@ -150,8 +163,15 @@ func (s v2Sim) hold(name string) {
 
 // made counts what exists in the ledger.
 func (b *bundle) made(operation string) int {
-	if operation == "contact" {
+	switch operation {
+	case "contact":
 		return b.ledger.contacts()
+	case "payment":
+		return b.ledger.payments()
+	case "credit":
+		return b.ledger.credits()
+	case "allocation":
+		return b.ledger.allocations()
 	}
 	return len(b.ledger.documents())
 }

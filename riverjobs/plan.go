@@ -43,7 +43,10 @@ type plan[D any] struct {
 	about func(doc D, known bool) (id int64, read bool)
 	// keep gives the settings back under which a document may have been written; nil
 	// where its key does not hang on settings.
-	keep  func(doc D, pol policy.Policy, key string) policy.Policy
+	keep func(doc D, pol policy.Policy, key string) policy.Policy
+	// seeks: what an earlier attempt may have written is looked for before it is left out,
+	// or held. Else writing it again, or not, is harmless.
+	seeks bool
 	steps []step[D]
 }
 
@@ -60,6 +63,11 @@ type draft[D any] struct {
 	sale  *canon.Invoice     // the invoice that it follows, as the shop had it; nil where it was not read
 	known *dbsqlc.EntityXref // the contact, as it was remembered when the steps began
 	calls []string           // the provider's ids of the calls made for it, oldest first
+	// key is what an earlier attempt may have written it under; empty: none has.
+	key string
+	// instead is what becomes of it where it is only looked for, and not there: the
+	// settings leave it out by now, or something holds it.
+	instead func(ctx context.Context) error
 	// invoiced: its contact is that of the invoice that it follows.
 	invoiced bool
 	ended    bool
@@ -101,6 +109,9 @@ func (pl *plan[D]) fetch(ctx context.Context, p *pipeline, shop Shop, run work, 
 		return fetched{}, err
 	}
 	decision, err := pl.decide(ctx, p, run, doc, pol)
+	if err == nil && decision.Action != policy.Post && pl.seeks {
+		decision, err = p.sought(ctx, run, pl.operation, decision)
+	}
 	if err != nil {
 		return fetched{}, err
 	}
@@ -155,11 +166,15 @@ func (pl *plan[D]) work(ctx context.Context, p *pipeline, lead hand) error {
 	}
 	if lead.Binding.Reference == nil {
 		// Read by one and alone: others who reserve calls meanwhile would be in its way.
-		if _, err := p.reference(ctx, lead.work, b.ledger); err != nil {
+		err := first.tracing(ctx, func(ctx context.Context) error {
+			_, err := p.reference(ctx, lead.work, b.ledger)
+			return err
+		})
+		if err != nil {
 			if f := failureOf(err); f.NoAnswer != "" {
 				p.noAnswer(ctx, lead.work, f)
 			}
-			return err
+			return called(err, first.calls)
 		}
 	}
 	return b.run(ctx, first)

@@ -49,7 +49,7 @@ func (m *creditMemo) numberOf() string { return text(m.InvoiceIncrementID) }
 // which can be lost, found and adopted by itself.
 func postCreditNote() *plan[*creditMemo] {
 	return &plan[*creditMemo]{
-		event: "creditmemo.created", operation: syncrun.WriteCreditMemo,
+		event: "creditmemo.created", operation: syncrun.WriteCreditMemo, seeks: true,
 		read: func(ctx context.Context, shop Shop, id int64) (json.RawMessage, *creditMemo, error) {
 			raw, memo, err := shop.CreditMemo(ctx, id)
 			return raw, &creditMemo{CreditMemo: memo}, err
@@ -128,8 +128,15 @@ func noteKnown(ctx context.Context, b *batch[*creditMemo], drafts []*draft[*cred
 // before anything is written.
 func refundable(_ context.Context, _ *batch[*creditMemo], drafts []*draft[*creditMemo]) {
 	for _, d := range drafts {
-		if decision := d.doc.refund(d.pol); decision.Action == policy.Hold && d.doc.note.ID == "" && d.doc.backInMoney(d.pol) {
-			d.err = heldBy(decision.Decision)
+		decision := d.doc.refund(d.pol)
+		if decision.Action != policy.Hold || d.doc.note.ID != "" || !d.doc.backInMoney(d.pol) {
+			continue
+		}
+		switch hold := heldBy(decision.Decision); {
+		case d.key == "":
+			d.err = hold
+		case d.instead == nil:
+			d.instead = func(context.Context) error { return hold }
 		}
 	}
 }
@@ -166,8 +173,14 @@ func allocation() write[*creditMemo, provider.Allocation] {
 	return write[*creditMemo, provider.Allocation]{
 		operation: syncrun.WriteAllocation,
 		value: func(ctx context.Context, b *batch[*creditMemo], d *draft[*creditMemo]) (provider.Allocation, provider.Try, bool, error) {
-			if d.doc.of.ID == "" || d.doc.GrandTotal.IsZero() || d.doc.backInMoney(d.pol) {
+			if d.doc.of.ID == "" || d.doc.GrandTotal.IsZero() {
 				return provider.Allocation{}, provider.Try{}, false, nil
+			}
+			d.instead = nil
+			if d.doc.backInMoney(d.pol) {
+				if look, err := b.seek(ctx, d, syncrun.WriteAllocation, nothing); !look {
+					return provider.Allocation{}, provider.Try{}, false, err
+				}
 			}
 			if done, err := b.known(ctx, d.work, "allocation"); done != nil || err != nil {
 				return provider.Allocation{}, provider.Try{}, false, err
@@ -175,7 +188,7 @@ func allocation() write[*creditMemo, provider.Allocation] {
 			a, err := b.ledger.Allocation(provider.Allocation{
 				CreditNoteID: d.doc.note.ID, InvoiceID: d.doc.of.ID, Number: d.doc.note.Number, Date: b.ledger.Day(d.doc.CreatedAt, d.ref), Amount: d.doc.GrandTotal,
 			})
-			return a, provider.Try{}, true, err
+			return a, provider.Try{Look: d.instead != nil}, true, err
 		},
 		call: func(ctx context.Context, l Ledger, set []provider.Item[provider.Allocation]) []provider.Outcome[provider.Posted] {
 			return l.EnsureAllocations(ctx, set)
@@ -191,6 +204,9 @@ func allocation() write[*creditMemo, provider.Allocation] {
 		},
 	}
 }
+
+// nothing is what becomes of what need not be there.
+func nothing(context.Context) error { return nil }
 
 // backInMoney: the shop's invoice is paid, and money of its kind is booked, or held until
 // the settings name its account. Then all goes back in money, also where the payment's
@@ -218,17 +234,19 @@ func refund() write[*creditMemo, provider.Payment] {
 				return provider.Payment{}, provider.Try{}, false, err
 			}
 			decision := d.doc.refund(d.pol)
-			switch decision.Action {
-			case policy.Skip:
-				d.doc.notes = append(d.doc.notes, decision.Rules[len(decision.Rules)-1].Text)
-				return provider.Payment{}, provider.Try{}, false, nil
-			case policy.Hold:
-				return provider.Payment{}, provider.Try{}, false, heldBy(decision.Decision)
+			d.instead = nil
+			if decision.Action != policy.Post {
+				look, err := b.seek(ctx, d, syncrun.WriteRefund, d.doc.notPaidBack(decision))
+				if err == nil && !look {
+					err = d.doc.notPaidBack(decision)(ctx)
+				}
+				if !look {
+					return provider.Payment{}, provider.Try{}, false, err
+				}
 			}
 			back := money(b, d, decision, d.doc.note, d.doc.Currency)
 			back.Refund, back.Tolerance = true, back.Amount // what went against the invoice does not go back, however much it is
-			p, err := b.ledger.Payment(back, d.ref)
-			return p, provider.Try{}, true, err
+			return payable(ctx, b, d, syncrun.WriteRefund, back)
 		},
 		call: func(ctx context.Context, l Ledger, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
 			return l.EnsurePayments(ctx, set)
@@ -242,6 +260,17 @@ func refund() write[*creditMemo, provider.Payment] {
 			o.doc.notes = append(o.doc.notes, made.Notes...)
 			return b.record(ctx, o.taken, made)
 		},
+	}
+}
+
+// notPaidBack is what becomes of a refund that the settings leave out or hold.
+func (m *creditMemo) notPaidBack(decision policy.PaymentDecision) func(context.Context) error {
+	return func(context.Context) error {
+		if decision.Action == policy.Hold {
+			return heldBy(decision.Decision)
+		}
+		m.notes = append(m.notes, decision.Rules[len(decision.Rules)-1].Text)
+		return nil
 	}
 }
 

@@ -24,7 +24,7 @@ func (i *invoice) contact() *string { return &i.contactID }
 // postInvoice writes invoices: the contact, then the document.
 func postInvoice() *plan[*invoice] {
 	return &plan[*invoice]{
-		event: "invoice.created", entity: "invoice", operation: syncrun.WriteInvoice,
+		event: "invoice.created", entity: "invoice", operation: syncrun.WriteInvoice, seeks: true,
 		read: func(ctx context.Context, shop Shop, id int64) (json.RawMessage, *invoice, error) {
 			raw, inv, err := shop.Invoice(ctx, id)
 			return raw, &invoice{Invoice: inv}, err

@@ -25,7 +25,7 @@ func (p *payment) invoice() *provider.Posted { return &p.of }
 // is paid: nothing is written twice.
 func postPayment() *plan[*payment] {
 	return &plan[*payment]{
-		event: "invoice.paid", entity: "payment", operation: syncrun.WritePayment,
+		event: "invoice.paid", entity: "payment", operation: syncrun.WritePayment, seeks: true,
 		read: func(ctx context.Context, shop Shop, id int64) (json.RawMessage, *payment, error) {
 			raw, p, err := shop.Payment(ctx, id)
 			return raw, &payment{Payment: p}, err
@@ -46,11 +46,7 @@ func postPayment() *plan[*payment] {
 				operation: syncrun.WritePayment,
 				value: func(ctx context.Context, b *batch[*payment], d *draft[*payment]) (provider.Payment, provider.Try, bool, error) {
 					decision := policy.DecidePayment(d.doc.Payment, d.SyncRun.OccurredAt, d.pol)
-					if decision.Action != policy.Post { // the settings changed after a first try
-						return provider.Payment{}, provider.Try{}, false, b.leaveOut(ctx, d, decision.Decision)
-					}
-					p, err := b.ledger.Payment(money(b, d, decision, d.doc.of, d.doc.Currency), d.ref)
-					return p, provider.Try{}, true, err
+					return payable(ctx, b, d, syncrun.WritePayment, money(b, d, decision, d.doc.of, d.doc.Currency))
 				},
 				call: func(ctx context.Context, l Ledger, set []provider.Item[provider.Payment]) []provider.Outcome[provider.Posted] {
 					return l.EnsurePayments(ctx, set)
@@ -65,6 +61,22 @@ func postPayment() *plan[*payment] {
 			}),
 		},
 	}
+}
+
+// payable is a payment as it is sent. One that the settings leave out by now, or that the
+// ledger would not take, is only looked for where an earlier attempt may have made it.
+func payable[D any](ctx context.Context, b *batch[D], d *draft[D], operation string, of provider.Payment) (provider.Payment, provider.Try, bool, error) {
+	p, err := b.ledger.Payment(of, d.ref)
+	if held(err) && d.instead == nil {
+		hold := err
+		if _, err := b.seek(ctx, d, operation, func(context.Context) error { return hold }); err != nil {
+			return p, provider.Try{}, false, err
+		}
+	}
+	if held(err) && d.instead != nil {
+		err = nil // it says no more than under what it is found
+	}
+	return p, provider.Try{Look: d.instead != nil}, true, err
 }
 
 // money is what a decision comes to on a document.

@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -59,7 +60,7 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE run.id = $8
 ON CONFLICT (tenant_id, provider, org_key, entity_type, shop_id) DO UPDATE
 SET provider_id = excluded.provider_id, provider_reference = excluded.provider_reference, provider_url = excluded.provider_url,
-    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false,
+    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false, created_at = excluded.created_at,
     body_hash = excluded.body_hash, written_at = excluded.written_at
 WHERE entity_xref.stale OR entity_xref.disputed
 `
@@ -92,7 +93,7 @@ func (q *Queries) EntityXrefInsert(ctx context.Context, db DBTX, arg EntityXrefI
 }
 
 const entityXrefItems = `-- name: EntityXrefItems :many
-SELECT provider_reference::text AS code
+SELECT provider_reference::text AS code, created_at
 FROM entity_xref
 WHERE tenant_id = $1
     AND provider = $2
@@ -109,9 +110,14 @@ type EntityXrefItemsParams struct {
 	Codes    []string
 }
 
+type EntityXrefItemsRow struct {
+	Code      string
+	CreatedAt time.Time
+}
+
 // Which of these codes are on the price list of an organisation, as far as this shop has
-// put them there.
-func (q *Queries) EntityXrefItems(ctx context.Context, db DBTX, arg EntityXrefItemsParams) ([]string, error) {
+// put them there, and since when.
+func (q *Queries) EntityXrefItems(ctx context.Context, db DBTX, arg EntityXrefItemsParams) ([]EntityXrefItemsRow, error) {
 	rows, err := db.Query(ctx, entityXrefItems,
 		arg.TenantID,
 		arg.Provider,
@@ -122,13 +128,13 @@ func (q *Queries) EntityXrefItems(ctx context.Context, db DBTX, arg EntityXrefIt
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []EntityXrefItemsRow{}
 	for rows.Next() {
-		var code string
-		if err := rows.Scan(&code); err != nil {
+		var i EntityXrefItemsRow
+		if err := rows.Scan(&i.Code, &i.CreatedAt); err != nil {
 			return nil, err
 		}
-		items = append(items, code)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

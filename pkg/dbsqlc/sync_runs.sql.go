@@ -203,7 +203,15 @@ SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run
     binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
     CASE WHEN $1::boolean THEN binding.reference END::jsonb AS reference,
     policy.policy,
-    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
+    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered,
+    (NOT $1::boolean AND EXISTS (
+        SELECT 1
+        FROM sync_runs AS other
+        WHERE other.magento_entity_id = run.magento_entity_id
+            AND other.entity_type = run.entity_type
+            AND other.binding_id = run.binding_id
+            AND other.id <> run.id
+    ))::boolean AS others
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -256,6 +264,7 @@ type SyncRunClaimedRow struct {
 	Reference            json.RawMessage
 	Policy               json.RawMessage
 	Unanswered           bool
+	Others               bool
 }
 
 // What a worker needs to know of the runs that it works: without what they came with
@@ -318,6 +327,7 @@ func (q *Queries) SyncRunClaimed(ctx context.Context, db DBTX, arg SyncRunClaime
 			&i.Reference,
 			&i.Policy,
 			&i.Unanswered,
+			&i.Others,
 		); err != nil {
 			return nil, err
 		}
@@ -923,6 +933,40 @@ func (q *Queries) SyncRunKnown(ctx context.Context, db DBTX, arg SyncRunKnownPar
 	return items, nil
 }
 
+const syncRunLastWord = `-- name: SyncRunLastWord :one
+SELECT run.id, run.event, run.status, run.skip_reason, run.error_code, run.provider_entity_id, run.provider_reference, run.finished_at
+FROM towpath_last_word($1::uuid) AS word
+JOIN sync_runs AS run ON run.id = word.id
+`
+
+type SyncRunLastWordRow struct {
+	ID                uuid.UUID
+	Event             string
+	Status            string
+	SkipReason        *string
+	ErrorCode         *string
+	ProviderEntityID  *string
+	ProviderReference *string
+	FinishedAt        *time.Time
+}
+
+// The run whose end the shop is shown of the document that a run is about.
+func (q *Queries) SyncRunLastWord(ctx context.Context, db DBTX, runID uuid.UUID) (SyncRunLastWordRow, error) {
+	row := db.QueryRow(ctx, syncRunLastWord, runID)
+	var i SyncRunLastWordRow
+	err := row.Scan(
+		&i.ID,
+		&i.Event,
+		&i.Status,
+		&i.SkipReason,
+		&i.ErrorCode,
+		&i.ProviderEntityID,
+		&i.ProviderReference,
+		&i.FinishedAt,
+	)
+	return i, err
+}
+
 const syncRunLeftOut = `-- name: SyncRunLeftOut :many
 SELECT left_out.id, left_out.tenant_id, left_out.binding_id, left_out.policy_version, left_out.event, left_out.entity_type, left_out.magento_entity_id, left_out.website_id, left_out.store_id, left_out.idempotency_key, left_out.dedupe_key, left_out.lane, left_out.occurred_at, left_out.received_at, left_out.body, left_out.backfill, left_out.status, left_out.stage, left_out.river_job_id, left_out.attempt, left_out.next_attempt_at, left_out.hold_reason, left_out.skip_reason, left_out.error_code, left_out.error_message, left_out.error_detail, left_out.canonical, left_out.decision, left_out.document, left_out.provider_entity_id, left_out.provider_reference, left_out.provider_url, left_out.variance, left_out.finished_at, left_out.shop_told, left_out.told_at, left_out.updated_at
 FROM sync_runs AS invoice
@@ -1477,7 +1521,8 @@ func (q *Queries) SyncRunTellAgain(ctx context.Context, db DBTX, arg SyncRunTell
 
 const syncRunTellMany = `-- name: SyncRunTellMany :many
 WITH told AS (
-    SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id, unnest($3::int[]) AS attempt
+    SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS job_id, unnest($3::int[]) AS attempt,
+        unnest($4::uuid[]) AS word, unnest($5::timestamptz[]) AS word_at
 ), updated AS (
     UPDATE sync_runs AS run
     SET stage = 'done', shop_told = 'told', river_job_id = NULL, told_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -1485,10 +1530,11 @@ WITH told AS (
     WHERE run.id = told.id
         AND run.river_job_id = told.job_id
         AND run.stage = 'push'
+        AND EXISTS (SELECT 1 FROM towpath_last_word(told.id) AS word WHERE word.id = told.word AND word.finished_at = told.word_at)
     RETURNING run.id, run.status, told.attempt
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
-    SELECT updated.id, 'push', updated.status, updated.status, updated.attempt, $4::text, 'the shop was told'
+    SELECT updated.id, 'push', updated.status, updated.status, updated.attempt, $6::text, 'the shop was told'
     FROM updated
 )
 SELECT updated.id
@@ -1499,15 +1545,20 @@ type SyncRunTellManyParams struct {
 	ID      []uuid.UUID
 	JobID   []int64
 	Attempt []int32
+	Word    []uuid.UUID
+	WordAt  []time.Time
 	Who     string
 }
 
-// T5 for a set: the shop knows.
+// T5 for a set: the shop knows. Not where another end is to be shown by now than the
+// one that was told.
 func (q *Queries) SyncRunTellMany(ctx context.Context, db DBTX, arg SyncRunTellManyParams) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, syncRunTellMany,
 		arg.ID,
 		arg.JobID,
 		arg.Attempt,
+		arg.Word,
+		arg.WordAt,
 		arg.Who,
 	)
 	if err != nil {
@@ -1526,6 +1577,71 @@ func (q *Queries) SyncRunTellMany(ctx context.Context, db DBTX, arg SyncRunTellM
 		return nil, err
 	}
 	return items, nil
+}
+
+const syncRunTells = `-- name: SyncRunTells :one
+SELECT EXISTS (SELECT 1 FROM sync_runs WHERE id = $1 AND river_job_id = $2::bigint AND stage = 'push')
+`
+
+type SyncRunTellsParams struct {
+	ID    uuid.UUID
+	JobID int64
+}
+
+// Whether a run still waits for this job to tell its end.
+func (q *Queries) SyncRunTells(ctx context.Context, db DBTX, arg SyncRunTellsParams) (bool, error) {
+	row := db.QueryRow(ctx, syncRunTells, arg.ID, arg.JobID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const syncRunToldLate = `-- name: SyncRunToldLate :one
+WITH word AS MATERIALIZED (
+    SELECT run.id
+    FROM towpath_last_word($1::uuid) AS last
+    JOIN sync_runs AS run ON run.id = last.id
+    WHERE run.id <> $2::uuid
+        OR run.finished_at <> $3::timestamptz
+), job AS MATERIALIZED (
+    SELECT towpath_insert_push(word.id) AS id
+    FROM word
+), updated AS (
+    UPDATE sync_runs AS run
+    SET stage = 'push', shop_told = 'pending', river_job_id = job.id, updated_at = clock_timestamp()
+    FROM word
+    CROSS JOIN job
+    WHERE run.id = word.id
+        AND run.finished_at IS NOT NULL
+    RETURNING run.id, run.status
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
+    SELECT updated.id, 'push', updated.status, updated.status, $4::text, 'an earlier word reached the shop late: it is told again'
+    FROM updated
+)
+SELECT updated.id
+FROM updated
+`
+
+type SyncRunToldLateParams struct {
+	RunID  uuid.UUID
+	Word   uuid.UUID
+	WordAt time.Time
+	Who    string
+}
+
+// The shop was told an end by a job that its run does not wait for any more, after the job
+// that does may have told another one: it is told once more. No row where both are the same.
+func (q *Queries) SyncRunToldLate(ctx context.Context, db DBTX, arg SyncRunToldLateParams) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, syncRunToldLate,
+		arg.RunID,
+		arg.Word,
+		arg.WordAt,
+		arg.Who,
+	)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const syncRunUnhold = `-- name: SyncRunUnhold :execrows

@@ -16,6 +16,10 @@ func ItemsOf(ctx context.Context, db dbsqlc.DBTX, binding dbsqlc.Binding) func(c
 		if err != nil {
 			return nil, fmt.Errorf("look up items: %w", err)
 		}
-		return there, nil
+		found := make([]string, len(there))
+		for i, item := range there {
+			found[i] = item.Code
+		}
+		return found, nil
 	}
 }

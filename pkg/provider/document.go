@@ -51,6 +51,8 @@ type Posted struct {
 	// open that it could have been written against: somebody else has paid the
 	// document, or used the credit. ID is empty, URL is the document's.
 	Settled bool
+	// Absent: it was only to be looked for (Try.Look), and is not there.
+	Absent  bool
 	Adopted bool // it was there already: an earlier attempt had created it
 	// Proven: an adopted document itself names this very run. Where it does not, only
 	// whoever knows all shops of the organisation can say that it is not another's.
@@ -68,4 +70,7 @@ type Try struct {
 	Uncertain bool   // an earlier attempt may have taken effect: look before writing
 	Known     string // of a contact: the id that the shop had for it, which the ledger would not take any more
 	Shared    bool   // other shops write to the organisation too
+	// Look: what is not there is not written, and its outcome is Absent. Of a document, a
+	// payment or an allocation that is not to be any more and may exist already.
+	Look bool
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -229,19 +230,44 @@ func Fail(ctx context.Context, tx pgx.Tx, who string, e Ended) error {
 type Told struct {
 	Step
 	Attempt int // that told it
+	// Word is the run whose end was told, which ended at WordAt: of several about one
+	// document the shop shows one.
+	Word   uuid.UUID
+	WordAt time.Time
 }
 
+// ErrOutdated means that another end is to be shown by now than the one that was told.
+var ErrOutdated = errors.New("the shop was told what has changed since")
+
 // Tell is T5: the shop knows how the runs ended. If the process dies before the
-// commit, the shop is told the same once more.
+// commit, the shop is told once more, what holds then. Of a set that fails nothing may
+// be committed; a run alone fails with ErrOutdated where the shop must be told again.
+//
+// So the last call that a shop is made is always true. Who made it looks here
+// afterwards, and an end that this does not see yet will be told by a job of its own,
+// which is there once it is seen.
 func Tell(ctx context.Context, tx pgx.Tx, who string, set []Told) error {
 	rows := dbsqlc.SyncRunTellManyParams{Who: who}
 	for _, s := range set {
 		rows.ID = append(rows.ID, s.RunID)
 		rows.JobID = append(rows.JobID, s.JobID)
 		rows.Attempt = append(rows.Attempt, int32(s.Attempt))
+		rows.Word, rows.WordAt = append(rows.Word, s.Word), append(rows.WordAt, s.WordAt)
 	}
 	updated, err := queries.SyncRunTellMany(ctx, tx, rows)
+	if err == nil && len(updated) == 0 && len(set) == 1 {
+		return outdated(ctx, tx, set[0])
+	}
 	return all(updated, len(set), "note that the shop was told", err)
+}
+
+// outdated says why a run was not noted: it still waits for its job, or not.
+func outdated(ctx context.Context, tx pgx.Tx, s Told) error {
+	waits, err := queries.SyncRunTells(ctx, tx, dbsqlc.SyncRunTellsParams{ID: s.RunID, JobID: s.JobID})
+	if err == nil && waits {
+		return ErrOutdated
+	}
+	return all(nil, 1, "note that the shop was told", err)
 }
 
 // all checks that every run of the set was still waiting for its job.

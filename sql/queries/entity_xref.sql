@@ -30,7 +30,7 @@ JOIN bindings AS binding ON binding.id = run.binding_id
 WHERE run.id = @run_id
 ON CONFLICT (tenant_id, provider, org_key, entity_type, shop_id) DO UPDATE
 SET provider_id = excluded.provider_id, provider_reference = excluded.provider_reference, provider_url = excluded.provider_url,
-    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false,
+    run_id = excluded.run_id, stale = false, merged = excluded.merged, disputed = false, created_at = excluded.created_at,
     body_hash = excluded.body_hash, written_at = excluded.written_at
 WHERE entity_xref.stale OR entity_xref.disputed;
 
@@ -64,9 +64,9 @@ WHERE run.id = @run_id
     AND NOT x.stale;
 
 -- Which of these codes are on the price list of an organisation, as far as this shop has
--- put them there.
+-- put them there, and since when.
 -- name: EntityXrefItems :many
-SELECT provider_reference::text AS code
+SELECT provider_reference::text AS code, created_at
 FROM entity_xref
 WHERE tenant_id = @tenant_id
     AND provider = @provider

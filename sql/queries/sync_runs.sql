@@ -118,7 +118,15 @@ SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run
     binding.policy_version AS binding_policy_version, binding.paused_until, binding.reference_at,
     CASE WHEN @writes::boolean THEN binding.reference END::jsonb AS reference,
     policy.policy,
-    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
+    EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered,
+    (NOT @writes::boolean AND EXISTS (
+        SELECT 1
+        FROM sync_runs AS other
+        WHERE other.magento_entity_id = run.magento_entity_id
+            AND other.entity_type = run.entity_type
+            AND other.binding_id = run.binding_id
+            AND other.id <> run.id
+    ))::boolean AS others
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
@@ -320,10 +328,18 @@ WITH updated AS (
 SELECT updated.id
 FROM updated;
 
--- T5 for a set: the shop knows.
+-- The run whose end the shop is shown of the document that a run is about.
+-- name: SyncRunLastWord :one
+SELECT run.id, run.event, run.status, run.skip_reason, run.error_code, run.provider_entity_id, run.provider_reference, run.finished_at
+FROM towpath_last_word(@run_id::uuid) AS word
+JOIN sync_runs AS run ON run.id = word.id;
+
+-- T5 for a set: the shop knows. Not where another end is to be shown by now than the
+-- one that was told.
 -- name: SyncRunTellMany :many
 WITH told AS (
-    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id, unnest(@attempt::int[]) AS attempt
+    SELECT unnest(@id::uuid[]) AS id, unnest(@job_id::bigint[]) AS job_id, unnest(@attempt::int[]) AS attempt,
+        unnest(@word::uuid[]) AS word, unnest(@word_at::timestamptz[]) AS word_at
 ), updated AS (
     UPDATE sync_runs AS run
     SET stage = 'done', shop_told = 'told', river_job_id = NULL, told_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -331,6 +347,7 @@ WITH told AS (
     WHERE run.id = told.id
         AND run.river_job_id = told.job_id
         AND run.stage = 'push'
+        AND EXISTS (SELECT 1 FROM towpath_last_word(told.id) AS word WHERE word.id = told.word AND word.finished_at = told.word_at)
     RETURNING run.id, run.status, told.attempt
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
@@ -339,6 +356,38 @@ WITH told AS (
 )
 SELECT updated.id
 FROM updated;
+
+-- The shop was told an end by a job that its run does not wait for any more, after the job
+-- that does may have told another one: it is told once more. No row where both are the same.
+-- name: SyncRunToldLate :one
+WITH word AS MATERIALIZED (
+    SELECT run.id
+    FROM towpath_last_word(@run_id::uuid) AS last
+    JOIN sync_runs AS run ON run.id = last.id
+    WHERE run.id <> @word::uuid
+        OR run.finished_at <> @word_at::timestamptz
+), job AS MATERIALIZED (
+    SELECT towpath_insert_push(word.id) AS id
+    FROM word
+), updated AS (
+    UPDATE sync_runs AS run
+    SET stage = 'push', shop_told = 'pending', river_job_id = job.id, updated_at = clock_timestamp()
+    FROM word
+    CROSS JOIN job
+    WHERE run.id = word.id
+        AND run.finished_at IS NOT NULL
+    RETURNING run.id, run.status
+), noted AS (
+    INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
+    SELECT updated.id, 'push', updated.status, updated.status, @who::text, 'an earlier word reached the shop late: it is told again'
+    FROM updated
+)
+SELECT updated.id
+FROM updated;
+
+-- Whether a run still waits for this job to tell its end.
+-- name: SyncRunTells :one
+SELECT EXISTS (SELECT 1 FROM sync_runs WHERE id = @id AND river_job_id = @job_id::bigint AND stage = 'push');
 
 -- An operator's retry of an ended run, or of one whose job is lost; its new job
 -- is there already.

@@ -54,17 +54,26 @@ func (c *Client) EnsureAllocations(ctx context.Context, set []provider.Item[prov
 
 func (c *Client) ensureAllocation(ctx context.Context, a provider.Allocation, try provider.Try) (provider.Posted, error) {
 	credit, err := c.standing(ctx, creditNotes(), a.CreditNoteID)
+	if try.Look && isHeld(err, provider.HeldDocumentVoid) {
+		return provider.Posted{Absent: true}, nil // with what it belonged to
+	}
 	if err != nil {
 		return provider.Posted{}, err
 	}
 	left := a.Amount
 	var found *allocationAnswer
-	if try.Uncertain || credit.touched {
+	if try.Uncertain || try.Look || credit.touched {
 		var sum decimal.Decimal
 		if found, sum, err = c.findAllocation(ctx, a, credit.Date); err != nil {
 			return provider.Posted{}, err
 		}
 		left = left.Sub(sum)
+	}
+	switch {
+	case try.Look && found == nil:
+		return provider.Posted{Absent: true}, nil
+	case try.Look:
+		return allocated(a, found, true), nil
 	}
 	invoice, err := c.standing(ctx, invoices(), a.InvoiceID)
 	if err != nil {

@@ -34,7 +34,7 @@ func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.
 	for i, item := range set {
 		s.items[i] = provider.Item[*sought]{Value: newSought(item), Try: item.Try}
 	}
-	looking, looked := trace(ctx)
+	looking, looked := provider.Traced(ctx)
 	if err := s.lookUpFirst(looking); err != nil {
 		return withCalls(provider.Failed[string](len(set), unsent(err)), looked())
 	}

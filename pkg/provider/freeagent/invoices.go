@@ -55,7 +55,7 @@ func (c *Client) EnsureCreditNotes(ctx context.Context, set []provider.Item[prov
 // itself may fail too. If the process dies between the create and mark_as_sent,
 // or that call is not permitted, the adopted Draft is sent then.
 func (c *Client) ensureDocument(ctx context.Context, k kind, doc provider.Document, try provider.Try) (provider.Posted, error) {
-	if try.Uncertain {
+	if try.Uncertain || try.Look {
 		ours, taken, err := c.findDocument(ctx, k, doc)
 		switch {
 		case err != nil:
@@ -65,6 +65,9 @@ func (c *Client) ensureDocument(ctx context.Context, k kind, doc provider.Docume
 		case taken != nil:
 			return provider.Posted{}, numberTaken(doc, *taken)
 		}
+	}
+	if try.Look {
+		return provider.Posted{Absent: true}, nil
 	}
 	create := call{operation: k.create, method: http.MethodPost, path: "/" + k.plural, body: doc.Body}
 	a, err := c.do(ctx, create)

@@ -108,13 +108,19 @@ func (c *Client) EnsurePayments(ctx context.Context, set []provider.Item[provide
 
 func (c *Client) ensurePayment(ctx context.Context, p provider.Payment, try provider.Try) (provider.Posted, []string, error) {
 	doc, err := c.standing(ctx, kindOf(p), p.DocumentID)
+	if try.Look && isHeld(err, provider.HeldDocumentVoid) {
+		return provider.Posted{Absent: true}, nil, nil // with what it belonged to
+	}
 	if err != nil {
 		return provider.Posted{}, nil, err
 	}
-	if try.Uncertain || doc.touched {
+	if try.Uncertain || try.Look || doc.touched {
 		if found, err := c.findPayment(ctx, p, doc, try); err != nil || found != nil {
 			return paid(p, found, true), nil, err
 		}
+	}
+	if try.Look {
+		return provider.Posted{Absent: true}, nil, nil
 	}
 	if err := doc.takes("payment"); err != nil {
 		return provider.Posted{}, nil, err
@@ -168,8 +174,12 @@ func payable(p provider.Payment, doc standing) (decimal.Decimal, []string, error
 // accounts: the wire lists them by account only. Each list begins with the
 // document's day, or the payment's where that is earlier.
 func (c *Client) findPayment(ctx context.Context, p provider.Payment, doc standing, try provider.Try) (*paymentAnswer, error) {
-	found, err := c.findPaymentOn(ctx, p, p.AccountID, min(doc.Date, p.Date))
-	if found != nil || err != nil || !try.Uncertain || !doc.touched {
+	var found *paymentAnswer
+	var err error
+	if p.AccountID != "" { // the settings name none any more where it is only looked for
+		found, err = c.findPaymentOn(ctx, p, p.AccountID, min(doc.Date, p.Date))
+	}
+	if found != nil || err != nil || !try.Uncertain && !try.Look || !doc.touched {
 		return found, err
 	}
 	var others []string

@@ -95,7 +95,7 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	a, err := c.exchange(req)
 	if err == nil {
 		c.cfg.Observe(k.operation, strconv.Itoa(a.status), c.cfg.Now().Sub(begun))
-		noteCall(ctx, a.header)
+		provider.NoteCall(ctx, a.header.Get(requestID))
 		a.body = redact(a.body, token)
 		return a, nil
 	}

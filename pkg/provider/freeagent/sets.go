@@ -26,7 +26,7 @@ const matchedBatch = 10
 func inTurn[T, V any](ctx context.Context, set []provider.Item[T], ensure func(context.Context, T, provider.Try) provider.Outcome[V]) []provider.Outcome[V] {
 	all := make([]provider.Outcome[V], len(set))
 	for i, item := range set {
-		traced, calls := trace(ctx)
+		traced, calls := provider.Traced(ctx)
 		all[i] = ensure(traced, item.Value, item.Try)
 		all[i].Calls = calls()
 		if rest := unsent(all[i].Err); rest != nil {

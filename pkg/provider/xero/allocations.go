@@ -117,6 +117,12 @@ func (s *allocationSet) open(ctx context.Context, parts []part) []allocating {
 		}
 		w, err := pair(s.set[seen.at].Value, seen.found, found[id], due[id])
 		w.part = seen.part
+		if s.set[seen.at].Try.Look {
+			w.amount, err = decimal.Zero, nil
+			if w.already.IsZero() {
+				w.posted = provider.Posted{Absent: true}
+			}
+		}
 		if err != nil || w.amount.IsZero() {
 			s.end(seen.part, w.posted, err)
 			continue

@@ -286,3 +286,44 @@ func Test_Sets_of_samples_come_to_the_penny(t *testing.T) {
 		require.Equal(t, set[i].Value.ContactID, o.Value.Contact)
 	}
 }
+
+func Test_What_is_only_looked_for_is_adopted_or_absent_and_never_written(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3} { // alone and as a set
+		b := setup(t)
+		set := b.documents(t, n)
+		look := slices.Clone(set)
+		for i := range look {
+			look[i].Try.Look = true
+		}
+		for _, o := range b.client.EnsureInvoices(b.ctx, look) {
+			require.NoError(t, o.Err)
+			require.Equal(t, provider.Posted{Absent: true}, o.Value)
+		}
+		require.Empty(t, b.sim.Invoices())
+		b.posted(t, set, b.client.EnsureInvoices(b.ctx, set))
+		b.wire.forget()
+		b.posted(t, look, b.client.EnsureInvoices(b.ctx, look))
+		require.NotContains(t, b.wire.sequence(), "PUT /Invoices")
+
+		pay := b.paying(t, b.there(t, look))
+		for i := range pay {
+			pay[i].Try.Look = true
+		}
+		for _, o := range b.client.EnsurePayments(b.ctx, pay) {
+			require.NoError(t, o.Err)
+			require.True(t, o.Value.Absent)
+		}
+		require.Empty(t, b.sim.Payments())
+	}
+}
+
+// there are the documents of set as Xero has them.
+func (b bundle) there(t *testing.T, set documents) (all []provider.Posted) {
+	t.Helper()
+	for _, o := range b.client.EnsureInvoices(b.ctx, set) {
+		require.NoError(t, o.Err)
+		all = append(all, o.Value)
+	}
+	return all
+}

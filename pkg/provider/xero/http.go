@@ -79,7 +79,7 @@ func (c *Client) send(ctx context.Context, r request) (reply, error) {
 	var answer reply
 	defer func() {
 		done(quotaOf(answer.header))
-		noteCall(ctx, answer.header)
+		provider.NoteCall(ctx, answer.header.Get(correlationID))
 	}()
 	answer, err = c.exchange(r, req, &left)
 	answer.body = scrubbed(answer.body, token)

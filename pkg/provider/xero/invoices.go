@@ -54,10 +54,13 @@ func (c *Client) ensureDocuments(ctx context.Context, k kind, set []provider.Ite
 
 // ensureDocument is the way of a set of one.
 func (c *Client) ensureDocument(ctx context.Context, k kind, doc provider.Document, try provider.Try) (provider.Posted, error) {
-	if try.Uncertain {
+	if try.Uncertain || try.Look {
 		if found, err := c.findDocument(ctx, k, doc.Number); err != nil || found != nil {
 			return k.adopt(found, doc, err)
 		}
+	}
+	if try.Look {
+		return provider.Posted{Absent: true}, nil
 	}
 	return c.createDocument(ctx, k, doc, try)
 }

@@ -64,23 +64,29 @@ func (s *documentSet) parts() []part {
 }
 
 // adoptKnown looks up the parts that may exist and adopts those that do. It
-// returns the others, in order, that are to be created.
+// returns the others, in order, as far as they are to be created.
 func (s *documentSet) adoptKnown(ctx context.Context, parts []part) []part {
+	looked := func(p part) bool { return s.set[p.at].Try.Uncertain || s.set[p.at].Try.Look }
 	var unsure []part
 	for _, p := range parts {
-		if s.set[p.at].Try.Uncertain {
+		if looked(p) {
 			unsure = append(unsure, p)
 		}
 	}
 	absent := map[int]bool{}
 	for _, seen := range s.lookUp(ctx, s.kind.byNumber(), unsure) {
-		if absent[seen.at] = seen.found == nil; seen.found != nil {
+		switch {
+		case seen.found != nil:
 			s.adopt(seen)
+		case s.set[seen.at].Try.Look:
+			s.end(seen.part, provider.Posted{Absent: true}, nil)
+		default:
+			absent[seen.at] = true
 		}
 	}
 	var missing []part
 	for _, p := range parts {
-		if !s.set[p.at].Try.Uncertain || absent[p.at] {
+		if !looked(p) || absent[p.at] {
 			missing = append(missing, p)
 		}
 	}

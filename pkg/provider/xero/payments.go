@@ -81,7 +81,7 @@ func (c *Client) ensurePayments(ctx context.Context, set []provider.Item[provide
 // notes say what a person would not expect.
 func (s *paymentSet) notes(p provider.Payment, o provider.Outcome[provider.Posted]) []string {
 	switch total := o.Value.Total; {
-	case o.Err != nil:
+	case o.Err != nil, o.Value.Absent:
 		return nil
 	case o.Value.Settled && !p.Refund:
 		return []string{"nothing is due on invoice " + p.Number + ": it was paid in Xero already, so nothing was written"}
@@ -110,6 +110,9 @@ func (s *paymentSet) missing(ctx context.Context, parts []part) []part {
 		s.shown[look.number] = look.found
 		amount, posted, err := kindOf(s.set[look.at].Value).judge(look.found, s.set[look.at].Value)
 		switch {
+		case s.set[look.at].Try.Look && posted.ID == "":
+			s.end(look.part, provider.Posted{Absent: true}, nil)
+			continue
 		case err != nil:
 			s.end(look.part, provider.Posted{}, err)
 			continue
