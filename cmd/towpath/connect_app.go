@@ -57,6 +57,9 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	if err := app.Check(row.Provider, private); err != nil {
+		return asFlag(err)
+	}
 	if _, err := io.box(); err != nil { // before the database is asked
 		return err
 	}

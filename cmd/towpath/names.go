@@ -19,7 +19,7 @@ import (
 func findTenant(ctx context.Context, pool *pgxpool.Pool, text string) (dbsqlc.Tenant, error) {
 	tenant, err := account.FindTenant(ctx, pool, text)
 	if errors.Is(err, account.ErrNoTenant) {
-		return tenant, fmt.Errorf("there is no tenant %s (see: towpath tenant list)", named(text))
+		return tenant, nobody(text, "tenant")
 	}
 	return tenant, ifAmbiguous(err)
 }
@@ -28,7 +28,7 @@ func findTenant(ctx context.Context, pool *pgxpool.Pool, text string) (dbsqlc.Te
 func findBinding(ctx context.Context, pool *pgxpool.Pool, text string) (dbsqlc.Binding, error) {
 	binding, err := account.FindBinding(ctx, pool, text)
 	if errors.Is(err, account.ErrNoBinding) {
-		return binding, fmt.Errorf("there is no binding %s (see: towpath binding list)", named(text))
+		return binding, nobody(text, "binding")
 	}
 	return binding, ifAmbiguous(err)
 }
@@ -42,12 +42,13 @@ func ifAmbiguous(err error) error {
 	return err
 }
 
-// named is an id as it is, and a name in quotes.
-func named(text string) string {
+// nobody is the error of an id that there is not, and the wrong use of what is neither an
+// id nor the name of one.
+func nobody(text, what string) error {
 	if uuid.Validate(text) == nil {
-		return text
+		return fmt.Errorf("there is no %s %s (see: towpath %s list)", what, text, what)
 	}
-	return fmt.Sprintf("%q", text)
+	return wrongUse("there is no %s %q (see: towpath %s list)", what, text, what)
 }
 
 // findRun is the run that an argument names by its id, or by a number that it alone has:

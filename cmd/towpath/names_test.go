@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
@@ -46,4 +47,23 @@ func Test_A_name_of_several_is_refused_with_the_candidates(t *testing.T) {
 	revoke := d.run(t, "binding", "revoke", "shop", "--yes")
 	require.Equal(t, exitUsage, revoke.code)
 	require.Contains(t, revoke.err, d.binding+" (xero, active), "+binding.ID+" (xero, active)")
+}
+
+func Test_A_name_that_nobody_has_is_wrong_use(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, args := range [][]string{
+		{"binding", "create", "--tenant", "7", "--provider", "xero", "--token", "t"}, {"runs", "list", "--tenant", "7"}, {"gaps", "--tenant", "7"},
+		{"tenant", "rotate-key", "7", "--by-hand"},
+	} {
+		s := d.run(t, args...)
+		require.Equal(t, exitUsage, s.code, args)
+		require.Contains(t, s.err, `there is no tenant "7" (see: towpath tenant list)`, args)
+	}
+	for _, args := range [][]string{{"binding", "revoke", "7"}, {"binding", "policy", "get", "7"}} {
+		s := d.run(t, args...)
+		require.Equal(t, exitUsage, s.code, args)
+		require.Contains(t, s.err, `there is no binding "7" (see: towpath binding list)`, args)
+	}
+	require.Equal(t, exitFailed, d.run(t, "tenant", "rotate-key", uuid.NewString(), "--by-hand").code, "an id that there might be")
 }

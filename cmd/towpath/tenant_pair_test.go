@@ -106,7 +106,7 @@ func Test_What_cannot_be_paired_is_refused_before_the_shop_is_asked(t *testing.T
 		"no_scheme":        {nil, []string{"--magento-url", "shop.example.com", "--code", "x"}, []string{"--magento-url", "https://"}},
 		"private_shop":     {map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": ""}, []string{"--magento-url", "https://127.0.0.1", "--code", "x"}, []string{"--magento-url", "TOWPATH_ALLOW_PRIVATE_URLS"}},
 		"plain_http":       {map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": ""}, []string{"--magento-url", "http://shop.example.com", "--code", "x"}, []string{"--magento-url", "must begin with https://"}},
-		"no_tenant":        {nil, []string{"--magento-url", d.shopURL, "--code", "x", "--tenant", "abc"}, []string{"--tenant", "abc", "UUID"}},
+		"no_tenant":        {nil, []string{"--magento-url", d.shopURL, "--code", "x", "--tenant", "abc"}, []string{`there is no tenant "abc"`, "towpath tenant list"}},
 		"unknown_provider": {nil, []string{"--magento-url", d.shopURL, "--code", "x", "--provider", "sage"}, []string{"--provider", "xero", "freeagent"}},
 	} {
 		t.Run(name, func(t *testing.T) {

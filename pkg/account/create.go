@@ -13,6 +13,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
+	"towpath/pkg/provider"
 	"towpath/pkg/provider/specs"
 	"towpath/pkg/secret"
 )
@@ -77,33 +78,47 @@ type App struct {
 	IdentityURL string // empty: the provider's own
 }
 
-// grant checks it against what the provider offers; the secret is sealed for the
-// binding.
-func (a App) grant(box *secret.Box, of dbsqlc.BindingInsertParams, private outbound.Private) (dbsqlc.OAuthGrantInsertParams, error) {
-	spec, _ := specs.Of(of.Provider)
-	row := dbsqlc.OAuthGrantInsertParams{BindingID: of.ID, Kind: a.Grant, ClientID: a.ClientID, IdentityUrl: a.IdentityURL}
-	if row.Kind == "" {
-		row.Kind = oauth.AuthorizationCode
-		if !a.Secret.IsEmpty() && spec.OAuth.ClientCredentials {
-			row.Kind = oauth.ClientCredentials
-		}
-	}
+// Check holds it against what a provider offers, before anybody is asked. A *FieldError.
+func (a App) Check(provider string, private outbound.Private) error {
+	spec, _ := specs.Of(provider)
+	kind := a.kind(spec)
 	switch {
 	case a.ClientID == "":
-		return row, wrong("client-id", "is missing")
-	case !slices.Contains([]string{oauth.ClientCredentials, oauth.AuthorizationCode}, row.Kind):
-		return row, wrong("grant", "is %q; use client_credentials or authorization_code", a.Grant)
-	case row.Kind == oauth.ClientCredentials && !spec.OAuth.ClientCredentials:
-		return row, wrong("grant", "is %q; %s has authorization_code only", a.Grant, spec.Name)
-	case a.Secret.IsEmpty() && (row.Kind == oauth.ClientCredentials || spec.OAuth.SecretForConsent):
-		return row, wrong("client-secret-file", "is needed: the app's secret is missing")
+		return wrong("client-id", "is missing")
+	case !slices.Contains([]string{oauth.ClientCredentials, oauth.AuthorizationCode}, kind):
+		return wrong("grant", "is %q; use client_credentials or authorization_code", a.Grant)
+	case kind == oauth.ClientCredentials && !spec.OAuth.ClientCredentials:
+		return wrong("grant", "is %q; %s has authorization_code only", a.Grant, spec.Name)
+	case a.Secret.IsEmpty() && (kind == oauth.ClientCredentials || spec.OAuth.SecretForConsent):
+		return wrong("client-secret-file", "is needed: the app's secret is missing")
 	case a.IdentityURL != "" && !spec.OAuth.IdentityServer:
-		return row, wrong("identity-url", "is not for %s; its own is under --api-url", spec.Name)
+		return wrong("identity-url", "is not for %s; its own is under --api-url", spec.Name)
 	}
 	if a.IdentityURL != "" {
 		if err := private.CheckURL(a.IdentityURL); err != nil {
-			return row, wrongURL("identity-url", err)
+			return wrongURL("identity-url", err)
 		}
+	}
+	return nil
+}
+
+// kind is the grant, by default the one that needs no person where there is one.
+func (a App) kind(spec provider.Spec) string {
+	switch {
+	case a.Grant != "":
+		return a.Grant
+	case !a.Secret.IsEmpty() && spec.OAuth.ClientCredentials:
+		return oauth.ClientCredentials
+	}
+	return oauth.AuthorizationCode
+}
+
+// grant is the row of a checked app; the secret is sealed for the binding.
+func (a App) grant(box *secret.Box, of dbsqlc.BindingInsertParams, private outbound.Private) (dbsqlc.OAuthGrantInsertParams, error) {
+	spec, _ := specs.Of(of.Provider)
+	row := dbsqlc.OAuthGrantInsertParams{BindingID: of.ID, Kind: a.kind(spec), ClientID: a.ClientID, IdentityUrl: a.IdentityURL}
+	if err := a.Check(of.Provider, private); err != nil {
+		return row, err
 	}
 	if !a.Secret.IsEmpty() {
 		row.ClientSecretSealed = oauth.SealClientSecret(box, of.ID, a.Secret.Reveal())
