@@ -51,6 +51,14 @@ func nobody(text, what string) error {
 	return wrongUse("there is no %s %q (see: towpath %s list)", what, text, what)
 }
 
+// quoted is an id as it is, and a name as a shell takes it.
+func quoted(text string) string {
+	if uuid.Validate(text) == nil {
+		return text
+	}
+	return fmt.Sprintf("%q", text)
+}
+
 // findRun is the run that an argument names by its id, or by a number that it alone has:
 // the document's, or the provider's. Names of buyers and amounts, which runs show takes
 // too, choose nothing that is acted on.

@@ -36,7 +36,7 @@ type keySaved struct {
 func (c tenantRotateKey) Run(ctx context.Context, io console) error {
 	if !c.ByHand {
 		return wrongUse("a shop with the published modules cannot take a key by hand and would be cut off; pair it again: "+
-			"towpath tenant pair --tenant %s --magento-url URL --provider NAME --code CODE\nFor a shop that does take one, say --by-hand", fmt.Sprintf("%q", c.ID))
+			"towpath tenant pair --tenant %s --magento-url URL --provider NAME --code CODE\nFor a shop that does take one, say --by-hand", quoted(c.ID))
 	}
 	key, made, err := c.key(io)
 	if err != nil {
