@@ -178,7 +178,9 @@ func (s *storm) hand(t *testing.T, n int) {
 	s.did[a.name]++
 }
 
-// reconnect is the person who mends the connections that were refused.
+// reconnect is the person who mends the connections that were refused, and whose servers
+// answer again: else all would wait for one probe at a time, and little would be left to
+// get hold of.
 func (s *storm) reconnect(t *testing.T) {
 	t.Helper()
 	queries := dbsqlc.New()
@@ -186,6 +188,10 @@ func (s *storm) reconnect(t *testing.T) {
 	require.NoError(t, err)
 	_, err = queries.TenantSetConnection(t.Context(), s.b.pool, dbsqlc.TenantSetConnectionParams{ID: s.b.tenant.ID, ConnectionStatus: "active"})
 	require.NoError(t, err)
+	for _, partition := range []uuid.UUID{s.b.tenant.ID, s.b.binding} {
+		_, err = queries.CircuitClose(t.Context(), s.b.pool, partition.String())
+		require.NoError(t, err)
+	}
 }
 
 // enough reports whether every act was done several times.
