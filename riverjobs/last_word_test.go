@@ -137,10 +137,11 @@ func (b *bundle) refusePayment() {
 	b.xero.Inject(xerosim.Fault{Operation: "PUT /Payments", Status: http.StatusBadRequest, Body: refusal})
 }
 
-// paymentFails lets the ledger refuse an invoice's payment, and the shop be told.
+// paymentFails lets the ledger refuse an invoice's payment as often as it comes (a loaded
+// machine may miss an answer), and the shop be told.
 func (b *bundle) paymentFails(t *testing.T, inv magentosim.Invoice) {
 	t.Helper()
-	b.refusePayment()
+	b.xero.Inject(xerosim.Fault{Operation: "PUT /Payments", Status: http.StatusBadRequest, Body: refusal, Times: 20})
 	b.until(t, b.paid(t, inv), toldAs(syncrun.Failed))
 }
 
