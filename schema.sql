@@ -383,7 +383,7 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   towpath_event_rank     the place of an event in its document's lane
 --   towpath_who            who is at work, for sync_run_events.who
 --   towpath_stage          the list of job kinds, each with its stage
---   towpath_kinds          the kinds of that list
+--   towpath_kinds          the kinds of that list that have jobs
 --   towpath_due_now        a job due at once is due by the database's clock (trigger)
 --   sync_run_follow_start  a worker took the job (trigger)
 --   sync_run_follow_job    everything but start and success (triggers)

@@ -18,9 +18,9 @@ import (
 //
 //   - closed: no row, or one that counts calls that timed out, in a row. Each such
 //     attempt is an ordinary temporary failure.
-//   - open, from circuitOpens on: the partition is blocked. Its runs are held for the
-//     reason, and no attempt is counted; the heartbeat lets in one at a time, alone, at
-//     growing intervals (towpath_probe), or an operator does.
+//   - open, from provider.CircuitOpens on: the partition is blocked. Its runs are held
+//     for the reason, and no attempt is counted; the heartbeat lets in one at a time,
+//     alone, at growing intervals (towpath_probe), or an operator does.
 //   - the first answer, of a probe or of a call that was under way, closes it: the row
 //     goes, and the heartbeat releases the runs within a second.
 //
@@ -28,8 +28,7 @@ import (
 // each run's own backoff. The writes here stand on their own. If one is lost, the next
 // call says the same again; if a process dies at a probe, its job is given back like any
 // other, waits in line, and the next probe goes at its time.
-const circuitOpens = 3
-
+//
 // blockedFor is longer than River keeps a job itself: it is "scheduled" for as long as
 // the trigger needs to put it back in line.
 const blockedFor = time.Minute
@@ -44,12 +43,12 @@ func (p *pipeline) noAnswer(ctx context.Context, w work, f *provider.Failure) {
 	key := w.partition().String()
 	p.silent.Store(key, nil)
 	row, err := p.queries.CircuitFail(context.WithoutCancel(ctx), p.Pool, dbsqlc.CircuitFailParams{
-		Key: key, Reason: f.NoAnswer, Message: storable(f.Message), OpensAt: circuitOpens,
+		Key: key, Reason: f.NoAnswer, Message: storable(f.Message), OpensAt: provider.CircuitOpens,
 	})
 	switch {
 	case err != nil:
 		p.Logger.WarnContext(ctx, "call without an answer not counted", "run_id", w.SyncRun.ID, "error", err)
-	case row.IsOpen && row.Failures == circuitOpens:
+	case row.IsOpen && row.Failures == provider.CircuitOpens:
 		p.Logger.WarnContext(ctx, "no answer three times in a row: the partition waits for a probe",
 			"reason", f.NoAnswer, "partition", key, "tenant", w.Tenant.ID, "run_id", w.SyncRun.ID)
 	}

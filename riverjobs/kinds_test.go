@@ -30,13 +30,6 @@ func Test_Kinds(t *testing.T) {
 			listed[row[1]] = row[2]
 		}
 		require.Equal(t, riverjobs.Stages(), listed)
-		text, err = fs.ReadFile(towpathsql.Files, "functions/towpath_kinds.sql")
-		require.NoError(t, err)
-		var kinds []string
-		for _, row := range regexp.MustCompile(`'(\w+)'`).FindAllStringSubmatch(string(text), -1) {
-			kinds = append(kinds, row[1])
-		}
-		require.ElementsMatch(t, slices.Collect(maps.Keys(listed)), kinds)
 	})
 
 	t.Run("Are_spelled_where_they_are_listed_and_inserted_and_nowhere_else", func(t *testing.T) {
@@ -54,7 +47,7 @@ func Test_Kinds(t *testing.T) {
 			}
 		}
 		slices.Sort(spelled)
-		require.Equal(t, []string{"functions/towpath_insert_push.sql", "functions/towpath_kinds.sql", "functions/towpath_stage.sql"}, slices.Compact(spelled))
+		require.Equal(t, []string{"functions/towpath_insert_push.sql", "functions/towpath_stage.sql"}, slices.Compact(spelled))
 	})
 
 	t.Run("And_stages_are_those_of_the_metrics", func(t *testing.T) {

@@ -117,7 +117,7 @@ func (s saving) announce(proposal account.Proposal) {
 	if len(proposal.Changes) == 0 {
 		return
 	}
-	if len(proposal.Dropped) > 0 {
+	if len(proposal.Dropped) > 0 && (s.Yes || s.dryRun) { // else it is what is asked about
 		fmt.Fprintf(s.console.err, "towpath: set in force and not in the file, so back to the default: %s\n", strings.Join(proposal.Dropped, ", "))
 	}
 	if proposal.Held > 0 {

@@ -13,13 +13,11 @@ import (
 	"towpath/pkg/provider"
 )
 
-// circuitOpens is how many calls in a row an identity server may leave unanswered before
-// its circuit opens, as of any partition (riverjobs/circuit.go). One row is for all
-// bindings whose tokens it gives out: else each would keep a connection, a row's lock and
-// one of the few refreshes at once for as long as a call takes. Tokens that are still good
-// are given out meanwhile.
-const circuitOpens = 3
-
+// circuitOf is the key of an identity server's circuit, which opens as any partition's
+// does (riverjobs/circuit.go), but is asked and probed here. One row is for all bindings
+// whose tokens it gives out: else each would keep a connection, a row's lock and one of
+// the few refreshes at once for as long as a call takes. Tokens that are still good are
+// given out meanwhile.
 func circuitOf(g grant) string { return "identity " + g.endpoints.Token }
 
 // enter answers whether the identity server of a binding may be called: always where its
@@ -54,7 +52,7 @@ func (k *Keeper) heard(ctx context.Context, g grant, known bool, err error) {
 	switch {
 	case errors.As(err, &f) && f.NoAnswer != "":
 		_, noted = k.queries.CircuitFail(ctx, k.cfg.Pool, dbsqlc.CircuitFailParams{
-			Key: circuitOf(g), Reason: f.NoAnswer, Message: foreign.Text(f.Message, foreign.Kept), OpensAt: circuitOpens,
+			Key: circuitOf(g), Reason: f.NoAnswer, Message: foreign.Text(f.Message, foreign.Kept), OpensAt: provider.CircuitOpens,
 		})
 	case known && (err == nil || isAuth(err) || errors.As(err, &f) && f.Kind == provider.RateLimited):
 		if _, noted = k.queries.CircuitClose(ctx, k.cfg.Pool, circuitOf(g)); noted == nil {

@@ -50,3 +50,7 @@ func HoldCode(reason string) string {
 	}
 	return CodeProvider
 }
+
+// CircuitOpens is how many calls in a row a server may leave unanswered before its
+// circuit opens: a shop's, a ledger's (riverjobs) and an identity server's (pkg/oauth).
+const CircuitOpens = 3
