@@ -115,6 +115,7 @@ func Test_Connections_say_in_words_where_each_side_stands(t *testing.T) {
 				require.Contains(t, page, want)
 			}
 			require.NotContains(t, page, "sealed-")
+			require.NotContains(t, page, "Command: Waiting", "none is shown where there is none")
 			require.NotContains(t, page, "the-client-id")
 			require.Equal(t, 1, strings.Count(page, "For the command line"))
 		})
