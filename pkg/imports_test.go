@@ -47,6 +47,7 @@ func rules() map[string]rule {
 		"pkg/foreign":    {},
 		"pkg/stack":      {},
 		"pkg/completion": {},
+		"pkg/users":      {},
 
 		"sql":         {tests: []string{"pkg/pgdb", "pkg/quota"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
@@ -74,7 +75,7 @@ func rules() map[string]rule {
 			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
-		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/gaps", "pkg/provider/specs", "pkg/quota", "pkg/secret", "pkg/syncrun"}, tests: []string{"pkg/pgdb"}},
+		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/gaps", "pkg/provider/specs", "pkg/quota", "pkg/secret", "pkg/syncrun", "pkg/users"}, tests: []string{"pkg/pgdb"}},
 		"riverjobs": {
 			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",

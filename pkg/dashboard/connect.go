@@ -33,7 +33,7 @@ type consentPage struct {
 func (d *Dashboard) connect(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 	id, ok := parseID(params.ByName("binding"))
 	if !ok || d.cfg.Connect == nil {
-		d.noConnection(w)
+		d.noConnection(w, r)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), connectTime)
@@ -42,9 +42,9 @@ func (d *Dashboard) connect(w http.ResponseWriter, r *http.Request, params httpr
 	var no *Refusal
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		d.noConnection(w)
+		d.noConnection(w, r)
 	case errors.As(err, &no):
-		d.show(w, http.StatusConflict, d.pages.message, d.ofConnections(no.Title, no.Title, no.Text))
+		d.show(w, http.StatusConflict, d.pages.message, d.ofConnections(r, no.Title, no.Title, no.Text))
 	case err != nil:
 		d.notConnected(w, r, err)
 	case address == "":
@@ -60,18 +60,18 @@ func (d *Dashboard) consent(w http.ResponseWriter, r *http.Request, address stri
 		return
 	}
 	d.show(w, http.StatusOK, d.pages.consent, consentPage{
-		frame: frame{Title: "Consent", Now: d.cfg.Now(), Section: sectionConnections}, Address: address,
+		frame: d.frame(r.Context(), "Consent", sectionConnections), Address: address,
 	})
 }
 
-func (d *Dashboard) ofConnections(title, heading, text string) message {
-	page := d.about(title, heading, text)
+func (d *Dashboard) ofConnections(r *http.Request, title, heading, text string) message {
+	page := d.about(r, title, heading, text)
 	page.Section = sectionConnections
 	return page
 }
 
-func (d *Dashboard) noConnection(w http.ResponseWriter) {
-	d.show(w, http.StatusNotFound, d.pages.message, d.ofConnections("Not found", "There is no such connection",
+func (d *Dashboard) noConnection(w http.ResponseWriter, r *http.Request) {
+	d.show(w, http.StatusNotFound, d.pages.message, d.ofConnections(r, "Not found", "There is no such connection",
 		"The address may be cut short, or the connection belongs to another database."))
 }
 
@@ -83,6 +83,6 @@ func (d *Dashboard) notConnected(w http.ResponseWriter, r *http.Request, err err
 	}
 	d.cfg.Logger.Error("connect for the dashboard", "path", r.URL.Path, "error", err)
 	w.Header().Set("Retry-After", "10")
-	d.show(w, http.StatusServiceUnavailable, d.pages.message, d.ofConnections("Not connected", "Not connected",
+	d.show(w, http.StatusServiceUnavailable, d.pages.message, d.ofConnections(r, "Not connected", "Not connected",
 		"Something is away that was needed, such as the database. Nothing was changed: try again in a moment. The log says more."))
 }

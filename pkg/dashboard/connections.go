@@ -40,8 +40,9 @@ func (d *Dashboard) connections(w http.ResponseWriter, r *http.Request, _ httpro
 }
 
 func (d *Dashboard) readConnections(ctx context.Context) (connectionsPage, error) {
-	now := d.cfg.Now()
-	page := connectionsPage{frame: frame{Title: "Connections", Now: now, Refresh: d.cfg.Refresh, Section: sectionConnections}}
+	page := connectionsPage{frame: d.frame(ctx, "Connections", sectionConnections)}
+	page.Refresh = d.cfg.Refresh
+	now := page.Now
 	rows, err := d.queries.DashboardConnectionList(ctx, d.cfg.Pool, dbsqlc.DashboardConnectionListParams{
 		RevokedSince: now.Add(-revokedShown), MaxRows: maxConnections + 1,
 	})

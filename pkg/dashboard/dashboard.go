@@ -14,6 +14,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/gaps"
 	"towpath/pkg/secret"
+	"towpath/pkg/users"
 )
 
 // ErrNothingToRetry is what Config.Retry answers where the run's state leaves
@@ -81,6 +82,8 @@ func (c Config) withDefaults() Config {
 type Dashboard struct {
 	cfg     Config
 	guard   guard
+	check   func(http.ResponseWriter, *http.Request) (Visitor, refusal) // guard.check
+	least   map[string]users.Role                                       // by route
 	queries *dbsqlc.Queries
 	pages   pages
 	static  static
@@ -95,29 +98,14 @@ func New(cfg Config) *Dashboard {
 	cfg = cfg.withDefaults()
 	files := loadStatic()
 	d := &Dashboard{cfg: cfg, guard: newGuard(cfg), queries: dbsqlc.New(), static: files}
+	d.check = d.guard.check
 	d.missing, d.rhythm = gaps.WatchList(cfg.Pool, gapsSince, maxGaps+1, cfg.Now), gaps.WatchShops(cfg.Pool, cfg.Now)
-	d.pages = loadPages(files, d.at)
+	d.pages, d.least = loadPages(files, d.at), leastRoles(d.routes())
 	return d
 }
 
 // at is where a browser finds a path of the dashboard.
 func (d *Dashboard) at(path string) string { return d.cfg.BasePath + path }
-
-// Register adds the routes of doc.go to a router.
-func (d *Dashboard) Register(router *httprouter.Router) {
-	read := func(path string, h httprouter.Handle) {
-		router.GET(path, d.guarded(h))
-		router.HEAD(path, d.guarded(h))
-	}
-	read("/dashboard", d.root)
-	read("/dashboard/sync", d.list)
-	read("/dashboard/sync/:id", d.run)
-	read("/dashboard/connections", d.connections)
-	read("/dashboard/gaps", d.gaps)
-	read("/dashboard/static/:file", d.file)
-	router.POST("/dashboard/sync/:id/retry", d.guarded(d.retry))
-	router.POST("/dashboard/connections/:binding/connect", d.guarded(d.connect))
-}
 
 func (d *Dashboard) root(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	http.Redirect(w, r, d.at("/dashboard/sync"), http.StatusFound)

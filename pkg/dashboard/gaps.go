@@ -45,8 +45,9 @@ func (d *Dashboard) gaps(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		d.away(w, r, err)
 		return
 	}
-	now := d.cfg.Now()
-	page := gapsPage{frame: frame{Title: "Gaps", Now: now, Refresh: d.cfg.Refresh, Section: sectionGaps}}
+	page := gapsPage{frame: d.frame(ctx, "Gaps", sectionGaps)}
+	page.Refresh = d.cfg.Refresh
+	now := page.Now
 	for _, s := range d.shops() {
 		last, _ := lastEvent(now, []gaps.Shop{s}, s.TenantID)
 		shop := quietShop{Shop: s, Last: last}

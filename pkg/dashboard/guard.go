@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/secret"
+	"towpath/pkg/users"
 )
 
 // contentPolicy allows this origin's own style sheet, script and icon, and
@@ -53,18 +55,25 @@ type refusal struct {
 	wait   time.Duration
 }
 
-// check judges a request. It may set a cookie; it writes nothing.
-func (g guard) check(w http.ResponseWriter, r *http.Request) refusal {
+// check says who made a request, or why it is refused. It may set a cookie; it
+// writes nothing. Who came through the gate, or knows the password, is the admin.
+func (g guard) check(w http.ResponseWriter, r *http.Request) (Visitor, refusal) {
 	if g.gate == nil || !g.gate.Knows(r) {
 		if refused := g.checkPassword(w, r); refused.status != 0 {
-			return refused
+			return Visitor{}, refused
 		}
 	}
 	if g.origin.Check(r) != nil {
-		return refusal{status: http.StatusForbidden, reason: "cross-origin",
+		return Visitor{}, refusal{status: http.StatusForbidden, reason: "cross-origin",
 			text: "This request came from another site's page. Open the dashboard itself and press the button there."}
 	}
-	return refusal{}
+	return Visitor{Name: users.Admin.String(), Role: users.Admin}, refusal{}
+}
+
+// forbid refuses a visitor whose role does not suffice.
+func forbid(v Visitor, least users.Role) refusal {
+	return refusal{status: http.StatusForbidden, reason: "role",
+		text: fmt.Sprintf("You are signed in as %s, whose role is %s. This takes the role %s: ask an admin of this Towpath.", v.Name, v.Role, least)}
 }
 
 func (g guard) checkPassword(w http.ResponseWriter, r *http.Request) refusal {
@@ -146,8 +155,8 @@ func (k knownBrowsers) remember(w http.ResponseWriter) {
 }
 
 // guarded puts the guard and the headers that every answer has in front of a
-// handler, and writes the request's log line.
-func (d *Dashboard) guarded(h httprouter.Handle) httprouter.Handle {
+// route, and writes the request's log line.
+func (d *Dashboard) guarded(at route) httprouter.Handle {
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", contentPolicy)
@@ -161,10 +170,13 @@ func (d *Dashboard) guarded(h httprouter.Handle) httprouter.Handle {
 		if d.guard.gate != nil && d.guard.gate.Entered(seen, r) {
 			return
 		}
-		refused := d.guard.check(seen, r)
+		visitor, refused := d.check(seen, r)
+		if refused.status == 0 && !visitor.Role.May(at.least) {
+			refused = forbid(visitor, at.least)
+		}
 		switch refused.status {
 		case 0:
-			h(seen, r, params)
+			at.handle(seen, as(r, visitor), params)
 		case http.StatusUnauthorized:
 			header.Set("WWW-Authenticate", `Basic realm="Towpath", charset="UTF-8"`)
 			http.Error(seen, refused.text, refused.status)

@@ -59,12 +59,12 @@ type listRow struct {
 func (d *Dashboard) list(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	f, wrong := readFilter(r.URL.Query())
 	if wrong != "" {
-		d.badRequest(w, wrong)
+		d.badRequest(w, r, wrong)
 		return
 	}
 	before, ok := parseCursor(f.Before)
 	if !ok {
-		d.badRequest(w, "before= is no page of this list. Begin at the newest run.")
+		d.badRequest(w, r, "before= is no page of this list. Begin at the newest run.")
 		return
 	}
 	ctx, cancel := d.within(r)
@@ -78,11 +78,11 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 }
 
 func (d *Dashboard) readList(ctx context.Context, f filter, before cursor) (listPage, error) {
-	now := d.cfg.Now()
 	page := listPage{
-		frame: frame{Title: "Sync runs", Now: now, Refresh: d.cfg.Refresh, Section: sectionRuns}, Filter: f, Events: syncrun.Events(), Errors: errorCodes(),
+		frame: d.frame(ctx, "Sync runs", sectionRuns), Filter: f, Events: syncrun.Events(), Errors: errorCodes(),
 		Clear: filter{}.address(),
 	}
+	page.Refresh = d.cfg.Refresh
 	params := f.params(before, int32(d.cfg.PageSize+1))
 	if f.Query != "" {
 		found, err := find.Runs(ctx, d.cfg.Pool, find.Request{Text: f.Query, Since: params.Since, Until: params.Until})
@@ -104,7 +104,7 @@ func (d *Dashboard) readList(ctx context.Context, f filter, before cursor) (list
 		page.Newest = f.newest()
 	}
 	for _, run := range runs {
-		page.Rows = append(page.Rows, rowOf(now, f, run))
+		page.Rows = append(page.Rows, rowOf(page.Now, f, run))
 	}
 	if page.Tenants, err = d.queries.DashboardTenantList(ctx, d.cfg.Pool); err != nil {
 		return listPage{}, err

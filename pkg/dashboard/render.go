@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"towpath/pkg/foreign"
+	"towpath/pkg/users"
 )
 
 //go:embed templates static
@@ -34,12 +35,19 @@ func loadPages(s static, at func(string) string) pages {
 	}
 }
 
-// frame is what every page has.
+// frame is what every page has; Dashboard.frame makes one.
 type frame struct {
 	Title   string
 	Now     time.Time
 	Refresh time.Duration // 0: the page does not refresh
 	Section string        // of the navigation; empty: none
+	Visitor Visitor
+	least   map[string]users.Role
+}
+
+// frame is that of a page for the visitor of ctx.
+func (d *Dashboard) frame(ctx context.Context, title, section string) frame {
+	return frame{Title: title, Now: d.cfg.Now(), Section: section, Visitor: VisitorOf(ctx), least: d.least}
 }
 
 // The sections of the navigation.
@@ -76,17 +84,17 @@ type message struct {
 }
 
 // about is a page that only says something.
-func (d *Dashboard) about(title, heading, text string) message {
-	return message{frame: frame{Title: title, Now: d.cfg.Now()}, Heading: heading, Text: text}
+func (d *Dashboard) about(r *http.Request, title, heading, text string) message {
+	return message{frame: d.frame(r.Context(), title, ""), Heading: heading, Text: text}
 }
 
-func (d *Dashboard) notFound(w http.ResponseWriter) {
+func (d *Dashboard) notFound(w http.ResponseWriter, r *http.Request) {
 	d.show(w, http.StatusNotFound, d.pages.message,
-		d.about("Not found", "There is no such run", "The address may be cut short, or the run belongs to another database."))
+		d.about(r, "Not found", "There is no such run", "The address may be cut short, or the run belongs to another database."))
 }
 
-func (d *Dashboard) badRequest(w http.ResponseWriter, text string) {
-	d.show(w, http.StatusBadRequest, d.pages.message, d.about("Not understood", "This address was not understood", text))
+func (d *Dashboard) badRequest(w http.ResponseWriter, r *http.Request, text string) {
+	d.show(w, http.StatusBadRequest, d.pages.message, d.about(r, "Not understood", "This address was not understood", text))
 }
 
 const databaseAway = "Nothing is lost: the shop keeps its events and sends them again, and what was accepted goes on when the database is back. " +
@@ -100,7 +108,7 @@ func (d *Dashboard) away(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	d.cfg.Logger.Error("read for the dashboard", "path", r.URL.Path, "error", err)
 	w.Header().Set("Retry-After", "5")
-	page := d.about("Database away", "The database does not answer", databaseAway)
+	page := d.about(r, "Database away", "The database does not answer", databaseAway)
 	if r.Method == http.MethodGet {
 		page.Refresh = 5 * time.Second
 	}

@@ -30,7 +30,7 @@ func notice(told string) string {
 func (d *Dashboard) retry(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 	id, ok := parseID(params.ByName("id"))
 	if !ok || d.cfg.Retry == nil {
-		d.notFound(w)
+		d.notFound(w, r)
 		return
 	}
 	ctx, cancel := d.within(r)
@@ -41,7 +41,7 @@ func (d *Dashboard) retry(w http.ResponseWriter, r *http.Request, params httprou
 	case errors.Is(err, ErrNothingToRetry):
 		told = toldNothing
 	case errors.Is(err, pgx.ErrNoRows):
-		d.notFound(w)
+		d.notFound(w, r)
 		return
 	case err != nil:
 		d.away(w, r, err)

@@ -60,7 +60,7 @@ const maxSteps = 300
 func (d *Dashboard) run(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 	id, ok := parseID(params.ByName("id"))
 	if !ok {
-		d.notFound(w)
+		d.notFound(w, r)
 		return
 	}
 	ctx, cancel := d.within(r)
@@ -68,7 +68,7 @@ func (d *Dashboard) run(w http.ResponseWriter, r *http.Request, params httproute
 	page, err := d.readRun(ctx, id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		d.notFound(w)
+		d.notFound(w, r)
 	case err != nil:
 		d.away(w, r, err)
 	default:
@@ -96,10 +96,10 @@ func (d *Dashboard) readRun(ctx context.Context, id uuid.UUID) (runPage, error) 
 			return runPage{}, err
 		}
 	}
-	return d.runPage(row, events, intents, ahead), nil
+	return d.runPage(ctx, row, events, intents, ahead), nil
 }
 
-func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncRunEvent, intents []dbsqlc.DashboardIntentListRow, ahead []dbsqlc.DashboardRunsAheadRow) runPage {
+func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncRunEvent, intents []dbsqlc.DashboardIntentListRow, ahead []dbsqlc.DashboardRunsAheadRow) runPage {
 	run := row.SyncRun
 	page := runPage{
 		DashboardRunGetRow: row, Heading: title(run.EntityType, run.MagentoEntityID, run.Body), Happened: happened(run.Event),
@@ -107,7 +107,8 @@ func (d *Dashboard) runPage(row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncR
 		Rules: rulesOf(run.Decision), Document: documentOf(run.Document),
 		ShopTotal: shopTotalOf(run.Canonical), JSON: jsonParts(run), Differs: differsOf(run.Variance),
 	}
-	page.frame = frame{Title: page.Heading, Now: d.cfg.Now(), Refresh: d.cfg.Refresh, Section: sectionRuns}
+	page.frame = d.frame(ctx, page.Heading, sectionRuns)
+	page.Refresh = d.cfg.Refresh
 	words := factsOf(page.Now, row)
 	page.Sentence, page.Paused = words.sentence(), words.pause()
 	if d.cfg.Retry != nil {

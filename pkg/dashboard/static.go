@@ -45,7 +45,7 @@ func (s static) path(name string) string {
 func (d *Dashboard) file(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 	file, known := d.static.files[params.ByName("file")]
 	if !known {
-		d.notFound(w)
+		d.notFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", file.contentType)

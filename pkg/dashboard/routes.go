@@ -1,0 +1,87 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/julienschmidt/httprouter"
+
+	"towpath/pkg/users"
+)
+
+// route is one address of the pages: who may ask for it, and what answers. GET
+// serves HEAD too.
+type route struct {
+	method, path string
+	least        users.Role
+	handle       httprouter.Handle
+}
+
+// routes are all of them. A test names the least role of each, and tries each as
+// everybody. What changes something is a POST.
+func (d *Dashboard) routes() []route {
+	return []route{
+		{http.MethodGet, "/dashboard", users.Viewer, d.root},              // on to the runs
+		{http.MethodGet, "/dashboard/static/:file", users.Viewer, d.file}, // style sheet, script, icon
+
+		{http.MethodGet, "/dashboard/sync", users.Viewer, d.list},               // the runs, newest first, filtered, page by page
+		{http.MethodGet, "/dashboard/sync/:id", users.Viewer, d.run},            // one run: what it waits for, its history, its documents
+		{http.MethodPost, "/dashboard/sync/:id/retry", users.Operator, d.retry}, // a repeat finds nothing to do
+
+		{http.MethodGet, "/dashboard/connections", users.Viewer, d.connections},                 // the bindings: what works, what a person must do, what waits
+		{http.MethodPost, "/dashboard/connections/:binding/connect", users.Operator, d.connect}, // at once, or on to the consent; a repeat does it again
+
+		{http.MethodGet, "/dashboard/gaps", users.Viewer, d.gaps}, // numbers that did not come, and shops quieter than usual
+	}
+}
+
+// Register adds the routes to a router, each behind the guard.
+func (d *Dashboard) Register(router *httprouter.Router) {
+	for _, at := range d.routes() {
+		router.Handle(at.method, at.path, d.guarded(at))
+		if at.method == http.MethodGet {
+			router.Handle(http.MethodHead, at.path, d.guarded(at))
+		}
+	}
+}
+
+// leastRoles is the table by "METHOD path", for what a page offers.
+func leastRoles(routes []route) map[string]users.Role {
+	least := map[string]users.Role{}
+	for _, at := range routes {
+		least[at.method+" "+at.path] = at.least
+	}
+	return least
+}
+
+// Visitor is who made a request.
+type Visitor struct {
+	Name string
+	Role users.Role
+}
+
+type visitorKey struct{}
+
+// VisitorOf is who made the request of this context; the zero value where nobody is
+// known. Config's functions are given it, for the history of what they change.
+func VisitorOf(ctx context.Context) Visitor {
+	v, _ := ctx.Value(visitorKey{}).(Visitor)
+	return v
+}
+
+// as hands a visitor to what answers the request.
+func as(r *http.Request, v Visitor) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+}
+
+// May reports whether the visitor may use a route, "POST /dashboard/sync/:id/retry":
+// a page shows no button that is refused. A route that is not in the table is a
+// mistake in the template.
+func (f frame) May(route string) (bool, error) {
+	least, known := f.least[route]
+	if !known {
+		return false, fmt.Errorf("no route %q", route)
+	}
+	return f.Visitor.Role.May(least), nil
+}

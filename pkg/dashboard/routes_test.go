@@ -1,0 +1,87 @@
+package dashboard_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/julienschmidt/httprouter"
+	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dashboard"
+	"towpath/pkg/users"
+)
+
+// leastRoles are what each page and button takes. It is written here once more, so
+// that nobody loosens one by accident.
+func leastRoles() map[string]users.Role {
+	return map[string]users.Role{
+		"GET /dashboard":                               users.Viewer,
+		"GET /dashboard/static/:file":                  users.Viewer,
+		"GET /dashboard/sync":                          users.Viewer,
+		"GET /dashboard/sync/:id":                      users.Viewer,
+		"POST /dashboard/sync/:id/retry":               users.Operator,
+		"GET /dashboard/connections":                   users.Viewer,
+		"POST /dashboard/connections/:binding/connect": users.Operator,
+		"GET /dashboard/gaps":                          users.Viewer,
+	}
+}
+
+// Every route answers the roles that it is for, and 403 to all others; no other
+// route is there, and nothing that a form posts is for viewers.
+func Test_Every_route_is_for_its_roles_only(t *testing.T) {
+	t.Parallel()
+	placeholder := regexp.MustCompile(`:[a-z]+`)
+	b := setup(t)
+	d := dashboard.New(dashboard.Config{Pool: b.pool,
+		Retry:   func(context.Context, uuid.UUID) error { return nil },
+		Connect: func(context.Context, uuid.UUID) (string, error) { return "", nil }})
+	router := httprouter.New()
+	d.Register(router)
+	seen := map[string]users.Role{}
+	for _, row := range d.Rows() {
+		seen[row.Method+" "+row.Path] = row.Least
+		methods := []string{row.Method}
+		if row.Method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		} else {
+			require.True(t, row.Least.May(users.Operator), "%s changes something", row.Path)
+		}
+		path := placeholder.ReplaceAllString(row.Path, uuid.NewString())
+		for role := users.Nobody; role <= users.Admin; role++ {
+			d.Everybody(role)
+			for _, method := range methods {
+				w := httptest.NewRecorder()
+				router.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+				refused := w.Code == http.StatusForbidden
+				require.Equal(t, !role.May(row.Least), refused, "%s %s as %s: %d", method, path, role, w.Code)
+			}
+		}
+	}
+	require.Equal(t, leastRoles(), seen)
+}
+
+// A button that would be refused is not there.
+func Test_A_viewer_sees_no_button_that_he_may_not_press(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	run := b.add("failed", columns{"error_code": "validation"}).String()
+	b.app("authorization_code", "")
+	d := dashboard.New(dashboard.Config{Pool: b.pool,
+		Retry:   func(context.Context, uuid.UUID) error { return nil },
+		Connect: func(context.Context, uuid.UUID) (string, error) { return "", nil }})
+	router := httprouter.New()
+	d.Register(router)
+	for role, buttons := range map[users.Role]bool{users.Viewer: false, users.Operator: true, users.Admin: true} {
+		d.Everybody(role)
+		for _, path := range []string{"/dashboard/sync/" + run, "/dashboard/connections"} {
+			w := httptest.NewRecorder()
+			router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			require.Equal(t, http.StatusOK, w.Code, path)
+			require.Equal(t, buttons, regexp.MustCompile(`method="post"`).MatchString(w.Body.String()), "%s as %s", path, role)
+		}
+	}
+}
