@@ -1,8 +1,13 @@
 // Package pgtest gives a test a database of its own: one private server a test
-// process, migrated once, copied for each test in some 20 ms, dropped at the
-// test's end. It needs no set-up and works in parallel tests; the server goes
-// away with the process. A machine without Postgres fetches it (see pkg/pgdb);
-// PGBIN names the folder of server programs to use instead.
+// process, migrated once, copied for each test in some 20 ms. It needs no set-up and
+// works in parallel tests; the server goes away with the process. A machine without
+// Postgres fetches it (see pkg/pgdb); PGBIN names the folder of server programs to use
+// instead.
+//
+// Most of what a short test costs is the server's processes that begin and end with its
+// connections. So the migrated databases, and the connections to them, outlive the test
+// that made them: emptied, looked over (see emptied) and given to the next. A test sees
+// none of that: its address is its own, and dead after it.
 package pgtest
 
 import (
@@ -22,9 +27,8 @@ import (
 // patience bounds each step against the server.
 const patience = 30 * time.Second
 
-// New returns a pool on a new, migrated database. The pool is closed and the
-// database dropped when the test ends; a connection that the test keeps beyond
-// that fails it.
+// New returns a pool on an empty, migrated database. The pool is closed when the test
+// ends; a connection that the test keeps beyond that fails it.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return open(t, URL(t))
@@ -36,18 +40,18 @@ func Empty(t testing.TB) *pgxpool.Pool {
 	return open(t, EmptyURL(t))
 }
 
-// URL returns the address of a new, migrated database, dropped when the test
-// ends whoever is still connected. Every call makes another one; the address
-// behind a pool of New is pool.Config().ConnString().
+// URL returns the address of an empty, migrated database. When the test ends it leads
+// nowhere, and whoever is still connected is cut off. Every call gives another one; the
+// address behind a pool of New is pool.Config().ConnString().
 func URL(t testing.TB) string {
 	t.Helper()
-	return database(t, template)
+	return address(t, template)
 }
 
 // EmptyURL is URL without migrations.
 func EmptyURL(t testing.TB) string {
 	t.Helper()
-	return database(t, "template0")
+	return address(t, "template0")
 }
 
 // Main runs a package's tests and then stops the server. It is needed only
@@ -81,20 +85,56 @@ var shared struct {
 	once   sync.Once
 	server *pgdb.Private
 	admin  *pgxpool.Pool
+	as     state // of the template
 	err    error
 	count  atomic.Int64
+
+	mu   sync.Mutex
+	free []*database // as the template is, and nobody's
 }
 
-func database(t testing.TB, from string) string {
+func address(t testing.TB, from string) string {
 	t.Helper()
 	shared.once.Do(func() { shared.err = start() })
 	if shared.err != nil {
 		t.Fatalf("start test database: %v", shared.err)
 	}
-	name := fmt.Sprintf("test_%d", shared.count.Add(1))
-	admin(t, "CREATE DATABASE "+name+" TEMPLATE "+from)
-	t.Cleanup(func() { admin(t, "DROP DATABASE "+name+" WITH (FORCE)") })
-	return shared.server.URL(name)
+	db := unused(from)
+	if db == nil {
+		db = &database{name: fmt.Sprintf("test_%d", shared.count.Add(1)), from: from}
+		admin(t, "CREATE DATABASE "+db.name+" TEMPLATE "+from)
+	}
+	d, err := openDoor(db)
+	if err != nil {
+		t.Fatalf("open test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if left := d.shut(); left || !db.emptied() {
+			db.leave()
+			admin(t, "DROP DATABASE "+db.name+" WITH (FORCE)")
+			return
+		}
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		shared.free = append(shared.free, db)
+	})
+	return d.url
+}
+
+// unused takes the database that was given back last, whose connections are the
+// warmest.
+func unused(from string) *database {
+	if from != template {
+		return nil
+	}
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if len(shared.free) == 0 {
+		return nil
+	}
+	db := shared.free[len(shared.free)-1]
+	shared.free = shared.free[:len(shared.free)-1]
+	return db
 }
 
 func admin(t testing.TB, statement string) {
@@ -138,7 +178,7 @@ func closePool(t testing.TB, pool *pgxpool.Pool) {
 func start() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute) // it may have to fetch Postgres
 	defer cancel()
-	shared.server, err = pgdb.StartPrivate(ctx, pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: true})
+	shared.server, err = pgdb.StartPrivate(ctx, pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: true, MaxConnections: 500})
 	if err != nil {
 		return err
 	}
@@ -156,6 +196,12 @@ func start() (err error) {
 	defer pool.Close()
 	if _, err := pgdb.Migrate(ctx, pool); err != nil {
 		return err
+	}
+	if err := pool.QueryRow(ctx, whichAreFilled).Scan(&shared.as.filled); err != nil {
+		return fmt.Errorf("list the filled tables: %w", err)
+	}
+	if err := pool.QueryRow(ctx, shared.as.question()).Scan(&shared.as.answer); err != nil {
+		return fmt.Errorf("look over the template database: %w", err)
 	}
 	return nil
 }
