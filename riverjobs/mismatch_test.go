@@ -71,19 +71,21 @@ func (b *bundle) sample(t *testing.T) (stop func() (taken, busy int)) {
 		var c counted
 		defer func() { result <- c }()
 		defer conn.Close(t.Context())
-		for {
+		for took := time.Duration(0); ; {
 			select {
 			case <-stopped:
 				return
 			case <-t.Context().Done():
 				return
-			default:
+			case <-time.After(2 * took): // those who are looked at need the processors, too
 			}
 			var found []string
 			var running int
+			began := time.Now()
 			if found, running, c.err = snapshot(t, conn); c.err != nil {
 				return
 			}
+			took = time.Since(began)
 			c.found = append(c.found, found...)
 			c.taken++
 			if running > 0 {
@@ -100,17 +102,11 @@ func (b *bundle) sample(t *testing.T) (stop func() (taken, busy int)) {
 	}
 }
 
+// snapshot asks both in one statement, which sees one snapshot.
 func snapshot(t *testing.T, conn *pgx.Conn) (found []string, running int, err error) {
-	err = pgx.BeginTxFunc(t.Context(), conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(t.Context(), "SELECT run_queue_mismatch::text FROM run_queue_mismatch")
-		if err != nil {
-			return err
-		}
-		if found, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
-			return err
-		}
-		return tx.QueryRow(t.Context(), "SELECT count(*) FROM river.river_job WHERE state = 'running'").Scan(&running)
-	})
+	err = conn.QueryRow(t.Context(), `
+		SELECT ARRAY (SELECT run_queue_mismatch::text FROM run_queue_mismatch),
+			(SELECT count(*) FROM river.river_job WHERE state = 'running')`).Scan(&found, &running)
 	return found, running, err
 }
 
