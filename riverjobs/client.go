@@ -66,7 +66,6 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		RescueStuckJobsAfter: rescueAfter,
 		SoftStopTimeout:      cfg.SoftStop,
 		FetchCooldown:        5 * time.Millisecond,
-		FetchPollInterval:    500 * time.Millisecond,
 		ReindexerIndexNames:  indexesOfJobs(),
 	})
 	if err != nil {

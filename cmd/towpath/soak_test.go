@@ -29,7 +29,14 @@ import (
 	"towpath/pkg/shopjwt"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain lets more tests run at once than there are processors: they mostly wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	pgtest.Main(m)
+}
 
 var soakWebhooks = flag.Int("soak.webhooks", 400, "webhooks of the two-process soak")
 

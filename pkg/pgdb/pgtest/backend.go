@@ -63,6 +63,15 @@ func (b *backend) silent() bool {
 	return err == nil && errors.Is(heard, syscall.EAGAIN)
 }
 
+// current reports whether a new connection would begin with the same settings: a test
+// may have changed those of its database meanwhile.
+func (b *backend) current() bool {
+	_ = b.conn.SetDeadline(time.Now().Add(patience))
+	defer b.conn.SetDeadline(time.Time{})
+	settings, err := b.ask(ownSettings)
+	return err == nil && settings == "0"
+}
+
 // afresh ends what a session leaves behind, like the end of the connection. What the
 // backend has learned stays: catalogs, and the plans of functions.
 const afresh = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"

@@ -30,7 +30,7 @@ func (db *database) take(began string) *backend {
 			continue
 		}
 		db.kept = slices.Delete(db.kept, i, i+1)
-		if b.silent() {
+		if b.silent() && b.current() {
 			return b
 		}
 		b.conn.Close()
@@ -110,6 +110,10 @@ BEGIN
 	PERFORM setval(seqrelid, seqstart, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL;
 END $$`
 
+// ownSettings counts the settings that a new connection would begin with.
+const ownSettings = `SELECT count(*)::text FROM pg_db_role_setting
+	WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))`
+
 // state is what a database looks like to question.
 type state struct {
 	filled string // an array of the tables in which the migrations left rows
@@ -124,7 +128,7 @@ func (s state) question() string {
 		"(SELECT md5(string_agg(concat_ws(' ', oid, relname, relkind, relowner, relacl, reloptions, relhastriggers), ',' ORDER BY oid)) FROM pg_class WHERE oid >= 16384)",
 		"(SELECT md5(string_agg(concat_ws(' ', attrelid, attnum, xmin), ',' ORDER BY attrelid, attnum)) FROM pg_attribute WHERE attrelid >= 16384)",
 		"(SELECT concat_ws(' ', datallowconn, datconnlimit, datacl) FROM pg_database WHERE datname = current_database())",
-		"(SELECT count(*)::text FROM pg_db_role_setting WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))",
+		"(" + ownSettings + ")",
 	}
 	for _, catalog := range []string{"pg_attrdef", "pg_constraint", "pg_extension", "pg_proc", "pg_rewrite", "pg_statistic_ext", "pg_trigger", "pg_type"} {
 		parts = append(parts, fmt.Sprintf("(SELECT md5(string_agg(concat_ws(' ', oid, xmin), ',' ORDER BY oid)) FROM %s WHERE oid >= 16384)", catalog))

@@ -70,6 +70,19 @@ func TestReuse(t *testing.T) {
 		require.Equal(t, first, second)
 	})
 
+	t.Run("A_setting_of_the_database_holds_for_the_next_connection", func(t *testing.T) {
+		use(t, func(*testing.T, *pgx.Conn) {}) // leaves a connection
+		use(t, func(t *testing.T, conn *pgx.Conn) {
+			exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = %L', current_database(), '1MB'); END $$")
+			url := conn.Config().ConnString()
+			require.NoError(t, conn.Close(t.Context()))
+			next, err := pgdb.Connect(t.Context(), url)
+			require.NoError(t, err)
+			defer next.Close(t.Context())
+			require.Equal(t, "1MB", text(t, next, "SHOW work_mem"))
+		})
+	})
+
 	for name, change := range map[string]string{
 		"a_trigger_is_new":           "CREATE TRIGGER mine BEFORE UPDATE ON tenants FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
 		"a_trigger_is_off":           "ALTER TABLE river.river_job DISABLE TRIGGER USER",

@@ -15,6 +15,8 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/provider/xero"
 )
 
 // specification is Xero's published OpenAPI document as a judge of requests, in
@@ -24,9 +26,13 @@ type specification struct {
 	validate validator.Validator
 }
 
-// publishedSpec builds the judge once, since that takes seconds.
+// publishedSpec builds the judge once, since that takes seconds. Under the race detector
+// there is none, and accepts asks nobody.
 func publishedSpec(t *testing.T) *specification {
 	t.Helper()
+	if xero.UnderRace {
+		return nil
+	}
 	spec, err := builtSpec()
 	require.NoError(t, err)
 	return spec
@@ -81,6 +87,9 @@ func (s *specification) judge(t *testing.T, method, path string, body []byte) []
 
 func (s *specification) accepts(t *testing.T, method, path string, body []byte) {
 	t.Helper()
+	if s == nil {
+		return
+	}
 	require.Empty(t, s.judge(t, method, path, body), string(body))
 }
 
@@ -88,6 +97,9 @@ func (s *specification) accepts(t *testing.T, method, path string, body []byte) 
 func Test_Published_spec_refuses_misspelt_fields_and_wrong_types(t *testing.T) {
 	t.Parallel()
 	spec := publishedSpec(t)
+	if spec == nil {
+		t.Skip("asked without the race detector, by .ci/run spec")
+	}
 	for name, body := range map[string]string{
 		"misspelt field":     `{"Invoices":[{"Type":"ACCREC","InvoiceNo":"1"}]}`,
 		"quantity as string": `{"Invoices":[{"Type":"ACCREC","LineItems":[{"Quantity":"2"}]}]}`,
