@@ -3,6 +3,11 @@
 -- ever raised, the fetch as a whole would be rolled back and nothing lost.
 CREATE OR REPLACE FUNCTION sync_run_follow_start() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
+    -- Most changes of jobs start none (a fetch of an idle queue changes nothing at all):
+    -- they do not pay for the plan of what follows, 4 to 27 ms a connection.
+    IF NOT EXISTS (SELECT FROM jobs_after WHERE state = 'running') THEN
+        RETURN NULL;
+    END IF;
     WITH taken AS (
         SELECT job.id, job.attempt, job.attempted_by[array_upper(job.attempted_by, 1)] AS who
         FROM jobs_after AS job

@@ -8,6 +8,9 @@ CREATE OR REPLACE FUNCTION towpath_leave() RETURNS trigger LANGUAGE plpgsql SET 
 DECLARE
     left_by record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM jobs_before WHERE state IN ('available', 'running')) THEN
+        RETURN NULL;
+    END IF;
     FOR left_by IN
         SELECT job.kind, job.args ->> 'share' AS share,
             count(*) FILTER (WHERE job.priority <= 1) AS live, count(*) FILTER (WHERE job.priority > 1) AS backfill
