@@ -75,7 +75,13 @@ func rules() map[string]rule {
 			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/metrics", "pkg/recorder", "pkg/secret", "pkg/shopjwt", "pkg/syncrun"},
 			tests: []string{"pkg/pgdb"}, river: "tests",
 		},
-		"pkg/dashboard": {code: []string{"pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/gaps", "pkg/provider/specs", "pkg/quota", "pkg/secret", "pkg/syncrun", "pkg/users"}, tests: []string{"pkg/pgdb"}},
+		"pkg/dashboard": {
+			code: []string{
+				"pkg/account", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
+				"pkg/syncrun", "pkg/users",
+			},
+			tests: []string{"pkg/clients", "pkg/outbound", "pkg/pgdb", "pkg/shopjwt", "riverjobs"},
+		},
 		"riverjobs": {
 			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
@@ -100,6 +106,10 @@ func rules() map[string]rule {
 		// The clients of all providers, made out of rows, and what is read by them.
 		"pkg/clients": {code: []string{"pkg/dbsqlc", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/provider", "pkg/provider/freeagent", "pkg/provider/specs", "pkg/provider/xero", "pkg/secret", "riverjobs"}},
 		"pkg/refdata": {code: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/quota", "riverjobs"}},
+
+		// What a person does with a shop or a binding, and its settings as a form.
+		"pkg/actions": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/refdata", "pkg/secret", "pkg/whatif", "riverjobs"}},
+		"pkg/form":    {code: []string{"pkg/policy", "pkg/provider"}},
 
 		// The promises, checked on a database.
 		"pkg/verify": {code: []string{"pkg/pgdb"}},
@@ -128,7 +138,7 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"pkg/server": {code: []string{
-			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
 			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "riverjobs",
 		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
 		"pkg/demo": {code: []string{
@@ -140,7 +150,7 @@ func rules() map[string]rule {
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
 		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
+			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
 			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},

@@ -10,13 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"towpath/pkg/clients"
+	"towpath/pkg/actions"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/foreign"
-	"towpath/pkg/outbound"
-	"towpath/pkg/policy"
-	"towpath/pkg/provider"
-	"towpath/pkg/refdata"
 	"towpath/pkg/whatif"
 )
 
@@ -60,39 +56,13 @@ func (c whatIfCommand) Run(ctx context.Context, io console) error {
 			fmt.Fprintln(io.err, "nothing was compared; mend the file, as \"binding policy set\" would take it")
 			return errSilent
 		}
-		look, err := c.look(ctx, pool, binding, tried)
+		look, err := actions.Look(ctx, pool, binding.ID, tried, c.Pinned)
 		if err != nil {
 			return err
 		}
-		look.Since = since
+		look.Since, look.Limit = since, c.Limit
 		return c.compare(ctx, io, look)
 	})
-}
-
-// look is what is compared with what. The binding is read again: its reference data
-// may have been read anew for the check.
-func (c whatIfCommand) look(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, tried policy.Policy) (whatif.Look, error) {
-	look := whatif.Look{Pool: pool, After: tried, Limit: c.Limit}
-	queries := dbsqlc.New()
-	var err error
-	if look.Binding, err = queries.BindingGet(ctx, pool, binding.ID); err != nil {
-		return look, fmt.Errorf("read binding: %w", err)
-	}
-	look.Reference, _ = refdata.Stored(look.Binding)
-	if !c.Pinned {
-		row, err := queries.PolicyGet(ctx, pool, dbsqlc.PolicyGetParams{BindingID: binding.ID, Version: look.Binding.PolicyVersion})
-		if err != nil {
-			return look, fmt.Errorf("read policy: %w", err)
-		}
-		before, _, err := policy.Parse(row.Policy)
-		if err != nil {
-			return look, fmt.Errorf("read policy version %d: %w", look.Binding.PolicyVersion, err)
-		}
-		look.Before = &before
-	}
-	// No key is needed to open a token that is not used.
-	look.Ledger, err = clients.New(nil, outbound.Private{All: true}, nil).Ledger(look.Binding, provider.Unlimited)
-	return look, err
 }
 
 // compare prints each difference as it is found: there may be many.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/julienschmidt/httprouter"
 
+	"towpath/pkg/actions"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/gaps"
 	"towpath/pkg/secret"
@@ -51,6 +52,10 @@ type Config struct {
 	// pgx.ErrNoRows are told to the person, anything else counts as something
 	// being away. It may take connectTime.
 	Connect func(ctx context.Context, bindingID uuid.UUID) (consentURL string, err error)
+
+	// Actions is where settings are saved, shops paired and connections ended; nil: the
+	// pages of those are not there.
+	Actions *actions.Actions
 
 	Logger       *slog.Logger     // default: none
 	Now          func() time.Time // default time.Now

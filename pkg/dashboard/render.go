@@ -19,19 +19,29 @@ import (
 var files embed.FS
 
 // pages are the parsed templates, each with the frame around it.
-type pages struct{ list, run, connections, gaps, consent, message *template.Template }
+type pages struct {
+	list, run, connections, gaps, consent, message *template.Template
+	shops, shop, settings, review, moved, version  *template.Template
+}
 
 func loadPages(s static, at func(string) string) pages {
 	funcs := template.FuncMap{
 		"asset": func(name string) string { return at(s.path(name)) }, "at": at, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
 		"statusName": statusName, "text": text, "link": safeLink, "grouped": grouped,
+		"pair": pairOf, "action": actionOf,
 	}
-	parse := func(name string) *template.Template {
-		return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(files, "templates/frame.html", "templates/"+name))
+	parse := func(names ...string) *template.Template {
+		paths := []string{"templates/frame.html"}
+		for _, name := range names {
+			paths = append(paths, "templates/"+name)
+		}
+		return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(files, paths...))
 	}
 	return pages{
 		list: parse("list.html"), run: parse("run.html"), connections: parse("connections.html"), gaps: parse("gaps.html"), consent: parse("consent.html"),
 		message: parse("message.html"),
+		shops:   parse("shops.html"), shop: parse("shop.html"),
+		settings: parse("settings.html"), review: parse("review.html", "changes.html"), moved: parse("moved.html", "changes.html"), version: parse("version.html", "changes.html"),
 	}
 }
 
@@ -55,6 +65,7 @@ const (
 	sectionRuns        = "runs"
 	sectionConnections = "connections"
 	sectionGaps        = "gaps"
+	sectionShops       = "shops"
 )
 
 // Milliseconds of Refresh, for the script.

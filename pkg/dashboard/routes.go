@@ -33,6 +33,18 @@ func (d *Dashboard) routes() []route {
 		{http.MethodPost, "/dashboard/connections/:binding/connect", users.Operator, d.connect}, // at once, or on to the consent; a repeat does it again
 
 		{http.MethodGet, "/dashboard/gaps", users.Viewer, d.gaps}, // numbers that did not come, and shops quieter than usual
+
+		{http.MethodGet, "/dashboard/shops", users.Viewer, d.shopList},     // every shop, also one without a binding, and what each needs
+		{http.MethodGet, "/dashboard/shops/:tenant", users.Viewer, d.shop}, // one shop, its connections and what it needs
+
+		{http.MethodGet, "/dashboard/bindings/:binding/settings", users.Viewer, d.settings},         // the form, with the settings in force
+		{http.MethodPost, "/dashboard/bindings/:binding/settings", users.Admin, d.review},           // of a form: what it would change; stores nothing
+		{http.MethodPost, "/dashboard/bindings/:binding/settings/review", users.Admin, d.review},    // the same of JSON, as of an older version
+		{http.MethodPost, "/dashboard/bindings/:binding/settings/what-if", users.Admin, d.tryOut},   // and on stored documents; stores nothing
+		{http.MethodPost, "/dashboard/bindings/:binding/settings/edit", users.Admin, d.edit},        // back to the form; stores nothing
+		{http.MethodPost, "/dashboard/bindings/:binding/settings/save", users.Admin, d.save},        // a repeat finds another version in force, and stores nothing
+		{http.MethodPost, "/dashboard/bindings/:binding/refresh", users.Operator, d.refresh},        // asks the ledger what it has; a repeat does it again
+		{http.MethodGet, "/dashboard/bindings/:binding/versions/:version", users.Viewer, d.version}, // one version of the settings, and what restoring it would change
 	}
 }
 

@@ -27,6 +27,17 @@ func leastRoles() map[string]users.Role {
 		"GET /dashboard/connections":                   users.Viewer,
 		"POST /dashboard/connections/:binding/connect": users.Operator,
 		"GET /dashboard/gaps":                          users.Viewer,
+		"GET /dashboard/shops":                         users.Viewer,
+		"GET /dashboard/shops/:tenant":                 users.Viewer,
+
+		"GET /dashboard/bindings/:binding/settings":          users.Viewer,
+		"POST /dashboard/bindings/:binding/settings":         users.Admin,
+		"POST /dashboard/bindings/:binding/settings/review":  users.Admin,
+		"POST /dashboard/bindings/:binding/settings/what-if": users.Admin,
+		"POST /dashboard/bindings/:binding/settings/edit":    users.Admin,
+		"POST /dashboard/bindings/:binding/settings/save":    users.Admin,
+		"POST /dashboard/bindings/:binding/refresh":          users.Operator,
+		"GET /dashboard/bindings/:binding/versions/:version": users.Viewer,
 	}
 }
 

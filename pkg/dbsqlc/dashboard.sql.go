@@ -85,15 +85,16 @@ LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
 LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
 LEFT JOIN circuits AS shop ON shop.key = tenant.id::text AND shop.opened_at IS NOT NULL
 LEFT JOIN circuits AS ledger ON ledger.key = binding.id::text AND ledger.opened_at IS NOT NULL
-WHERE binding.status <> 'revoked'
-    OR binding.revoked_at > $1::timestamptz
+WHERE (binding.status <> 'revoked' OR binding.revoked_at > $1::timestamptz)
+    AND ($2::uuid IS NULL OR binding.tenant_id = $2)
 ORDER BY binding.status = 'revoked', binding.status = 'active' AND tenant.connection_status = 'active',
     lower(tenant.name), binding.created_at, binding.id
-LIMIT $2
+LIMIT $3
 `
 
 type DashboardConnectionListParams struct {
 	RevokedSince time.Time
+	TenantID     *uuid.UUID
 	MaxRows      int32
 }
 
@@ -132,7 +133,7 @@ type DashboardConnectionListRow struct {
 // The live connections and those revoked since, what needs a person first, with
 // what each may call at its provider and how much of it is used; no sealed column.
 func (q *Queries) DashboardConnectionList(ctx context.Context, db DBTX, arg DashboardConnectionListParams) ([]DashboardConnectionListRow, error) {
-	rows, err := db.Query(ctx, dashboardConnectionList, arg.RevokedSince, arg.MaxRows)
+	rows, err := db.Query(ctx, dashboardConnectionList, arg.RevokedSince, arg.TenantID, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}

@@ -97,3 +97,39 @@ func fieldsOf(raw json.RawMessage) map[string]json.RawMessage {
 	}
 	return fields
 }
+
+// Merge is current with what mine changes of base: two people who began with the same
+// settings and changed different ones both have their way, and where they changed the same
+// one mine has. It is JSON for Parse.
+func Merge(base, mine, current Policy) []byte {
+	merged, err := json.Marshal(merge(fieldsOf(Encode(base)), fieldsOf(Encode(mine)), fieldsOf(Encode(current))))
+	if err != nil {
+		panic(err) // unreachable: it is made of parts of what Encode wrote
+	}
+	return merged
+}
+
+func merge(base, mine, current map[string]json.RawMessage) map[string]json.RawMessage {
+	merged := maps.Clone(current)
+	for name := range base {
+		if _, kept := mine[name]; !kept {
+			delete(merged, name)
+		}
+	}
+	for name, value := range mine {
+		was, is := fieldsOf(base[name]), fieldsOf(value)
+		now, there := current[name]
+		switch {
+		case bytes.Equal(base[name], value):
+		case was != nil && is != nil && there && fieldsOf(now) != nil:
+			nested, err := json.Marshal(merge(was, is, fieldsOf(now)))
+			if err != nil {
+				panic(err) // unreachable, as above
+			}
+			merged[name] = nested
+		default:
+			merged[name] = value
+		}
+	}
+	return merged
+}

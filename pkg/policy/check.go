@@ -77,6 +77,19 @@ func otherTypes() []string {
 	return append(shippingTypes(), "CURRLIAB", "LIABILITY", "TERMLIAB", "CURRENT", "PREPAYMENT", "EQUITY")
 }
 
+// carries reports whether an account can be named for lines of these types.
+func carries(a provider.Account, types []string) bool {
+	return a.Status == active && slices.Contains(types, a.Type) && a.SystemAccount == ""
+}
+
+// sellable reports whether sales may bear a tax rate.
+func sellable(r provider.TaxRate) bool { return r.Status == active && r.CanApplyToRevenue }
+
+// takesPayments reports whether payments may be booked to an account.
+func takesPayments(a provider.Account) bool {
+	return a.Status == active && (a.Type == "BANK" || a.EnablePayments)
+}
+
 type checker struct {
 	ref  provider.Reference
 	errs []FieldError
@@ -92,7 +105,7 @@ func (c *checker) account(field, code string, types []string) {
 	}
 	var usable []string
 	for _, a := range c.ref.Accounts {
-		fits := a.Status == active && slices.Contains(types, a.Type) && a.SystemAccount == ""
+		fits := carries(a, types)
 		switch {
 		case fits && a.Code == code:
 			return
@@ -116,7 +129,7 @@ func (c *checker) taxType(field, name string) (provider.TaxRate, bool) {
 	}
 	var usable []string
 	for _, r := range c.ref.TaxRates {
-		fits := r.Status == active && r.CanApplyToRevenue
+		fits := sellable(r)
 		switch {
 		case fits && r.TaxType == name:
 			return r, true
@@ -178,7 +191,7 @@ func (c *checker) bank(field, id string) {
 	}
 	var usable []string
 	for _, a := range c.ref.Accounts {
-		fits := a.Status == active && (a.Type == "BANK" || a.EnablePayments)
+		fits := takesPayments(a)
 		switch {
 		case fits && strings.EqualFold(a.ID, id):
 			return

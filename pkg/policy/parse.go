@@ -31,11 +31,9 @@ func Parse(raw []byte) (Policy, []FieldError, error) {
 	if err != nil {
 		return p, nil, fmt.Errorf("parse policy: %w", err)
 	}
-	readFilters(o, &p)
-	readMoney(o, &p)
-	readDocument(o, &p)
-	readPayments(o, &p)
-	readV2(o, &p)
+	for _, f := range Fields() {
+		f.read(o, &p)
+	}
 	o.rest()
 	slices.SortStableFunc(errs, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
 	if len(errs) == 0 {
@@ -63,51 +61,6 @@ func Encode(p Policy) []byte {
 		panic(err) // unreachable for a policy that came from Parse or Default
 	}
 	return out.Bytes()
-}
-
-func readFilters(o object, p *Policy) {
-	o.bool("sync_unpaid_invoices", &p.SyncUnpaidInvoices)
-	o.bool("sync_zero_value_invoices", &p.SyncZeroValueInvoices)
-	readSince(o, "sync_since", &p.SyncSince)
-	readIDs(o, "website_filter", &p.WebsiteFilter)
-	readIDs(o, "store_filter", &p.StoreFilter)
-	o.bool("sync_products", &p.SyncProducts)
-	o.bool("sync_customers", &p.SyncCustomers)
-}
-
-func readMoney(o object, p *Policy) {
-	o.text("default_xero_revenue_account_code", &p.RevenueAccountCode, maxAccountCode)
-	o.text("shipping_account_code", &p.ShippingAccountCode, maxAccountCode)
-	o.text("paid_otherwise_account_code", &p.PaidOtherwiseAccount, maxReference)
-	o.text("charges_account_code", &p.ChargesAccount, maxReference)
-	o.text("default_xero_tax_type", &p.TaxType, maxTaxType)
-	readTaxRateMap(o, "tax_rate_map", p.TaxRateMap)
-	readBaseCurrency(o, "shop_base_currency", &p.ShopBaseCurrency)
-	o.amount("rounding_tolerance", &p.RoundingTolerance, maxTolerance(), 2)
-}
-
-func readDocument(o object, p *Policy) {
-	o.choice("xero_invoice_status_default", &p.InvoiceStatus, "DRAFT", "SUBMITTED", "AUTHORISED")
-	o.int("default_xero_payment_terms_days", &p.PaymentTermsDays, 0, maxTerms)
-	readTermsByGroup(o, "payment_terms_by_customer_group", p.PaymentTermsByGroup)
-	readPrefix(o, "invoice_number_prefix", &p.InvoiceNumberPrefix)
-	readPrefixByStore(o, "invoice_number_prefix_by_store", p.NumberPrefixByStore)
-	o.choice("customer_name_priority", &p.CustomerNamePriority, "company", "person")
-	readGUID(o, "branding_theme_id", &p.BrandingThemeID)
-	readTracking(o, "tracking", &p.Tracking)
-	readConsolidation(o, "b2c_consolidation", &p.B2CConsolidation)
-}
-
-func readPayments(o object, p *Policy) {
-	readPaymentMethodMap(o, "payment_method_map", p.PaymentMethodMap)
-	o.optional("default_bank_account_id", &p.DefaultBankAccountID, maxReference)
-}
-
-func readV2(o object, p *Policy) {
-	readURL(o, "default_income_category_url", &p.V2IncomeCategoryURL)
-	o.int("default_payment_terms_days", &p.V2PaymentTermsDays, 0, maxTerms)
-	o.choice("invoice_status_default", &p.V2InvoiceStatus, "Draft", "Sent")
-	readItemTypeMap(o, "item_type_map", p.V2ItemTypeMap)
 }
 
 // readSince takes a moment, or a day for its midnight in UTC.

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"towpath/pkg/actions"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/ingress"
 	"towpath/pkg/oauth"
@@ -74,6 +75,7 @@ func (s *Server) routePages(router *httprouter.Router, db pools, inserter *river
 		BasePath: base, Secure: strings.HasPrefix(s.cfg.BaseURL, "https://"), Logger: s.cfg.Logger, Now: time.Now,
 		Retry:   retryOf(&riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}),
 		Connect: connectOf(s.clients.Keeper, db.pages, s.cfg.BaseURL),
+		Actions: &actions.Actions{Pool: db.pages, Jobs: inserter, Clients: s.clients, Box: s.cfg.Box, Private: s.cfg.AllowPrivate, BaseURL: s.cfg.BaseURL},
 	})
 	pages.Register(router)
 	readable(router, "/", http.RedirectHandler(base+"/dashboard/sync", http.StatusFound))

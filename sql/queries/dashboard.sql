@@ -112,8 +112,8 @@ LEFT JOIN oauth_grants AS app ON app.binding_id = binding.id
 LEFT JOIN call_budgets AS budget ON budget.key = call_budget_key(binding)
 LEFT JOIN circuits AS shop ON shop.key = tenant.id::text AND shop.opened_at IS NOT NULL
 LEFT JOIN circuits AS ledger ON ledger.key = binding.id::text AND ledger.opened_at IS NOT NULL
-WHERE binding.status <> 'revoked'
-    OR binding.revoked_at > @revoked_since::timestamptz
+WHERE (binding.status <> 'revoked' OR binding.revoked_at > @revoked_since::timestamptz)
+    AND (sqlc.narg('tenant_id')::uuid IS NULL OR binding.tenant_id = sqlc.narg('tenant_id'))
 ORDER BY binding.status = 'revoked', binding.status = 'active' AND tenant.connection_status = 'active',
     lower(tenant.name), binding.created_at, binding.id
 LIMIT @max_rows;
