@@ -46,6 +46,7 @@ func rules() map[string]rule {
 		"pkg/recorder":   {tests: []string{"pkg/pgdb"}},
 		"pkg/foreign":    {},
 		"pkg/stack":      {},
+		"pkg/monitoring": {},
 		"pkg/completion": {},
 		"pkg/users":      {},
 
@@ -112,7 +113,7 @@ func rules() map[string]rule {
 		"pkg/form":    {code: []string{"pkg/policy", "pkg/provider"}},
 
 		// The promises, checked on a database.
-		"pkg/verify": {code: []string{"pkg/pgdb"}},
+		"pkg/verify": {code: []string{"pkg/dbsqlc", "pkg/pgdb"}},
 
 		// How an installation stands: its database, its queue, its shops and ledgers.
 		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata", "pkg/shopjwt"}},
@@ -138,8 +139,8 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"pkg/server": {code: []string{
-			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
-			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "riverjobs",
+			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
 		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
 		"pkg/demo": {code: []string{
 			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
@@ -151,7 +152,7 @@ func rules() map[string]rule {
 		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
 			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
-			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
+			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},
 		"docs": {},

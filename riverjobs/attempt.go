@@ -151,7 +151,7 @@ func (p *pipeline) fail(ctx context.Context, h hand, why report) error {
 
 // ended counts a run's end.
 func (p *pipeline) ended(w work, outcome string) {
-	p.Metrics.Run(w.Binding.Provider, w.SyncRun.Event, outcome, p.Now().Sub(w.SyncRun.ReceivedAt))
+	p.Metrics.Run(w.Binding.Provider, w.SyncRun.Event, outcome, p.Now().Sub(w.SyncRun.ReceivedAt), w.SyncRun.ID.String())
 	p.Metrics.TenantRun(w.Tenant.ID.String(), outcome)
 }
 

@@ -14,8 +14,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/metrics"
 )
 
 // Schema is the Postgres schema of River's tables.
@@ -67,11 +69,25 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		SoftStopTimeout:      cfg.SoftStop,
 		FetchCooldown:        5 * time.Millisecond,
 		ReindexerIndexNames:  indexesOfJobs(),
+		Hooks:                []rivertype.Hook{&fetchTimes{metrics: cfg.Metrics}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make river client: %w", err)
 	}
 	return client, nil
+}
+
+// fetchTimes counts how long River's look for jobs takes. A queue is named as its kind.
+type fetchTimes struct {
+	river.HookDefaults
+	metrics *metrics.Metrics
+}
+
+// MetricEmit is told by River, on its own goroutine.
+func (f *fetchTimes) MetricEmit(_ context.Context, params *rivertype.HookMetricEmitParams) {
+	if fetched, ok := params.Metric.(*rivertype.JobGetAvailableDurationMetric); ok {
+		f.metrics.QueueFetch(fetched.Queue, fetched.Duration)
+	}
 }
 
 // indexesOfJobs are River's own that are there to be rebuilt at night: a migration drops

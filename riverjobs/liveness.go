@@ -2,6 +2,7 @@ package riverjobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -139,6 +140,18 @@ func (p *Process) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = p.conn.Close(ctx) // the lock goes with the connection, closed well or not
+}
+
+// Leads reports whether a process leads the queue: one of those that work it does.
+func Leads(ctx context.Context, db dbsqlc.DBTX, id string) (bool, error) {
+	leader, err := dbsqlc.New().QueueLeader(ctx, db)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the queue's leader: %w", err)
+	}
+	return leader == id, nil
 }
 
 func interval(d time.Duration) pgtype.Interval {

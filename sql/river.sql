@@ -23,3 +23,11 @@ CREATE TABLE river.river_job (
     metadata jsonb NOT NULL DEFAULT '{}',
     queue text NOT NULL DEFAULT 'default'
 );
+
+-- One row while somebody leads; a term that ran out may still be there.
+CREATE TABLE river.river_leader (
+    elected_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    leader_id text NOT NULL,
+    name text PRIMARY KEY DEFAULT 'default'
+);

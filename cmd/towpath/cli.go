@@ -57,6 +57,7 @@ type commands struct {
 	WhatIf     whatIfCommand     `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken, 3 says that it could not look."`
 	Doctor     doctorCommand     `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
+	Monitoring monitoringCommand `cmd:"" help:"What watches Towpath: alert rules for Prometheus, a runbook for each, a dashboard for Grafana."`
 	Config     configCommand     `cmd:"" help:"The settings of this installation."`
 	Completion completionCommand `cmd:"" help:"The script by which a shell completes towpath's commands, flags and their values."`
 	Bench      benchCommand      `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`

@@ -80,7 +80,8 @@ func (q *Queries) QueueCompleteMany(ctx context.Context, db DBTX, arg QueueCompl
 
 const queueDepth = `-- name: QueueDepth :many
 SELECT kind, state::text AS state, count(*) AS jobs,
-    extract(epoch FROM clock_timestamp() - min(scheduled_at))::float8 AS oldest_seconds
+    extract(epoch FROM clock_timestamp() - min(scheduled_at))::float8 AS oldest_seconds,
+    extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS made_seconds
 FROM river.river_job
 WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
 GROUP BY kind, state
@@ -91,6 +92,7 @@ type QueueDepthRow struct {
 	State         string
 	Jobs          int64
 	OldestSeconds float64
+	MadeSeconds   float64
 }
 
 // What waits, by kind and state; finished jobs are not counted.
@@ -108,6 +110,7 @@ func (q *Queries) QueueDepth(ctx context.Context, db DBTX) ([]QueueDepthRow, err
 			&i.State,
 			&i.Jobs,
 			&i.OldestSeconds,
+			&i.MadeSeconds,
 		); err != nil {
 			return nil, err
 		}

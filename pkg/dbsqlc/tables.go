@@ -189,6 +189,13 @@ type RiverRiverJob struct {
 	Queue       string
 }
 
+type RiverRiverLeader struct {
+	ElectedAt time.Time
+	ExpiresAt time.Time
+	LeaderID  string
+	Name      string
+}
+
 // runs and jobs that contradict each other; empty in every snapshot
 type RunQueueMismatch struct {
 	RunID    uuid.UUID
@@ -290,6 +297,15 @@ type Tenant struct {
 	PreviousKeyUntil  *time.Time
 	ConnectionStatus  string
 	CreatedAt         time.Time
+}
+
+type VerifyCheck struct {
+	Name      string
+	Broken    int64
+	Samples   []string
+	Error     string
+	Since     time.Time
+	CheckedAt time.Time
 }
 
 type WorkerProcess struct {

@@ -114,7 +114,11 @@ func (in *Ingress) refuseKey(ctx context.Context, e syncrun.Event, problem strin
 
 // countWebhook is told every answer to a webhook.
 func (in *Ingress) countWebhook(x *exchange, status int, elapsed time.Duration) {
-	in.cfg.Metrics.Webhook(x.event, status, elapsed)
+	runID := ""
+	if x.runID != uuid.Nil {
+		runID = x.runID.String()
+	}
+	in.cfg.Metrics.Webhook(x.event, status, elapsed, runID)
 	if x.tenant != uuid.Nil {
 		in.cfg.Metrics.TenantWebhook(x.tenant.String(), status)
 	}

@@ -3,15 +3,18 @@ package metrics
 import (
 	"strconv"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Webhook counts one webhook that was answered with an HTTP status after d.
-func (m *Metrics) Webhook(event string, code int, d time.Duration) {
+// Webhook counts one webhook that was answered with an HTTP status after d. runID is
+// that of the accepted run, or empty.
+func (m *Metrics) Webhook(event string, code int, d time.Duration, runID string) {
 	if !m.labels.event[event] {
 		event = UnknownEvent
 	}
 	m.webhooks.WithLabelValues(event, m.labels.webhookCode.value(strconv.Itoa(code))).Inc()
-	m.webhookDuration.Observe(d.Seconds())
+	m.webhookDuration.ObserveWithExemplar(d.Seconds(), exemplar(runID))
 }
 
 // TenantWebhook counts the same by tenant, where that was asked for. Call it
@@ -30,11 +33,19 @@ func (m *Metrics) Refused(reason string) {
 // ClockSkew notes how far the shop's clock is from ours.
 func (m *Metrics) ClockSkew(d time.Duration) { m.clockSkew.Observe(d.Seconds()) }
 
+// exemplar names a run, which its page and the log find; nil where there is none.
+func exemplar(runID string) prometheus.Labels {
+	if runID == "" {
+		return nil
+	}
+	return prometheus.Labels{"run_id": runID}
+}
+
 // Run counts a run that ended, d after its event was accepted.
-func (m *Metrics) Run(provider, event, outcome string, d time.Duration) {
+func (m *Metrics) Run(provider, event, outcome string, d time.Duration, runID string) {
 	event = m.labels.event.value(event)
 	m.runs.WithLabelValues(m.labels.provider.value(provider), event, m.labels.outcome.value(outcome)).Inc()
-	m.runDuration.WithLabelValues(event).Observe(d.Seconds())
+	m.runDuration.WithLabelValues(event).(prometheus.ExemplarObserver).ObserveWithExemplar(d.Seconds(), exemplar(runID))
 }
 
 // TenantRun counts the same by tenant, where that was asked for.
@@ -61,6 +72,11 @@ func (m *Metrics) Variance(provider string) {
 // Stage notes how long one job of a stage worked, whatever came of it.
 func (m *Metrics) Stage(stage string, d time.Duration) {
 	m.stageDuration.WithLabelValues(m.labels.stage.value(stage)).Observe(d.Seconds())
+}
+
+// QueueFetch notes how long the queue took to hand out jobs of a kind.
+func (m *Metrics) QueueFetch(kind string, d time.Duration) {
+	m.fetchDuration.WithLabelValues(m.labels.kind.value(kind)).Observe(d.Seconds())
 }
 
 // ProviderRequest counts one call to a ledger. code is the HTTP status, timeout

@@ -103,6 +103,11 @@ func RequestCodes() []string {
 // BudgetWindows are the windows of a provider's limits.
 func BudgetWindows() []string { return []string{"minute", "hour", "day", "concurrent"} }
 
+// VerifyChecks are the promises that are checked.
+func VerifyChecks() []string {
+	return []string{"queue_state", "told", "one_document", "one_customer", "own_contact", "one_number", "xref", "exact_totals", "intents"}
+}
+
 // closed is a list that label values are held to.
 type closed map[string]bool
 

@@ -3,6 +3,7 @@ package metrics
 import (
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -41,24 +42,25 @@ type Metrics struct {
 	reg       prometheus.Registerer
 	perTenant bool
 
-	webhooks        *prometheus.CounterVec   // event, code
-	webhookDuration prometheus.Observer      //
-	refusals        *prometheus.CounterVec   // reason
-	clockSkew       prometheus.Observer      //
-	runs            *prometheus.CounterVec   // provider, event, outcome
-	runDuration     *prometheus.HistogramVec // event
-	skips           *prometheus.CounterVec   // reason
-	failures        *prometheus.CounterVec   // error_code
-	variances       *prometheus.CounterVec   // provider
-	settingsFaults  prometheus.Gauge         //
-	stageDuration   *prometheus.HistogramVec // stage
-	callsPerDoc     *prometheus.HistogramVec // provider
-	providerTotal   *prometheus.CounterVec   // provider, operation, code
-	providerSeconds *prometheus.HistogramVec // provider, operation
-	shopTotal       *prometheus.CounterVec   // operation, code
-	shopSeconds     *prometheus.HistogramVec // operation
-	tenantWebhooks  *prometheus.CounterVec   // tenant, code
-	tenantRuns      *prometheus.CounterVec   // tenant, outcome
+	webhooks        *prometheus.CounterVec      // event, code
+	webhookDuration prometheus.ExemplarObserver //
+	refusals        *prometheus.CounterVec      // reason
+	clockSkew       prometheus.Observer         //
+	runs            *prometheus.CounterVec      // provider, event, outcome
+	runDuration     *prometheus.HistogramVec    // event
+	skips           *prometheus.CounterVec      // reason
+	failures        *prometheus.CounterVec      // error_code
+	variances       *prometheus.CounterVec      // provider
+	settingsFaults  prometheus.Gauge            //
+	stageDuration   *prometheus.HistogramVec    // stage
+	fetchDuration   *prometheus.HistogramVec    // kind
+	callsPerDoc     *prometheus.HistogramVec    // provider
+	providerTotal   *prometheus.CounterVec      // provider, operation, code
+	providerSeconds *prometheus.HistogramVec    // provider, operation
+	shopTotal       *prometheus.CounterVec      // operation, code
+	shopSeconds     *prometheus.HistogramVec    // operation
+	tenantWebhooks  *prometheus.CounterVec      // tenant, code
+	tenantRuns      *prometheus.CounterVec      // tenant, outcome
 
 	labels labels
 }
@@ -66,7 +68,7 @@ type Metrics struct {
 // labels are the closed lists, ready to be looked up.
 type labels struct {
 	event, webhookCode, refusal, provider, outcome, skip, errorCode, stage closed
-	providerOperation, shopOperation, requestCode                          closed
+	providerOperation, shopOperation, requestCode, kind                    closed
 }
 
 // New registers everything with reg, with every series of closed labels at
@@ -85,6 +87,7 @@ func New(reg prometheus.Registerer, o Options) *Metrics {
 		providerOperation: closedList(o.ProviderOperations),
 		shopOperation:     closedList(o.ShopOperations),
 		requestCode:       closedList(RequestCodes()),
+		kind:              closedList(JobKinds()),
 	}}
 	f := maker{promauto.With(reg)}
 	m.makeWebhooks(f)
@@ -110,7 +113,7 @@ func registerOnce(reg prometheus.Registerer, c prometheus.Collector) {
 func (m *Metrics) makeWebhooks(f maker) {
 	m.webhooks = f.counter("webhooks_total", "Webhooks answered, by event and HTTP status.", "event", "code")
 	m.webhookDuration = f.histogram("webhook_duration_seconds", "Time to answer a webhook.",
-		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}).WithLabelValues()
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}).WithLabelValues().(prometheus.ExemplarObserver)
 	m.refusals = f.counter("webhook_refusals_total", "Refused requests of the shop, by the problem's code.", "reason")
 	m.clockSkew = f.histogram("webhook_clock_skew_seconds", "The shop's clock minus ours, from tokens with a good signature.",
 		[]float64{-3600, -600, -300, -120, -60, -30, -10, -2, 2, 10, 30, 60, 120, 300, 600, 3600}).WithLabelValues()
@@ -129,6 +132,8 @@ func (m *Metrics) makeRuns(f maker) {
 	m.settingsFaults = f.gauge("settings_faults", "Settings that refer to what the provider does not have any more, over all bindings.").WithLabelValues()
 	m.stageDuration = f.histogram("run_stage_duration_seconds", "Time that one job of a stage worked.",
 		[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "stage")
+	m.fetchDuration = f.histogram("queue_fetch_duration_seconds", "Time in which the queue answered a worker that asked for jobs.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "kind")
 	if m.perTenant {
 		m.tenantRuns = f.counter("tenant_runs_total", "Runs that ended, by tenant and outcome.", "tenant", "outcome")
 	}
@@ -162,6 +167,7 @@ func (m *Metrics) zero(o Options) {
 	each(count(m.failures), ErrorCodes())
 	each(count(m.variances), Providers())
 	each(observe(m.stageDuration), Stages())
+	each(observe(m.fetchDuration), JobKinds())
 	each(count(m.providerTotal), Providers(), o.ProviderOperations, usual)
 	each(observe(m.callsPerDoc), Providers())
 	each(observe(m.providerSeconds), Providers(), o.ProviderOperations)
@@ -192,5 +198,10 @@ func (f maker) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 }
 
 func (f maker) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	return f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+	return f.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: name, Help: help, Buckets: buckets,
+		// Beside the classic buckets the native ones, for scrapers that take them: each
+		// bucket a tenth above the one before, in a bounded number.
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+	}, labels)
 }

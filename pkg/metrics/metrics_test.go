@@ -91,11 +91,11 @@ func TestMethods_count_where_the_name_says(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	m := New(reg, Options{PerTenant: true})
-	m.Webhook("invoice.created", 202, time.Millisecond)
+	m.Webhook("invoice.created", 202, time.Millisecond, "")
 	m.TenantWebhook("t-1", 202)
 	m.Refused("key_reused")
 	m.ClockSkew(-90 * time.Second)
-	m.Run("xero", "invoice.created", "succeeded", time.Second)
+	m.Run("xero", "invoice.created", "succeeded", time.Second, "")
 	m.TenantRun("t-1", "succeeded")
 	m.Skip("unpaid_invoice")
 	m.Failure("validation")
@@ -155,9 +155,9 @@ func TestMethods_hold_labels_to_their_lists(t *testing.T) {
 	}
 	hostile := func(i int) {
 		s := fmt.Sprintf("hostile-%d", i)
-		m.Webhook(s, 600+i, 0)
+		m.Webhook(s, 600+i, 0, "")
 		m.Refused(s)
-		m.Run(s, s, s, 0)
+		m.Run(s, s, s, 0, "")
 		m.Skip(s)
 		m.Failure(s)
 		m.Stage(s, 0)
@@ -186,7 +186,7 @@ func TestMetrics_are_safe_for_concurrent_use(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 100 {
-				m.Webhook("invoice.paid", 202, 0)
+				m.Webhook("invoice.paid", 202, 0, "")
 			}
 		})
 	}

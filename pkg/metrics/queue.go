@@ -8,9 +8,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// A snapshot is read anew after snapshotAge, and after snapshotPart times as long as it
+// took, up to snapshotMost: scrapes cost the database one part in snapshotPart of one
+// connection, however long the queue is.
 const (
 	snapshotTimeout = 2 * time.Second
 	snapshotAge     = time.Second
+	snapshotPart    = 20
+	snapshotMost    = 30 * time.Second
 )
 
 // Snapshot is what the database says at one moment.
@@ -24,6 +29,17 @@ type Snapshot struct {
 	TokenExpiry *time.Duration     // until the first OAuth token expires; negative: it has
 	LastWebhook *time.Time         // when the last event was accepted, by whichever process
 	Silent      *int               // shops that are quieter than their own rhythm
+
+	Writable       bool          // the database takes writes
+	Leaderless     time.Duration // since the reader last saw a leader of the queue
+	InvalidIndexes int64
+	FixedTokens    int64         // live bindings with a token that nobody renews
+	Intents        int64         // writes whose outcome is not known, and that nobody is at
+	IntentsOldest  time.Duration // since the first of them was begun
+	PushesOldest   time.Duration // since the first end was reached that its shop was not told yet
+
+	Broken   map[string]int64 // findings of the promises, by check; nil: not checked yet
+	Verified *time.Time       // when the check that is the longest ago was made
 }
 
 // JobCount is how many jobs of a kind are in a state, and for how long the
@@ -35,8 +51,9 @@ type JobCount struct {
 }
 
 // WatchQueue registers the gauges that are read from the database at a scrape,
-// at most once a second. If read fails or takes longer than two, the
-// gauges are left out, towpath_collect_up is 0 and the scrape goes on.
+// at most once a second, and more rarely where that is slow. If read fails or takes
+// longer than two seconds, the gauges are left out, towpath_collect_up is 0 and the
+// scrape goes on.
 func (m *Metrics) WatchQueue(read func(ctx context.Context) (Snapshot, error)) {
 	m.reg.MustRegister(newQueueCollector(read, time.Now))
 }
@@ -49,12 +66,13 @@ type queueCollector struct {
 	mu   sync.Mutex // one read at a time; scrapes that come meanwhile share it
 	last Snapshot
 	err  error
-	at   time.Time
+	due  time.Time // when it is read anew
 
-	errors                          prometheus.Counter
-	kinds, states, reasons, windows closed
+	errors                                  prometheus.Counter
+	kinds, states, reasons, windows, checks closed
 
-	jobs, oldest, held, budget, backlog, expiry, arrival, silent, up *prometheus.Desc
+	jobs, oldest, held, budget, broken, up *prometheus.Desc
+	plain                                  []plainGauge
 }
 
 func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now func() time.Time) *queueCollector {
@@ -67,24 +85,25 @@ func newQueueCollector(read func(ctx context.Context) (Snapshot, error), now fun
 			Namespace: namespace, Name: "collect_errors_total", Help: "Scrapes that could not read the database.",
 		}),
 		kinds: closedList(JobKinds()), states: closedList(JobStates()),
-		reasons: closedList(HoldReasons()), windows: closedList(BudgetWindows()),
-		jobs:    desc("queue_jobs", "Jobs that are not finished.", "kind", "state"),
-		oldest:  desc("queue_oldest_job_age_seconds", "How long the oldest waiting job of the kind has been due.", "kind"),
-		held:    desc("runs_held", "Runs that wait for something outside to change.", "reason"),
-		budget:  desc("provider_budget_remaining", "Calls left of the tightest provider limit.", "window"),
-		backlog: desc("backlog_seconds", "How long the longest backlog of a binding takes at most, by its provider's limits."),
-		expiry:  desc("oauth_token_expiry_seconds", "Time until the first OAuth token expires."),
-		arrival: desc("last_webhook_timestamp_seconds", "When the last event was accepted, by whichever process."),
-		silent:  desc("tenants_silent", "Shops that are quieter than their own rhythm."),
-		up:      desc("collect_up", "1 if the database could be read for this scrape, else 0."),
+		reasons: closedList(HoldReasons()), windows: closedList(BudgetWindows()), checks: closedList(VerifyChecks()),
+		jobs:   desc("queue_jobs", "Jobs that are not finished.", "kind", "state"),
+		oldest: desc("queue_oldest_job_age_seconds", "How long the oldest waiting job of the kind has been due.", "kind"),
+		held:   desc("runs_held", "Runs that wait for something outside to change.", "reason"),
+		budget: desc("provider_budget_remaining", "Calls left of the tightest provider limit.", "window"),
+		broken: desc("verify_broken", "What breaks a promise, by the last check of it.", "check"),
+		up:     desc("collect_up", "1 if the database could be read for this scrape, else 0."),
+		plain:  plainGauges(),
 	}
 }
 
 // Describe names the gauges.
 func (c *queueCollector) Describe(out chan<- *prometheus.Desc) {
 	c.errors.Describe(out)
-	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.backlog, c.expiry, c.arrival, c.silent, c.up} {
+	for _, d := range []*prometheus.Desc{c.jobs, c.oldest, c.held, c.budget, c.broken, c.up} {
 		out <- d
+	}
+	for _, g := range c.plain {
+		out <- g.desc
 	}
 }
 
@@ -107,15 +126,13 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 			gauge(c.budget, left, window)
 		}
 	}
-	gauge(c.backlog, snapshot.Backlog.Seconds())
-	if snapshot.TokenExpiry != nil {
-		gauge(c.expiry, snapshot.TokenExpiry.Seconds())
+	for check, n := range snapshot.Broken {
+		gauge(c.broken, float64(n), c.checks.value(check))
 	}
-	if snapshot.LastWebhook != nil {
-		gauge(c.arrival, float64(snapshot.LastWebhook.UnixMicro())/1e6)
-	}
-	if snapshot.Silent != nil {
-		gauge(c.silent, float64(*snapshot.Silent))
+	for _, g := range c.plain {
+		if v, known := g.value(snapshot); known {
+			gauge(g.desc, v)
+		}
 	}
 }
 
@@ -154,20 +171,24 @@ func (c *queueCollector) collectHeld(gauge gaugeFunc, held map[string]int64) {
 	}
 }
 
-// snapshot reads at most once in snapshotAge, a failure too: a database that is
+// snapshot reads when it is due, and a failure is kept as long: a database that is
 // away must not make every scrape wait.
 func (c *queueCollector) snapshot() (Snapshot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.at.IsZero() && c.now().Sub(c.at) < snapshotAge {
+	began := c.now()
+	if began.Before(c.due) {
 		return c.last, c.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), snapshotTimeout)
 	defer cancel()
 	c.last, c.err = c.read(ctx)
-	c.at = c.now()
+	ended := c.now()
+	c.due = began.Add(snapshotAge)
 	if c.err != nil {
 		c.errors.Inc()
+	} else if rest := min(snapshotPart*ended.Sub(began), snapshotMost); rest > snapshotAge {
+		c.due = ended.Add(rest)
 	}
 	return c.last, c.err
 }

@@ -128,6 +128,44 @@ func TestQueue_reads_at_most_once_a_second(t *testing.T) {
 	require.Equal(t, 2, s.reads)
 }
 
+func TestQueue_rests_twenty_times_as_long_as_a_slow_read_took(t *testing.T) {
+	t.Parallel()
+	s := &source{now: time.Unix(1790000000, 0)}
+	reads := 0
+	c := newQueueCollector(func(context.Context) (Snapshot, error) {
+		reads++
+		s.now = s.now.Add(500 * time.Millisecond)
+		return Snapshot{Broken: map[string]int64{"told": 2}}, nil
+	}, func() time.Time { return s.now })
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(c)
+	v, _ := sample(t, reg, "verify_broken", "check=told")
+	require.InDelta(t, 2, v, 0)
+	s.now = s.now.Add(9 * time.Second)
+	gather(t, reg)
+	require.Equal(t, 1, reads)
+	s.now = s.now.Add(time.Second)
+	gather(t, reg)
+	require.Equal(t, 2, reads)
+}
+
+func TestHistograms_are_native_beside_the_classic_and_name_runs(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m := New(reg, Options{})
+	m.Webhook("invoice.created", 202, 3*time.Millisecond, "the-run")
+	m.Webhook("invoice.created", 503, 3*time.Millisecond, "")
+	h := gather(t, reg)["towpath_webhook_duration_seconds"].GetMetric()[0].GetHistogram()
+	require.NotEmpty(t, h.GetPositiveSpan())
+	var named []string
+	for _, bucket := range h.GetBucket() {
+		for _, label := range bucket.GetExemplar().GetLabel() {
+			named = append(named, label.GetName()+"="+label.GetValue())
+		}
+	}
+	require.Equal(t, []string{"run_id=the-run"}, named)
+}
+
 func TestPools_are_told_apart_by_name_without_a_database(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()

@@ -18,7 +18,7 @@ import (
 // ownSegments are what the routes begin with: a base path that began so could
 // not be told from them.
 func ownSegments() []string {
-	return []string{"webhooks", "v1", "dashboard", "embed", "oauth", "metrics", "livez", "readyz"}
+	return []string{"webhooks", "v1", "dashboard", "embed", "oauth", "metrics", "livez", "readyz", "runbooks"}
 }
 
 var basePathForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)

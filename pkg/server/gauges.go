@@ -15,18 +15,23 @@ import (
 	"towpath/pkg/metrics"
 	"towpath/pkg/oauth"
 	"towpath/pkg/quota"
+	"towpath/riverjobs"
 )
 
 // snapshotOf reads what the gauges show, once for each scrape.
 func snapshotOf(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, error) {
 	rhythm := gaps.WatchShops(pool, time.Now)
+	leader := &leaderWatch{seen: time.Now()}
+	reads := []func(context.Context, *pgxpool.Pool, *metrics.Snapshot) error{
+		readServer, leader.read, readQueue, readOpen, readHeld, readBudgets, readArrival, readExpiry, readVerified,
+	}
 	return func(ctx context.Context) (metrics.Snapshot, error) {
 		snapshot := metrics.Snapshot{Held: map[string]int64{}}
 		if shops, known := rhythm.Latest(); known {
 			silent := gaps.Silent(shops)
 			snapshot.Silent = &silent
 		}
-		for _, read := range []func(context.Context, *pgxpool.Pool, *metrics.Snapshot) error{readQueue, readHeld, readBudgets, readArrival, readExpiry} {
+		for _, read := range reads {
 			if err := read(ctx, pool, &snapshot); err != nil {
 				return metrics.Snapshot{}, err
 			}
@@ -42,6 +47,10 @@ func readQueue(ctx context.Context, pool *pgxpool.Pool, into *metrics.Snapshot) 
 	}
 	for _, row := range depth {
 		into.Jobs = append(into.Jobs, metrics.JobCount{Kind: row.Kind, State: row.State, Jobs: row.Jobs, OldestSeconds: row.OldestSeconds})
+		if row.Kind == (riverjobs.PushSyncStateArgs{}).Kind() {
+			// The job is made in the transaction that ends its run.
+			into.PushesOldest = max(into.PushesOldest, duration(row.MadeSeconds))
+		}
 	}
 	return nil
 }
@@ -77,7 +86,7 @@ func readExpiry(ctx context.Context, pool *pgxpool.Pool, into *metrics.Snapshot)
 		return fmt.Errorf("read expiry of tokens: %w", err)
 	}
 	if expiry.Grants > 0 {
-		left := time.Duration(expiry.Seconds * float64(time.Second))
+		left := duration(expiry.Seconds)
 		into.TokenExpiry = &left
 	}
 	return nil
@@ -104,7 +113,7 @@ func readBudgets(ctx context.Context, pool *pgxpool.Pool, into *metrics.Snapshot
 		if backlog.DayLeft != nil {
 			least("day", float64(*backlog.DayLeft))
 		}
-		into.Backlog = max(into.Backlog, time.Duration(backlog.Seconds*float64(time.Second)))
+		into.Backlog = max(into.Backlog, duration(backlog.Seconds))
 	}
 	return nil
 }

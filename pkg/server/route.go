@@ -19,6 +19,7 @@ import (
 	"towpath/pkg/actions"
 	"towpath/pkg/dashboard"
 	"towpath/pkg/ingress"
+	"towpath/pkg/monitoring"
 	"towpath/pkg/oauth"
 	"towpath/riverjobs"
 )
@@ -40,13 +41,24 @@ func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus
 	if s.cfg.Roles.Dashboard {
 		s.routePages(router, db, inserter)
 	}
-	readable(router, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	readable(router, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	s.routeRunbooks(router)
 	readable(router, "/livez", http.HandlerFunc(livez))
 	readable(router, "/readyz", &readiness{
 		pool: db.pages, secrets: func(ctx context.Context) error { return oauth.CheckKey(ctx, db.pages, s.cfg.Box) },
 		workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
 	})
 	return nil
+}
+
+// routeRunbooks serves what the alerts' runbook_url leads to, by every process and to
+// everybody, as /livez is.
+func (s *Server) routeRunbooks(router *httprouter.Router) {
+	pages := monitoring.Pages{Base: BasePath(s.cfg.BaseURL)}
+	readable(router, monitoring.Path, http.HandlerFunc(pages.Index))
+	readable(router, monitoring.Path+"/:alert", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages.Show(w, httprouter.ParamsFromContext(r.Context()).ByName("alert"))
+	}))
 }
 
 // readable mounts what changes nothing: monitors ask by HEAD too.

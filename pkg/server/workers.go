@@ -14,6 +14,7 @@ import (
 	"towpath/pkg/find"
 	"towpath/pkg/oauth"
 	"towpath/pkg/refdata"
+	"towpath/pkg/verify"
 	"towpath/riverjobs"
 )
 
@@ -63,6 +64,8 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 	})
 	s.stack.Background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
 	s.stack.Background((&find.Filler{Pool: db.pages, Logger: s.cfg.Logger}).Run)
+	leads := func(ctx context.Context) (bool, error) { return riverjobs.Leads(ctx, db.pages, process.ID) }
+	s.stack.Background((&verify.Rounds{Pool: db.pages, Leads: leads, Logger: s.cfg.Logger}).Run)
 	s.stack.Background((&refdata.Refresher{Pool: db.pages, Clients: s.clients, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
 	return nil
 }

@@ -1,7 +1,8 @@
 -- What waits, by kind and state; finished jobs are not counted.
 -- name: QueueDepth :many
 SELECT kind, state::text AS state, count(*) AS jobs,
-    extract(epoch FROM clock_timestamp() - min(scheduled_at))::float8 AS oldest_seconds
+    extract(epoch FROM clock_timestamp() - min(scheduled_at))::float8 AS oldest_seconds,
+    extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS made_seconds
 FROM river.river_job
 WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
 GROUP BY kind, state;

@@ -1,0 +1,105 @@
+// Package monitoring is what watches a Towpath from outside: alert rules for Prometheus,
+// a runbook for each alert, and a dashboard for Grafana. They are in the binary, so that
+// they are of its version, and reach a network that is closed.
+//
+// rules.yaml is checked and tested by promtool (rules_test.yaml); every alert has a
+// runbook and a panel, and every panel's query is asked of a real Prometheus.
+package monitoring
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed rules.yaml dashboard.json runbooks/*.md
+var files embed.FS
+
+// Path is where the runbooks are served.
+const Path = "/runbooks"
+
+// placeholder is the address of the runbooks in rules.yaml.
+const placeholder = "https://towpath.example.com"
+
+// Rules is the rules file, with runbooks at an installation's base URL.
+func Rules(baseURL string) string {
+	return strings.ReplaceAll(read("rules.yaml"), placeholder, baseURL)
+}
+
+// Dashboard is the JSON that Grafana imports.
+func Dashboard() string { return read("dashboard.json") }
+
+// read reads what is embedded, which is there.
+func read(name string) string {
+	text, err := files.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// Alert is one alert rule.
+type Alert struct {
+	Name       string `json:"alert"`
+	Severity   string `json:"severity"` // page or ticket
+	Summary    string `json:"summary"`
+	Expr       string `json:"expr"`
+	For        string `json:"for"`
+	RunbookURL string `json:"runbook_url"`
+}
+
+// Alerts are all alerts of the rules, in their order.
+func Alerts(baseURL string) ([]Alert, error) {
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr, For string
+				Labels           struct{ Severity string }
+				Annotations      struct {
+					Summary    string
+					RunbookURL string `yaml:"runbook_url"`
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(Rules(baseURL)), &file); err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	var alerts []Alert
+	for _, group := range file.Groups {
+		for _, r := range group.Rules {
+			if r.Alert != "" {
+				alerts = append(alerts, Alert{r.Alert, r.Labels.Severity, r.Annotations.Summary, r.Expr, r.For, r.Annotations.RunbookURL})
+			}
+		}
+	}
+	return alerts, nil
+}
+
+// Names are the names of the runbooks, which are those of the alerts.
+func Names() []string {
+	entries, err := files.ReadDir("runbooks")
+	if err != nil {
+		panic(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, strings.TrimSuffix(entry.Name(), ".md"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Runbook is the text for an alert, in Markdown. The name may be in whatever case, and
+// without the product's in front.
+func Runbook(alert string) (name, text string, found bool) {
+	for _, name := range Names() {
+		if strings.EqualFold(name, alert) || strings.EqualFold(name, "Towpath"+alert) {
+			return name, read("runbooks/" + name + ".md"), true
+		}
+	}
+	return "", "", false
+}
