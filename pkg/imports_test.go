@@ -48,6 +48,7 @@ func rules() map[string]rule {
 		"pkg/stack":      {},
 		"pkg/monitoring": {},
 		"pkg/completion": {},
+		"pkg/audit":      {code: []string{"pkg/dbsqlc"}},
 		"pkg/users":      {},
 
 		"sql":         {tests: []string{"pkg/pgdb", "pkg/quota"}, river: "tests"},
@@ -78,20 +79,20 @@ func rules() map[string]rule {
 		},
 		"pkg/dashboard": {
 			code: []string{
-				"pkg/account", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
+				"pkg/account", "pkg/actions", "pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
 				"pkg/syncrun", "pkg/users",
 			},
 			tests: []string{"pkg/clients", "pkg/outbound", "pkg/pgdb", "pkg/shopjwt", "riverjobs"},
 		},
 		"riverjobs": {
-			code:  []string{"pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
+			code:  []string{"pkg/audit", "pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
 		},
 
 		// What people do to tenants, bindings and policies.
 		"pkg/account": {
 			code: []string{
-				"pkg/dbsqlc", "pkg/magento", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt",
+				"pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt",
 				"riverjobs",
 			},
 			tests: []string{"pkg/pgdb"},
@@ -109,7 +110,7 @@ func rules() map[string]rule {
 		"pkg/refdata": {code: []string{"pkg/clients", "pkg/dbsqlc", "pkg/metrics", "pkg/policy", "pkg/provider", "pkg/quota", "riverjobs"}},
 
 		// What a person does with a shop or a binding, and its settings as a form.
-		"pkg/actions": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/refdata", "pkg/secret", "pkg/whatif", "riverjobs"}},
+		"pkg/actions": {code: []string{"pkg/account", "pkg/audit", "pkg/clients", "pkg/dbsqlc", "pkg/oauth", "pkg/shopjwt", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/refdata", "pkg/secret", "pkg/whatif", "riverjobs"}},
 		"pkg/form":    {code: []string{"pkg/policy", "pkg/provider"}},
 
 		// The promises, checked on a database.
@@ -151,7 +152,7 @@ func rules() map[string]rule {
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
 		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
+			"pkg/account", "pkg/audit", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
 			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/rivertype"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/syncrun"
 )
@@ -32,7 +33,7 @@ var ErrNothingToDo = errors.New("nothing to do")
 // its id and history, and takes the settings as they are now. A run whose job is
 // lost (deleted with the triggers off, say) starts over too.
 func (o *Operator) Retry(ctx context.Context, runID uuid.UUID) error {
-	return o.withJob(ctx, runID, func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error {
+	return o.withJob(ctx, runID, audit.RunRetried, func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error {
 		lost := run.RiverJobID != nil && (job == nil || finished(job.State))
 		switch run.Status {
 		case syncrun.Queued, syncrun.Held, syncrun.Running:
@@ -138,7 +139,7 @@ func (o *Operator) takeAlong(ctx context.Context, tx pgx.Tx, invoice dbsqlc.Sync
 // Cancel ends a live run; the shop is told that it failed. A run that a worker
 // is at ends when the worker lets go.
 func (o *Operator) Cancel(ctx context.Context, runID uuid.UUID) error {
-	return o.withJob(ctx, runID, func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error {
+	return o.withJob(ctx, runID, audit.RunCancelled, func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error {
 		if run.FinishedAt != nil || job == nil {
 			return fmt.Errorf("cancel run %s: %w: it is %s", runID, ErrNothingToDo, run.Status)
 		}
@@ -151,13 +152,19 @@ func (o *Operator) Cancel(ctx context.Context, runID uuid.UUID) error {
 }
 
 // withJob reads the run and locks its job, then runs do in one transaction. If
-// the run went on between the two, it is read again.
-func (o *Operator) withJob(ctx context.Context, runID uuid.UUID, do func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error) error {
+// the run went on between the two, it is read again. What was done is recorded with it.
+func (o *Operator) withJob(ctx context.Context, runID uuid.UUID, action string, act func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error) error {
 	return pgx.BeginFunc(ctx, o.Pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT set_config('towpath.who', $1, true)", o.Who); err != nil {
 			return fmt.Errorf("set who: %w", err)
 		}
 		queries := dbsqlc.New()
+		do := func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error {
+			if err := act(tx, run, job); err != nil {
+				return err
+			}
+			return audit.Write(ctx, tx, o.Who, audit.Entry{Action: action, Tenant: run.TenantID, Binding: run.BindingID, Run: run.ID, Before: map[string]any{"status": run.Status}})
+		}
 		for {
 			run, err := queries.SyncRunGet(ctx, tx, runID)
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/foreign"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/provider/specs"
@@ -75,6 +76,7 @@ var errSilent = errors.New("failed")
 func run(ctx context.Context, args []string, io console) (code int) {
 	// Rows of older versions, and whatever slipped through, hold others' words.
 	io.out, io.err = foreign.Writer(io.out), foreign.Writer(io.err)
+	ctx = audit.As(ctx, io.who())
 	var cli commands
 	exited := -1
 	parser, err := kong.New(&cli,

@@ -15,9 +15,7 @@ import (
 	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
-	"towpath/pkg/provider"
 	"towpath/pkg/secret"
-	"towpath/pkg/shopjwt"
 )
 
 type tenantPair struct {
@@ -82,7 +80,7 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return c.notPaired(done, err)
 	}
-	warnings = append(append(warnings, pairWarnings(done)...), answers(ctx, what.BaseURL)...)
+	warnings = append(append(warnings, done.Warnings()...), answers(ctx, what.BaseURL)...)
 	return c.print(ctx, io, op.Pool, done, what.BaseURL, warnings)
 }
 
@@ -173,28 +171,6 @@ func (c tenantPair) notPaired(done account.Paired, err error) error {
 		return fmt.Errorf("not paired: %w\nNothing has changed for tenant %s", err, done.Tenant.ID)
 	}
 	return fmt.Errorf("not paired: %w", err)
-}
-
-// clockWorth is how far clocks may differ before it is worth a word: a token's
-// times may be off by shopjwt.Leeway.
-const clockWorth = 15 * time.Second
-
-// pairWarnings are what is wrong though the shop is paired.
-func pairWarnings(done account.Paired) []string {
-	var warnings []string
-	var failed *magento.PairFailure
-	switch {
-	case errors.As(done.Warning, &failed):
-		warnings = append(warnings, failed.What+". "+failed.Do)
-	case done.Warning != nil:
-		f := provider.AsFailure(done.Warning)
-		warnings = append(warnings, "the shop is paired, but did not answer our first call (/ping): "+f.Message)
-	}
-	if done.Clock != nil && done.Clock.Abs() >= clockWorth {
-		warnings = append(warnings, fmt.Sprintf("the shop's clock is %s; from %s on neither side accepts the other's calls: set both clocks by NTP",
-			account.ClockText(*done.Clock), shopjwt.Leeway))
-	}
-	return warnings
 }
 
 func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, done account.Paired, base string, warnings []string) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/riverjobs"
@@ -30,7 +31,11 @@ func CreateBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingIn
 				err = store(tx)
 			}
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.BindingCreated, Tenant: row.TenantID, Binding: row.ID,
+			After: map[string]any{"provider": row.Provider, "wire": row.Wire, "api_url": row.ApiUrl, "org_id": row.OrgID}})
 	})
 	if isDuplicate(err) {
 		return ErrBindingExists
@@ -53,14 +58,22 @@ func WaitingRuns(ctx context.Context, db dbsqlc.DBTX, id uuid.UUID) (open, held 
 // RevokeBinding ends a binding; its token is forgotten, its runs and xrefs stay.
 // ErrBindingRevoked where that has been done.
 func RevokeBinding(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {
-	n, err := dbsqlc.New().BindingRevoke(ctx, pool, id)
-	if err != nil {
-		return fmt.Errorf("revoke binding: %w", err)
-	}
-	if n == 0 {
-		return ErrBindingRevoked
-	}
-	return nil
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		queries := dbsqlc.New()
+		before, err := queries.BindingLock(ctx, tx, id)
+		if err != nil {
+			return fmt.Errorf("lock binding: %w", err)
+		}
+		n, err := queries.BindingRevoke(ctx, tx, id)
+		if err != nil {
+			return fmt.Errorf("revoke binding: %w", err)
+		}
+		if n == 0 {
+			return ErrBindingRevoked
+		}
+		return audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.BindingRevoked, Tenant: before.TenantID, Binding: id,
+			Before: map[string]any{"status": before.Status}, After: map[string]any{"status": "revoked"}})
+	})
 }
 
 // ChangeBinding sets the address and the organisation that are given, and
@@ -68,6 +81,10 @@ func RevokeBinding(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error 
 // ErrBindingRevoked.
 func ChangeBinding(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, apiURL, orgID *string) (released int, err error) {
 	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+		before, err := dbsqlc.New().BindingLock(ctx, tx, id)
+		if err != nil {
+			return fmt.Errorf("lock binding: %w", err)
+		}
 		n, err := dbsqlc.New().BindingSetAddress(ctx, tx, dbsqlc.BindingSetAddressParams{ID: id, ApiUrl: apiURL, OrgID: orgID})
 		if err != nil {
 			return fmt.Errorf("change binding: %w", err)
@@ -75,8 +92,12 @@ func ChangeBinding(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, ap
 		if n == 0 {
 			return ErrBindingRevoked
 		}
-		_, released, err = releaseBinding(ctx, tx, op, id)
-		return err
+		var after dbsqlc.Binding
+		if after, released, err = releaseBinding(ctx, tx, op, id); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, op.Who, audit.Entry{Action: audit.BindingChanged, Tenant: before.TenantID, Binding: id,
+			Before: map[string]any{"api_url": before.ApiUrl, "org_id": before.OrgID}, After: map[string]any{"api_url": after.ApiUrl, "org_id": after.OrgID}})
 	})
 	return released, err
 }
@@ -92,8 +113,10 @@ func SaveToken(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, sealed
 		if n == 0 {
 			return ErrBindingRevoked
 		}
-		binding, released, err = releaseBinding(ctx, tx, op, id)
-		return err
+		if binding, released, err = releaseBinding(ctx, tx, op, id); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, op.Who, audit.Entry{Action: audit.TokenReplaced, Tenant: binding.TenantID, Binding: id})
 	})
 	return binding, released, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
@@ -44,6 +45,11 @@ func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding
 			if n == 0 {
 				return ErrOtherOrganisation
 			}
+			err = audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.BindingChanged, Tenant: binding.TenantID, Binding: binding.ID,
+				Before: map[string]any{"org_id": binding.OrgID}, After: map[string]any{"org_id": orgID}})
+			if err != nil {
+				return err
+			}
 		}
 		if value.IsEmpty() {
 			return nil
@@ -53,7 +59,8 @@ func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding
 		if err != nil {
 			return fmt.Errorf("store client secret: %w", err)
 		}
-		return nil
+		return audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.AppReplaced, Tenant: binding.TenantID, Binding: binding.ID,
+			After: map[string]any{"client_secret": "another"}})
 	})
 }
 
@@ -94,9 +101,13 @@ func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uui
 			return fmt.Errorf("store app: %w", err)
 		}
 		if binding.TokenSealed == nil {
-			_, err = queries.BindingSetStatus(ctx, tx, dbsqlc.BindingSetStatusParams{ID: id, Status: "needs_consent"})
+			if _, err = queries.BindingSetStatus(ctx, tx, dbsqlc.BindingSetStatusParams{ID: id, Status: "needs_consent"}); err != nil {
+				return fmt.Errorf("set status: %w", err)
+			}
 		}
-		return err
+		return audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.AppReplaced, Tenant: binding.TenantID, Binding: id,
+			Before: map[string]any{"client_id": row.OauthGrant.ClientID, "kind": row.OauthGrant.Kind},
+			After:  map[string]any{"client_id": grant.ClientID, "kind": grant.Kind}})
 	})
 	return kind, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
 	"towpath/pkg/provider"
@@ -212,7 +213,7 @@ func findTenant(ctx context.Context, tx pgx.Tx, what Pairing) (uuid.UUID, error)
 func (p Pairer) makeTenant(ctx context.Context, tx pgx.Tx, what Pairing, o *offer) error {
 	o.made, o.key = true, secret.NewString(shopjwt.NewAPIKey())
 	var err error
-	o.tenant, err = CreateTenant(ctx, tx, p.Box, Tenant{
+	o.tenant, err = storeTenant(ctx, tx, p.Box, Tenant{
 		ID: uuid.New(), Name: cmp.Or(strings.TrimSpace(what.Name), hostOf(what.MagentoURL)), MagentoURL: what.MagentoURL, APIKey: o.key,
 	})
 	return err
@@ -311,8 +312,13 @@ func (p Pairer) confirm(ctx context.Context, o offer) (tenant dbsqlc.Tenant, rel
 		if released, err = releaseTenant(ctx, tx, p.Op, tenant.ID); err != nil {
 			return err
 		}
-		tenant, err = queries.TenantGet(ctx, tx, tenant.ID)
-		return err
+		before := tenant
+		if tenant, err = queries.TenantGet(ctx, tx, tenant.ID); err != nil {
+			return fmt.Errorf("read tenant: %w", err)
+		}
+		return audit.Write(ctx, tx, p.Op.Who, audit.Entry{Action: audit.TenantPaired, Tenant: tenant.ID,
+			Before: map[string]any{"status": before.ConnectionStatus, "magento_url": before.MagentoUrl},
+			After:  map[string]any{"status": tenant.ConnectionStatus, "magento_url": tenant.MagentoUrl}})
 	})
 	return tenant, released, err
 }

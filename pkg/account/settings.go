@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/policy"
 	"towpath/riverjobs"
@@ -122,8 +124,34 @@ func SavePolicy(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, p pol
 		if err != nil {
 			return fmt.Errorf("set policy version: %w", err)
 		}
-		released, err = op.ReleaseHeld(ctx, tx, id, version)
-		return err
+		if released, err = op.ReleaseHeld(ctx, tx, id, version); err != nil {
+			return err
+		}
+		was, err := Settings(ctx, tx, id, over)
+		if err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, op.Who, settingsEntry(locked, version, policy.Changes(was, p)))
 	})
 	return version, released, err
+}
+
+// settingsEntry is what a new version changed. The shared contact may be a person's: its
+// name and address are in the version only.
+func settingsEntry(binding dbsqlc.Binding, version int32, changes []policy.Change) audit.Entry {
+	e := audit.Entry{Action: audit.SettingsSaved, Tenant: binding.TenantID, Binding: binding.ID,
+		Before: map[string]any{"policy_version": version - 1}, After: map[string]any{"policy_version": version}}
+	for _, c := range changes {
+		if strings.HasPrefix(c.Field, "b2c_consolidation.fallback_") {
+			e.Before[c.Field], e.After[c.Field] = "not recorded", "not recorded"
+			continue
+		}
+		if c.Before != nil {
+			e.Before[c.Field] = c.Before
+		}
+		if c.After != nil {
+			e.After[c.Field] = c.After
+		}
+	}
+	return e
 }

@@ -7,7 +7,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
@@ -24,7 +26,17 @@ type Tenant struct {
 }
 
 // CreateTenant stores a tenant with its key. ErrTenantExists.
-func CreateTenant(ctx context.Context, db dbsqlc.DBTX, box *secret.Box, t Tenant) (dbsqlc.Tenant, error) {
+func CreateTenant(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, t Tenant) (tenant dbsqlc.Tenant, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if tenant, err = storeTenant(ctx, tx, box, t); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.TenantCreated, Tenant: t.ID, After: map[string]any{"name": t.Name, "magento_url": t.MagentoURL}})
+	})
+	return tenant, err
+}
+
+func storeTenant(ctx context.Context, db dbsqlc.DBTX, box *secret.Box, t Tenant) (dbsqlc.Tenant, error) {
 	status := statusPending
 	if t.Connected {
 		status = statusActive
@@ -62,15 +74,22 @@ func sealKey(box *secret.Box, id uuid.UUID, key string) []byte {
 // shop's held runs. ErrNoTenant.
 func ChangeTenant(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, name, magentoURL *string) (tenant dbsqlc.Tenant, released int, err error) {
 	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
-		tenant, err = dbsqlc.New().TenantChange(ctx, tx, dbsqlc.TenantChangeParams{ID: id, Name: name, MagentoUrl: magentoURL})
+		before, err := dbsqlc.New().TenantLock(ctx, tx, id)
 		if isNoRow(err) {
 			return ErrNoTenant
 		}
 		if err != nil {
+			return fmt.Errorf("lock tenant: %w", err)
+		}
+		tenant, err = dbsqlc.New().TenantChange(ctx, tx, dbsqlc.TenantChangeParams{ID: id, Name: name, MagentoUrl: magentoURL})
+		if err != nil {
 			return fmt.Errorf("change tenant: %w", err)
 		}
-		released, err = releaseTenant(ctx, tx, op, id)
-		return err
+		if released, err = releaseTenant(ctx, tx, op, id); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, op.Who, audit.Entry{Action: audit.TenantChanged, Tenant: id,
+			Before: map[string]any{"name": before.Name, "magento_url": before.MagentoUrl}, After: map[string]any{"name": tenant.Name, "magento_url": tenant.MagentoUrl}})
 	})
 	return tenant, released, err
 }
@@ -98,8 +117,10 @@ func ReplaceKey(ctx context.Context, op *riverjobs.Operator, box *secret.Box, id
 		if err != nil {
 			return fmt.Errorf("store key: %w", err)
 		}
-		released, err = releaseTenant(ctx, tx, op, id)
-		return err
+		if released, err = releaseTenant(ctx, tx, op, id); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, op.Who, audit.Entry{Action: audit.KeyReplaced, Tenant: id})
 	})
 	return released, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 )
 
@@ -58,9 +59,11 @@ func CheckUnused(ctx context.Context, db dbsqlc.DBTX, id uuid.UUID) error {
 func DeleteTenant(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {
 	queries := dbsqlc.New()
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := queries.TenantLock(ctx, tx, id); isNoRow(err) {
+		tenant, err := queries.TenantLock(ctx, tx, id)
+		switch {
+		case isNoRow(err):
 			return ErrNoTenant
-		} else if err != nil {
+		case err != nil:
 			return fmt.Errorf("lock tenant: %w", err)
 		}
 		if err := CheckUnused(ctx, tx, id); err != nil {
@@ -69,6 +72,6 @@ func DeleteTenant(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {
 		if err := queries.TenantDelete(ctx, tx, id); err != nil {
 			return fmt.Errorf("delete tenant: %w", err)
 		}
-		return nil
+		return audit.Write(ctx, tx, audit.Who(ctx), audit.Entry{Action: audit.TenantDeleted, Tenant: id, Before: map[string]any{"name": tenant.Name, "magento_url": tenant.MagentoUrl}})
 	})
 }

@@ -21,6 +21,7 @@ var files embed.FS
 // pages are the parsed templates, each with the frame around it.
 type pages struct {
 	list, run, connections, gaps, consent, message *template.Template
+	pair, end, key, audit                          *template.Template
 	shops, shop, settings, review, moved, version  *template.Template
 }
 
@@ -28,7 +29,7 @@ func loadPages(s static, at func(string) string) pages {
 	funcs := template.FuncMap{
 		"asset": func(name string) string { return at(s.path(name)) }, "at": at, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
 		"statusName": statusName, "text": text, "link": safeLink, "grouped": grouped,
-		"pair": pairOf, "action": actionOf,
+		"pair": pairOf, "action": actionOf, "actionWords": actionWords,
 	}
 	parse := func(names ...string) *template.Template {
 		paths := []string{"templates/frame.html"}
@@ -40,7 +41,7 @@ func loadPages(s static, at func(string) string) pages {
 	return pages{
 		list: parse("list.html"), run: parse("run.html"), connections: parse("connections.html"), gaps: parse("gaps.html"), consent: parse("consent.html"),
 		message: parse("message.html"),
-		shops:   parse("shops.html"), shop: parse("shop.html"),
+		shops:   parse("shops.html"), shop: parse("shop.html"), pair: parse("pair.html"), end: parse("end.html"), key: parse("key.html"), audit: parse("audit.html"),
 		settings: parse("settings.html"), review: parse("review.html", "changes.html"), moved: parse("moved.html", "changes.html"), version: parse("version.html", "changes.html"),
 	}
 }
@@ -66,6 +67,7 @@ const (
 	sectionConnections = "connections"
 	sectionGaps        = "gaps"
 	sectionShops       = "shops"
+	sectionAudit       = "audit"
 )
 
 // Milliseconds of Refresh, for the script.

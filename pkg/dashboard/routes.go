@@ -36,6 +36,13 @@ func (d *Dashboard) routes() []route {
 
 		{http.MethodGet, "/dashboard/shops", users.Viewer, d.shopList},     // every shop, also one without a binding, and what each needs
 		{http.MethodGet, "/dashboard/shops/:tenant", users.Viewer, d.shop}, // one shop, its connections and what it needs
+		{http.MethodGet, "/dashboard/pair", users.Admin, d.pairForm},
+		{http.MethodPost, "/dashboard/pair", users.Admin, d.pair},                          // sent again whatever happened: it finds out, and pairs if it must
+		{http.MethodGet, "/dashboard/shops/:tenant/key", users.Admin, d.keyForm},           // asks before another key is made
+		{http.MethodPost, "/dashboard/shops/:tenant/key", users.Admin, d.rotateKey},        // a repeat makes another
+		{http.MethodGet, "/dashboard/bindings/:binding/disconnect", users.Admin, d.ending}, // what waits, and whether
+		{http.MethodPost, "/dashboard/bindings/:binding/disconnect", users.Admin, d.end},   // a repeat finds it ended
+		{http.MethodGet, "/dashboard/audit", users.Viewer, d.auditLog},                     // who changed what
 
 		{http.MethodGet, "/dashboard/bindings/:binding/settings", users.Viewer, d.settings},         // the form, with the settings in force
 		{http.MethodPost, "/dashboard/bindings/:binding/settings", users.Admin, d.review},           // of a form: what it would change; stores nothing

@@ -29,6 +29,14 @@ func leastRoles() map[string]users.Role {
 		"GET /dashboard/gaps":                          users.Viewer,
 		"GET /dashboard/shops":                         users.Viewer,
 		"GET /dashboard/shops/:tenant":                 users.Viewer,
+		"GET /dashboard/pair":                          users.Admin,
+		"POST /dashboard/pair":                         users.Admin,
+		"GET /dashboard/shops/:tenant/key":             users.Admin,
+		"POST /dashboard/shops/:tenant/key":            users.Admin,
+		"GET /dashboard/audit":                         users.Viewer,
+
+		"GET /dashboard/bindings/:binding/disconnect":  users.Admin,
+		"POST /dashboard/bindings/:binding/disconnect": users.Admin,
 
 		"GET /dashboard/bindings/:binding/settings":          users.Viewer,
 		"POST /dashboard/bindings/:binding/settings":         users.Admin,

@@ -37,6 +37,7 @@ func withLedger(t *testing.T, change ...func(*dashboard.Config)) (*bundle, *xero
 	ledger := httptest.NewServer(sim)
 	t.Cleanup(ledger.Close)
 	b.exec(`UPDATE bindings SET api_url = $1, token_sealed = $2`, ledger.URL, box.Seal([]byte("a-token"), secret.Place(secret.BindingToken, b.binding.String())))
+	b.exec(`UPDATE tenants SET api_key_sealed = $1`, box.Seal([]byte(strings.Repeat("a", 64)), secret.Place(secret.TenantAPIKey, b.tenant.String())))
 	return b, sim, ledger
 }
 

@@ -23,6 +23,7 @@ type shopPage struct {
 	frame
 	shop
 	Revoked []connection
+	Notice  string
 }
 
 // shop is a tenant with its connections, whether it has any or not.
@@ -77,6 +78,9 @@ func (d *Dashboard) shop(w http.ResponseWriter, r *http.Request, params httprout
 	case !found:
 		d.noShop(w, r)
 	default:
+		if r.URL.Query().Get("told") == "ended" {
+			page.Notice = "Disconnected. What was synced stays known."
+		}
 		d.show(w, http.StatusOK, d.pages.shop, page)
 	}
 }

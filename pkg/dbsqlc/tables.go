@@ -61,6 +61,18 @@ func (ns NullRiverRiverJobState) Value() (driver.Value, error) {
 	return string(ns.RiverRiverJobState), nil
 }
 
+type Audit struct {
+	ID        int64
+	At        time.Time
+	Who       string
+	Action    string
+	TenantID  *uuid.UUID
+	BindingID *uuid.UUID
+	RunID     *uuid.UUID
+	Before    json.RawMessage
+	After     json.RawMessage
+}
+
 type Binding struct {
 	ID               uuid.UUID
 	TenantID         uuid.UUID

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,9 @@ func refusalOf(err error) error {
 // retryOf is the dashboard's button.
 func retryOf(op *riverjobs.Operator) func(context.Context, uuid.UUID) error {
 	return func(ctx context.Context, id uuid.UUID) error {
-		err := op.Retry(ctx, id)
+		by := *op
+		by.Who = cmp.Or(dashboard.VisitorOf(ctx).Name, op.Who)
+		err := by.Retry(ctx, id)
 		if errors.Is(err, riverjobs.ErrNothingToDo) {
 			return fmt.Errorf("%w: %w", dashboard.ErrNothingToRetry, err)
 		}
