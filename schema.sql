@@ -179,6 +179,10 @@ CREATE TABLE sync_runs (
     shop_told text CHECK (shop_told IN ('pending', 'told', 'given_up')),
     told_at timestamptz,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When what is personal of it was blanked (sql/queries/retention.sql), and by whom; null
+    -- again once it is retried.
+    blanked_at timestamptz,
+    blanked_by text,
 
     FOREIGN KEY (binding_id, policy_version) REFERENCES policies (binding_id, version),
     CONSTRAINT sync_runs_dedupe UNIQUE (dedupe_key, binding_id),
@@ -187,7 +191,8 @@ CREATE TABLE sync_runs (
     CHECK ((stage = 'done') = (river_job_id IS NULL)),
     CHECK ((stage = 'push') = (shop_told IS NOT DISTINCT FROM 'pending')),
     CHECK ((status = 'held') = (hold_reason IS NOT NULL)),
-    CHECK ((status IN ('queued', 'running', 'held')) = (finished_at IS NULL))
+    CHECK ((status IN ('queued', 'running', 'held')) = (finished_at IS NULL)),
+    CHECK (num_nulls(blanked_at, blanked_by) IN (0, 2))
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX sync_runs_job ON sync_runs (river_job_id) WHERE river_job_id IS NOT NULL;
 CREATE INDEX sync_runs_recent ON sync_runs (received_at, id);
@@ -203,7 +208,10 @@ CREATE INDEX sync_runs_key ON sync_runs (idempotency_key, binding_id);
 CREATE INDEX sync_runs_entity ON sync_runs (magento_entity_id, entity_type, binding_id, received_at);
 CREATE INDEX sync_runs_lane ON sync_runs (lane, binding_id)
     WHERE coalesce(finished_at, 'infinity') = 'infinity';
-CREATE INDEX sync_runs_unread ON sync_runs (id) WHERE error_code IS NOT NULL AND canonical IS NULL;
+CREATE INDEX sync_runs_unread ON sync_runs (id) WHERE error_code IS NOT NULL AND canonical IS NULL AND blanked_at IS NULL;
+-- Its condition is written as no other query's: it is for retention alone.
+CREATE INDEX sync_runs_to_blank ON sync_runs (finished_at, id)
+    WHERE coalesce(blanked_at, 'infinity') = 'infinity' AND finished_at IS NOT NULL;
 CREATE INDEX sync_runs_left_out ON sync_runs (binding_id, lane) WHERE skip_reason = 'invoice_not_synced';
 
 -- What people know a run by, written with T2: once a run, and beside it, since every
@@ -351,6 +359,31 @@ CREATE TABLE call_budgets (
     state json NOT NULL DEFAULT '{}' -- a quota.Budget
 ) WITH (fillfactor = 50);
 
+-- What is to be told to whoever runs this installation (pkg/notify): an outbox with a row for
+-- each channel that it goes by. Written in the transaction that moves the marks; sent by
+-- whichever worker process claims it, by putting next_attempt_at off. No personal data.
+CREATE TABLE notifications (
+    id uuid NOT NULL, -- the same at every attempt: who gets it twice knows it by this
+    channel text NOT NULL CHECK (channel IN ('webhook', 'email')),
+    type text NOT NULL,
+    body json NOT NULL, -- as it is sent
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'given_up')),
+    attempts integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_error text,
+    sent_at timestamptz,
+    PRIMARY KEY (id, channel),
+    CHECK ((state = 'sent') = (sent_at IS NOT NULL))
+);
+CREATE INDEX notifications_pending ON notifications (next_attempt_at) WHERE state = 'pending';
+
+-- What was told last, by subject, so that nothing is told twice.
+CREATE TABLE notification_marks (
+    name text PRIMARY KEY,
+    value json NOT NULL
+);
+
 -- The worker processes' names; a live one holds the advisory lock of its number.
 CREATE TABLE worker_processes (
     lock_number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -410,6 +443,7 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   towpath_last_word      the run whose end the shop is shown
 --   towpath_event_rank     the place of an event in its document's lane
 --   towpath_who            who is at work, for sync_run_events.who
+--   towpath_own_words      whether a step of a history quotes nobody: blanking keeps it
 --   towpath_stage          the list of job kinds, each with its stage
 --   towpath_kinds          the kinds of that list that have jobs
 --   towpath_due_now        a job due at once is due by the database's clock (trigger)

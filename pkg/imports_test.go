@@ -120,8 +120,10 @@ func rules() map[string]rule {
 		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata", "pkg/shopjwt"}},
 
 		// What should have come and did not.
-		"pkg/find": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/pgdb"}},
-		"pkg/gaps": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
+		"pkg/notify":    {code: []string{"pkg/dbsqlc", "pkg/gaps", "pkg/metrics", "pkg/outbound", "pkg/secret"}},
+		"pkg/retention": {code: []string{"pkg/dbsqlc", "pkg/metrics"}, tests: []string{"pkg/verify"}},
+		"pkg/find":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/pgdb"}},
+		"pkg/gaps":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 
 		// What is asked of the shop by hand.
 		"pkg/backfill": {
@@ -140,8 +142,8 @@ func rules() map[string]rule {
 
 		// The wiring.
 		"pkg/server": {code: []string{
-			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
-			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
+			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/retention", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
 		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
 		"pkg/demo": {code: []string{
 			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
@@ -153,8 +155,8 @@ func rules() map[string]rule {
 		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
 		"cmd/towpath": {code: []string{
 			"pkg/account", "pkg/audit", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
-			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
-			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
+			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
+			"pkg/retention", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 		}},
 		"docs": {},
 		"pkg":  {},

@@ -160,7 +160,7 @@ func (c backfillCommand) follow(ctx context.Context, p progress, r backfill.Requ
 	err := r.Follow(ctx, runs, pollEvery, func(now map[string]int64) {
 		view.Runs = now
 		if said := outcomes(now); said != last {
-			p.step("%s %s", bar(now, int64(len(runs))), said)
+			p.step("%s %s", bar(endedBy(now, int64(len(runs))), int64(len(runs))), said)
 			last = said
 		}
 	})
@@ -200,12 +200,17 @@ func outcomes(by map[string]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-// bar shows the part of the runs that has ended.
-func bar(by map[string]int64, all int64) string {
+// endedBy is how many of all have ended.
+func endedBy(by map[string]int64, all int64) int64 {
+	return all - by[syncrun.Queued] - by[syncrun.Running] - by[syncrun.Held]
+}
+
+// bar shows the part that is done.
+func bar(done, of int64) string {
 	const width = 30
-	ended := all - by[syncrun.Queued] - by[syncrun.Running] - by[syncrun.Held]
-	full := int(width * ended / max(all, 1))
-	return fmt.Sprintf("[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", width-full), ended, all)
+	done = min(done, of)
+	full := int(width * done / max(of, 1))
+	return fmt.Sprintf("[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", width-full), done, of)
 }
 
 // takesWith is how long what waits in a binding's organisation takes at most, with so

@@ -59,6 +59,9 @@ type commands struct {
 	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken, 3 says that it could not look."`
 	Doctor     doctorCommand     `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
 	Monitoring monitoringCommand `cmd:"" help:"What watches Towpath: alert rules for Prometheus, a runbook for each, a dashboard for Grafana."`
+	Prune      pruneCommand      `cmd:"" help:"Blank what is personal of runs that ended long ago, as retention does by itself."`
+	Forget     forgetCommand     `cmd:"" help:"What is stored of a person, by e-mail; blanks it on request, and says what stays and why."`
+	Notify     notifyCommand     `cmd:"" help:"Who is told what needs a person: TOWPATH_NOTIFY_WEBHOOK_URL, TOWPATH_NOTIFY_SMTP_URL."`
 	Config     configCommand     `cmd:"" help:"The settings of this installation."`
 	Completion completionCommand `cmd:"" help:"The script by which a shell completes towpath's commands, flags and their values."`
 	Bench      benchCommand      `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`

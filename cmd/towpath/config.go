@@ -10,11 +10,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"towpath/pkg/logline"
+	"towpath/pkg/notify"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
@@ -30,6 +32,8 @@ const (
 	defaultListen    = "127.0.0.1:8080"
 	defaultLogLevel  = "info"
 	defaultLogFormat = "text"
+	defaultRetention = "400d"
+	defaultDaily     = "00:00"
 )
 
 // setting reads a variable, or the file that its _FILE twin names.
@@ -147,6 +151,80 @@ func (c console) allowPrivate() (outbound.Private, error) {
 	return private, nil
 }
 
+// retention reads after how long what is personal of a run is blanked; 0: never.
+func (c console) retention() (time.Duration, error) {
+	v, err := c.settingOr("", "TOWPATH_RETENTION", defaultRetention)
+	if err != nil {
+		return 0, err
+	}
+	if v == "0" || v == "off" {
+		return 0, nil
+	}
+	after, err := parseRetention(v)
+	if err != nil {
+		return 0, wrongUse("TOWPATH_RETENTION is %q; use days such as 400d, at least %s, or off", v, leastRetention)
+	}
+	return after, nil
+}
+
+// leastRetention: a run is retried for about seven days, and River keeps its failed jobs
+// as long.
+const leastRetention = "7d"
+
+// parseRetention reads days.
+func parseRetention(text string) (time.Duration, error) {
+	digits, ok := strings.CutSuffix(text, "d")
+	days, err := strconv.Atoi(digits)
+	if !ok || err != nil || days < 7 || days > 36500 {
+		return 0, fmt.Errorf("%q is not 7d to 36500d", text)
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
+}
+
+// notify reads who is told what needs a person.
+func (c console) notify() (notify.Config, error) {
+	var cfg notify.Config
+	var err error
+	read := func(name, otherwise string) (v string) {
+		if err == nil {
+			v, err = c.settingOr("", name, otherwise)
+		}
+		return v
+	}
+	cfg.WebhookURL = secret.NewString(read("TOWPATH_NOTIFY_WEBHOOK_URL", ""))
+	cfg.WebhookSecret = secret.NewString(read("TOWPATH_NOTIFY_WEBHOOK_SECRET", ""))
+	cfg.SMTPURL = secret.NewString(read("TOWPATH_NOTIFY_SMTP_URL", ""))
+	cfg.From = read("TOWPATH_NOTIFY_FROM", "")
+	for _, to := range strings.Split(read("TOWPATH_NOTIFY_TO", ""), ",") {
+		if to = strings.TrimSpace(to); to != "" {
+			cfg.To = append(cfg.To, to)
+		}
+	}
+	daily := read("TOWPATH_NOTIFY_DAILY", defaultDaily)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.DailyAt, err = parseDaily(daily); err != nil {
+		return cfg, err
+	}
+	if err := cfg.Check(); err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// parseDaily reads a time of day, as the time since midnight; below zero: never.
+func parseDaily(text string) (time.Duration, error) {
+	if text == "off" {
+		return -1, nil
+	}
+	at, err := time.Parse("15:04", text)
+	if err != nil {
+		return 0, wrongUse("TOWPATH_NOTIFY_DAILY is %q; use a time of day in UTC such as 18:30, or off", text)
+	}
+	return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, nil
+}
+
 // logger reads level and format of the log, which goes to standard error.
 func (c console) logger() (*slog.Logger, error) {
 	level, err := c.settingOr("", "TOWPATH_LOG_LEVEL", defaultLogLevel)
@@ -225,6 +303,12 @@ func (s serveCommand) config(io console) (server.Config, error) {
 		return cfg, err
 	}
 	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
+		return cfg, err
+	}
+	if cfg.Retention, err = io.retention(); err != nil {
+		return cfg, err
+	}
+	if cfg.Notify, err = io.notify(); err != nil {
 		return cfg, err
 	}
 	if cfg.Logger, err = io.logger(); err != nil {

@@ -30,6 +30,13 @@ func settings() []settingView {
 		{Name: "TOWPATH_BASE_URL", Value: "the listen address"},
 		{Name: "TOWPATH_ADMIN_PASSWORD", Value: "no dashboard", secret: true},
 		{Name: "TOWPATH_ALLOW_PRIVATE_URLS", Value: "false"},
+		{Name: "TOWPATH_RETENTION", Value: defaultRetention},
+		{Name: "TOWPATH_NOTIFY_WEBHOOK_URL", Value: "none", secret: true},
+		{Name: "TOWPATH_NOTIFY_WEBHOOK_SECRET", secret: true},
+		{Name: "TOWPATH_NOTIFY_SMTP_URL", Value: "none", secret: true},
+		{Name: "TOWPATH_NOTIFY_FROM"},
+		{Name: "TOWPATH_NOTIFY_TO"},
+		{Name: "TOWPATH_NOTIFY_DAILY", Value: defaultDaily},
 		{Name: "TOWPATH_LOG_LEVEL", Value: defaultLogLevel},
 		{Name: "TOWPATH_LOG_FORMAT", Value: defaultLogFormat},
 	}

@@ -126,6 +126,9 @@ func (c explainCommand) stored(ctx context.Context, io console) error {
 		return fmt.Errorf("read run %s: %w", id, err)
 	}
 	run := row.SyncRun
+	if run.BlankedAt != nil {
+		return fmt.Errorf("the document of run %s is not here any more: %s", id, blankedWords(run))
+	}
 	if run.Canonical == nil {
 		return fmt.Errorf("the document of run %s was not read from the shop yet; it is %s (see: towpath runs show %s)", id, run.Status, id)
 	}

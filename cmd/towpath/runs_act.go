@@ -34,8 +34,26 @@ func (c runsRetry) Run(ctx context.Context, io console) error {
 	if c.ID == "" && c.All && c.empty() {
 		c.Status = []string{syncrun.Failed, syncrun.Held}
 	}
-	return c.act(ctx, io, deed{done: "retried", statuses: retriable, do: (*riverjobs.Operator).Retry,
+	return c.act(ctx, io, deed{done: "retried", statuses: retriable, do: retryOf(io),
 		choose: "name one run by its id or number, or filters such as --status failed; --all alone is all that failed or are held"})
+}
+
+// retryOf retries a run, and says of one that was blanked that it is read and stored anew.
+func retryOf(io console) func(*riverjobs.Operator, context.Context, uuid.UUID) error {
+	return func(op *riverjobs.Operator, ctx context.Context, id uuid.UUID) error {
+		before, err := dbsqlc.New().SyncRunGet(ctx, op.Pool, id)
+		if err != nil {
+			return fmt.Errorf("read run %s: %w", id, err)
+		}
+		if err := op.Retry(ctx, id); err != nil {
+			return err
+		}
+		if before.BlankedAt != nil && before.Status != syncrun.Succeeded {
+			fmt.Fprintf(io.err, "towpath: run %s was blanked on %s by %s: it reads its document from the shop again, and what it reads is stored until it is blanked anew\n",
+				id, before.BlankedAt.UTC().Format(time.DateOnly), text(before.BlankedBy))
+		}
+		return nil
+	}
 }
 
 // retriable are the statuses that the filters of retry choose from. A running one

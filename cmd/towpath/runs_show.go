@@ -27,6 +27,8 @@ type runDetail struct {
 	Decision      json.RawMessage `json:"decision"`
 	Document      json.RawMessage `json:"document"`
 	Variance      json.RawMessage `json:"variance"`
+	BlankedAt     *time.Time      `json:"blanked_at"` // its bodies are not here any more
+	BlankedBy     *string         `json:"blanked_by"`
 	Events        []eventView     `json:"events"`
 }
 
@@ -123,13 +125,19 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 		runView:       runView(list[0]),
 		Advice:        advice,
 		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
-		Decision: r.Decision, Document: r.Document, Variance: r.Variance,
+		Decision: r.Decision, Document: r.Document, Variance: r.Variance, BlankedAt: r.BlankedAt, BlankedBy: r.BlankedBy,
 	}
 	for _, e := range events {
 		detail.Events = append(detail.Events, eventView{At: e.At, Step: e.Step, FromStatus: e.FromStatus, ToStatus: e.ToStatus,
 			Attempt: e.Attempt, Who: e.Who, Why: e.Why, Calls: e.Calls})
 	}
 	return detail, nil
+}
+
+// blankedWords says of a run that was blanked when it was, by whom, and what a retry does.
+func blankedWords(r dbsqlc.SyncRun) string {
+	return fmt.Sprintf("bodies and personal data were blanked on %s by %s; a retry of it, where it did not succeed, reads the shop again",
+		r.BlankedAt.UTC().Format("2006-01-02 15:04 UTC"), text(r.BlankedBy))
 }
 
 // adviceOn is what a person can do for a run that is held, or when it goes on by
@@ -170,6 +178,9 @@ func printRun(io console, d runDetail) error {
 	fmt.Fprintln(io.out)
 	if d.ProviderReference != nil {
 		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, foreign.Text(*d.ProviderReference, foreign.Kept), foreign.Text(text(d.ProviderUrl), foreign.Kept))
+	}
+	if d.BlankedAt != nil {
+		fmt.Fprintln(io.out, blankedWords(dbsqlc.SyncRun{BlankedAt: d.BlankedAt, BlankedBy: d.BlankedBy}))
 	}
 	if d.Advice != "" {
 		fmt.Fprintln(io.out, d.Advice)

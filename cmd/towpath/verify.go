@@ -131,6 +131,9 @@ func printFindings(io console, findings []verify.Finding) {
 		if f.Error != "" {
 			fmt.Fprintf(io.out, "        could not be checked: %s\n", f.Error)
 		}
+		if f.Blanked > 0 {
+			fmt.Fprintf(io.out, "        %d were not compared: their documents were blanked (towpath prune, forget, TOWPATH_RETENTION)\n", f.Blanked)
+		}
 		if f.Broken > 0 {
 			fmt.Fprintf(io.out, "        %d found, for instance:\n", f.Broken)
 		}

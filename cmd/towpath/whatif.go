@@ -129,6 +129,9 @@ func (c whatIfCommand) summary(look whatif.Look, sum whatif.Summary) string {
 			fmt.Fprintf(&out, "  %-12s %d\n", kind, n)
 		}
 	}
+	if sum.Blanked > 0 {
+		fmt.Fprintf(&out, "not looked at: %s of that time, whose documents were blanked (see: towpath runs list --since)\n", counted(sum.Blanked, "run"))
+	}
 	if sum.Cut {
 		fmt.Fprintf(&out, "only the newest %d were looked at; a higher --limit, or none, takes more\n", c.Limit)
 	}

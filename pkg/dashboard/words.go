@@ -274,6 +274,8 @@ func stepName(step string) string {
 		return "Retry"
 	case "settings":
 		return "Settings changed"
+	case "blank":
+		return "Personal data blanked"
 	}
 	return step
 }

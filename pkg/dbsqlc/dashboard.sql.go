@@ -333,7 +333,7 @@ func (q *Queries) DashboardRunCount(ctx context.Context, db DBTX, arg DashboardR
 }
 
 const dashboardRunGet = `-- name: DashboardRunGet :one
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.name AS tenant, tenant.magento_url, tenant.connection_status,
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, run.blanked_at, run.blanked_by, tenant.name AS tenant, tenant.magento_url, tenant.connection_status,
     binding.provider, binding.wire, binding.status AS binding_status, binding.org_id, binding.paused_until
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
@@ -395,6 +395,8 @@ func (q *Queries) DashboardRunGet(ctx context.Context, db DBTX, id uuid.UUID) (D
 		&i.SyncRun.ShopTold,
 		&i.SyncRun.ToldAt,
 		&i.SyncRun.UpdatedAt,
+		&i.SyncRun.BlankedAt,
+		&i.SyncRun.BlankedBy,
 		&i.Tenant,
 		&i.MagentoUrl,
 		&i.ConnectionStatus,

@@ -158,6 +158,29 @@ func (q *Queries) SyncRunAhead(ctx context.Context, db DBTX, ids []uuid.UUID) ([
 	return items, nil
 }
 
+const syncRunBlankedCount = `-- name: SyncRunBlankedCount :one
+SELECT count(*)
+FROM sync_runs AS run
+WHERE run.tenant_id = $1
+    AND run.binding_id = $2
+    AND run.received_at >= $3
+    AND run.blanked_at IS NOT NULL
+`
+
+type SyncRunBlankedCountParams struct {
+	TenantID  uuid.UUID
+	BindingID uuid.UUID
+	Since     time.Time
+}
+
+// How many of a binding's runs of that time are blanked, and so are not compared.
+func (q *Queries) SyncRunBlankedCount(ctx context.Context, db DBTX, arg SyncRunBlankedCountParams) (int64, error) {
+	row := db.QueryRow(ctx, syncRunBlankedCount, arg.TenantID, arg.BindingID, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const syncRunByIdempotencyKey = `-- name: SyncRunByIdempotencyKey :one
 SELECT id, event, entity_type, magento_entity_id
 FROM sync_runs
@@ -541,7 +564,7 @@ func (q *Queries) SyncRunFail(ctx context.Context, db DBTX, arg SyncRunFailParam
 }
 
 const syncRunGet = `-- name: SyncRunGet :one
-SELECT id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id, website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, received_at, body, backfill, status, stage, river_job_id, attempt, next_attempt_at, hold_reason, skip_reason, error_code, error_message, error_detail, canonical, decision, document, provider_entity_id, provider_reference, provider_url, variance, finished_at, shop_told, told_at, updated_at
+SELECT id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id, website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, received_at, body, backfill, status, stage, river_job_id, attempt, next_attempt_at, hold_reason, skip_reason, error_code, error_message, error_detail, canonical, decision, document, provider_entity_id, provider_reference, provider_url, variance, finished_at, shop_told, told_at, updated_at, blanked_at, blanked_by
 FROM sync_runs
 WHERE id = $1
 `
@@ -587,6 +610,8 @@ func (q *Queries) SyncRunGet(ctx context.Context, db DBTX, id uuid.UUID) (SyncRu
 		&i.ShopTold,
 		&i.ToldAt,
 		&i.UpdatedAt,
+		&i.BlankedAt,
+		&i.BlankedBy,
 	)
 	return i, err
 }
@@ -968,7 +993,7 @@ func (q *Queries) SyncRunLastWord(ctx context.Context, db DBTX, runID uuid.UUID)
 }
 
 const syncRunLeftOut = `-- name: SyncRunLeftOut :many
-SELECT left_out.id, left_out.tenant_id, left_out.binding_id, left_out.policy_version, left_out.event, left_out.entity_type, left_out.magento_entity_id, left_out.website_id, left_out.store_id, left_out.idempotency_key, left_out.dedupe_key, left_out.lane, left_out.occurred_at, left_out.received_at, left_out.body, left_out.backfill, left_out.status, left_out.stage, left_out.river_job_id, left_out.attempt, left_out.next_attempt_at, left_out.hold_reason, left_out.skip_reason, left_out.error_code, left_out.error_message, left_out.error_detail, left_out.canonical, left_out.decision, left_out.document, left_out.provider_entity_id, left_out.provider_reference, left_out.provider_url, left_out.variance, left_out.finished_at, left_out.shop_told, left_out.told_at, left_out.updated_at
+SELECT left_out.id, left_out.tenant_id, left_out.binding_id, left_out.policy_version, left_out.event, left_out.entity_type, left_out.magento_entity_id, left_out.website_id, left_out.store_id, left_out.idempotency_key, left_out.dedupe_key, left_out.lane, left_out.occurred_at, left_out.received_at, left_out.body, left_out.backfill, left_out.status, left_out.stage, left_out.river_job_id, left_out.attempt, left_out.next_attempt_at, left_out.hold_reason, left_out.skip_reason, left_out.error_code, left_out.error_message, left_out.error_detail, left_out.canonical, left_out.decision, left_out.document, left_out.provider_entity_id, left_out.provider_reference, left_out.provider_url, left_out.variance, left_out.finished_at, left_out.shop_told, left_out.told_at, left_out.updated_at, left_out.blanked_at, left_out.blanked_by
 FROM sync_runs AS invoice
 JOIN sync_runs AS left_out ON left_out.binding_id = invoice.binding_id
     AND left_out.lane = invoice.lane
@@ -1028,6 +1053,8 @@ func (q *Queries) SyncRunLeftOut(ctx context.Context, db DBTX, id uuid.UUID) ([]
 			&i.ShopTold,
 			&i.ToldAt,
 			&i.UpdatedAt,
+			&i.BlankedAt,
+			&i.BlankedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -1315,7 +1342,7 @@ WITH updated AS (
         attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL, hold_reason = NULL,
         backfill = $2::boolean,
         policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
-        error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
+        error_code = NULL, error_message = NULL, error_detail = NULL, blanked_at = NULL, blanked_by = NULL, updated_at = clock_timestamp()
     FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = $4 FOR UPDATE) AS before
     WHERE run.id = before.id
         AND (before.status IN ('failed', 'cancelled', 'skipped_by_policy') OR $3::boolean)
@@ -1688,7 +1715,7 @@ func (q *Queries) SyncRunWake(ctx context.Context, db DBTX, ids []uuid.UUID) (in
 }
 
 const syncRunWork = `-- name: SyncRunWork :one
-SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy,
+SELECT run.id, run.tenant_id, run.binding_id, run.policy_version, run.event, run.entity_type, run.magento_entity_id, run.website_id, run.store_id, run.idempotency_key, run.dedupe_key, run.lane, run.occurred_at, run.received_at, run.body, run.backfill, run.status, run.stage, run.river_job_id, run.attempt, run.next_attempt_at, run.hold_reason, run.skip_reason, run.error_code, run.error_message, run.error_detail, run.canonical, run.decision, run.document, run.provider_entity_id, run.provider_reference, run.provider_url, run.variance, run.finished_at, run.shop_told, run.told_at, run.updated_at, run.blanked_at, run.blanked_by, tenant.id, tenant.name, tenant.magento_url, tenant.api_key_sealed, tenant.offered_key_sealed, tenant.previous_key_sealed, tenant.previous_key_until, tenant.connection_status, tenant.created_at, binding.id, binding.tenant_id, binding.provider, binding.wire, binding.status, binding.api_url, binding.org_id, binding.org_key, binding.token_sealed, binding.policy_version, binding.paused_until, binding.reference, binding.reference_at, binding.reference_tried_at, binding.created_at, binding.revoked_at, policy.policy,
     EXISTS (SELECT FROM circuits WHERE circuits.key = (CASE WHEN run.stage = 'post' THEN run.binding_id ELSE run.tenant_id END)::text) AS unanswered
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
@@ -1747,6 +1774,8 @@ func (q *Queries) SyncRunWork(ctx context.Context, db DBTX, id uuid.UUID) (SyncR
 		&i.SyncRun.ShopTold,
 		&i.SyncRun.ToldAt,
 		&i.SyncRun.UpdatedAt,
+		&i.SyncRun.BlankedAt,
+		&i.SyncRun.BlankedBy,
 		&i.Tenant.ID,
 		&i.Tenant.Name,
 		&i.Tenant.MagentoUrl,

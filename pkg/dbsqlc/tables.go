@@ -137,6 +137,24 @@ type HoldLook struct {
 	Until     time.Time
 }
 
+type Notification struct {
+	ID            uuid.UUID
+	Channel       string
+	Type          string
+	Body          []byte
+	CreatedAt     time.Time
+	State         string
+	Attempts      int32
+	NextAttemptAt time.Time
+	LastError     *string
+	SentAt        *time.Time
+}
+
+type NotificationMark struct {
+	Name  string
+	Value []byte
+}
+
 // sealed columns: pkg/secret envelopes, bound to the binding's id
 type OauthGrant struct {
 	BindingID          uuid.UUID
@@ -281,6 +299,8 @@ type SyncRun struct {
 	ShopTold          *string
 	ToldAt            *time.Time
 	UpdatedAt         time.Time
+	BlankedAt         *time.Time
+	BlankedBy         *string
 }
 
 type SyncRunEvent struct {

@@ -63,6 +63,18 @@ func (m *Metrics) Failure(code string) {
 	m.failures.WithLabelValues(m.labels.errorCode.value(code)).Inc()
 }
 
+// Blanked counts runs that retention has blanked.
+func (m *Metrics) Blanked(runs, bytes int64) {
+	m.blankedRuns.Add(float64(runs))
+	m.blankedBytes.Add(float64(bytes))
+}
+
+// Notified counts an attempt to send a notification: sent, failed, or given_up. Both are
+// of closed lists.
+func (m *Metrics) Notified(channel, outcome string) {
+	m.notifications.WithLabelValues(channel, outcome).Inc()
+}
+
 // Variance counts a posted document whose totals the ledger sees otherwise than
 // they were predicted.
 func (m *Metrics) Variance(provider string) {

@@ -52,6 +52,9 @@ type Metrics struct {
 	failures        *prometheus.CounterVec      // error_code
 	variances       *prometheus.CounterVec      // provider
 	settingsFaults  prometheus.Gauge            //
+	blankedRuns     prometheus.Counter          //
+	blankedBytes    prometheus.Counter          //
+	notifications   *prometheus.CounterVec      // channel, outcome
 	stageDuration   *prometheus.HistogramVec    // stage
 	fetchDuration   *prometheus.HistogramVec    // kind
 	callsPerDoc     *prometheus.HistogramVec    // provider
@@ -130,6 +133,9 @@ func (m *Metrics) makeRuns(f maker) {
 	m.failures = f.counter("run_failures_total", "Runs that failed, by the code told to the shop.", "error_code")
 	m.variances = f.counter("run_variances_total", "Posted documents whose totals the ledger sees otherwise than predicted.", "provider")
 	m.settingsFaults = f.gauge("settings_faults", "Settings that refer to what the provider does not have any more, over all bindings.").WithLabelValues()
+	m.blankedRuns = f.counter("runs_blanked_total", "Runs whose personal data retention has blanked.").WithLabelValues()
+	m.blankedBytes = f.counter("blanked_bytes_total", "Bytes of those runs as they were stored.").WithLabelValues()
+	m.notifications = f.counter("notifications_total", "Attempts to tell whoever runs this installation.", "channel", "outcome")
 	m.stageDuration = f.histogram("run_stage_duration_seconds", "Time that one job of a stage worked.",
 		[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "stage")
 	m.fetchDuration = f.histogram("queue_fetch_duration_seconds", "Time in which the queue answered a worker that asked for jobs.",
@@ -168,6 +174,7 @@ func (m *Metrics) zero(o Options) {
 	each(count(m.variances), Providers())
 	each(observe(m.stageDuration), Stages())
 	each(observe(m.fetchDuration), JobKinds())
+	each(count(m.notifications), []string{"webhook", "email"}, []string{"sent", "failed", "given_up"})
 	each(count(m.providerTotal), Providers(), o.ProviderOperations, usual)
 	each(observe(m.callsPerDoc), Providers())
 	each(observe(m.providerSeconds), Providers(), o.ProviderOperations)

@@ -18,6 +18,7 @@ import (
 	"towpath/pkg/dashboard"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
+	"towpath/pkg/notify"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
@@ -39,8 +40,10 @@ type Config struct {
 	PerTenant     bool // metrics by tenant
 	Migrate       bool // bring the schema up first
 	Roles         Roles
-	Workers       int          // jobs of each kind at once
-	Limits        quota.Limits // of calls to a provider; zero: the provider's own
+	Workers       int           // jobs of each kind at once
+	Limits        quota.Limits  // of calls to a provider; zero: the provider's own
+	Retention     time.Duration // after a run's end until what is personal of it is blanked; 0: never
+	Notify        notify.Config // who is told what needs a person; zero: nobody
 	Logger        *slog.Logger
 }
 

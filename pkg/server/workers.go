@@ -12,8 +12,10 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/find"
+	"towpath/pkg/notify"
 	"towpath/pkg/oauth"
 	"towpath/pkg/refdata"
+	"towpath/pkg/retention"
 	"towpath/pkg/verify"
 	"towpath/riverjobs"
 )
@@ -64,9 +66,30 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 	})
 	s.stack.Background(func(ctx context.Context) { sweep(ctx, db.pages, s.cfg.Logger) })
 	s.stack.Background((&find.Filler{Pool: db.pages, Logger: s.cfg.Logger}).Run)
+	if s.cfg.Retention > 0 {
+		s.stack.Background((&retention.Keeper{Pool: db.pages, After: s.cfg.Retention, Now: time.Now, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
+	}
+	if err := s.startNotifier(db); err != nil {
+		return err
+	}
 	leads := func(ctx context.Context) (bool, error) { return riverjobs.Leads(ctx, db.pages, process.ID) }
 	s.stack.Background((&verify.Rounds{Pool: db.pages, Leads: leads, Logger: s.cfg.Logger}).Run)
 	s.stack.Background((&refdata.Refresher{Pool: db.pages, Clients: s.clients, Metrics: s.metrics, Logger: s.cfg.Logger}).Run)
+	return nil
+}
+
+// startNotifier tells whoever is to be told, if anybody is.
+func (s *Server) startNotifier(db pools) error {
+	if !s.cfg.Notify.Enabled() {
+		return nil
+	}
+	cfg := s.cfg.Notify
+	cfg.BaseURL = s.cfg.BaseURL
+	notifier, err := notify.New(db.pages, cfg, s.metrics, s.cfg.Logger, time.Now)
+	if err != nil {
+		return err
+	}
+	s.stack.Background(notifier.Run)
 	return nil
 }
 

@@ -27,6 +27,8 @@ type Finding struct {
 	Promise
 	Broken  int64    `json:"broken"`
 	Samples []string `json:"samples"`
+	// Blanked is how many it did not compare, since their documents were blanked.
+	Blanked int64 `json:"blanked,omitempty"`
 	// Error is why it could not be checked; then nothing is known of it.
 	Error string `json:"error,omitempty"`
 }
@@ -51,7 +53,7 @@ func Promises() []Promise {
 			     lower(trim(concat_ws(' ', r.canonical #>> '{customer,first_name}', r.canonical #>> '{customer,last_name}'))) AS person,
 			     lower(trim(r.canonical #>> '{customer,company}')) AS company
 			   FROM entity_xref x JOIN sync_runs r ON r.id = x.run_id JOIN tenants t ON t.id = x.tenant_id
-			   WHERE x.entity_type = 'contact' AND x.shop_id <> 'web-sales' AND NOT x.merged
+			   WHERE x.entity_type = 'contact' AND x.shop_id <> 'web-sales' AND NOT x.merged AND r.blanked_at IS NULL
 			     AND EXISTS (SELECT 1 FROM entity_xref n JOIN sync_runs nr ON nr.id = n.run_id WHERE n.provider = x.provider AND n.org_key = x.org_key
 			       AND n.provider_id = x.provider_id AND n.entity_type = 'contact' AND nr.received_at >= $1))
 			 SELECT 'contact ' || a.provider_id || ' is of customer ' || a.shop_id || ' (' || a.shop || ') and ' || b.shop_id || ' (' || b.shop || ')'
@@ -77,13 +79,23 @@ func Promises() []Promise {
 			   WHERE x.tenant_id = r.tenant_id AND x.provider = b.provider AND x.org_key = b.org_key AND x.entity_type = 'invoice' AND NOT x.disputed
 			   AND x.shop_id = r.magento_entity_id::text AND x.provider_id = r.provider_entity_id)`},
 		{"exact_totals", "every posted document comes to the shop's grand_total, by its own answer too",
-			`SELECT id::text FROM sync_runs WHERE status = 'succeeded' AND event = 'invoice.created' AND received_at >= $1
+			// Of a run that was blanked the search still has the shop's total.
+			`SELECT id::text FROM sync_runs r WHERE status = 'succeeded' AND event = 'invoice.created' AND received_at >= $1
 			 AND (variance ? 'total' OR (document -> 'body') <> 'null'::jsonb
 			   -- The shop's amounts have four decimals beneath their noise, the ledger's two.
-			   AND (document ->> 'total')::numeric <> round(round((canonical ->> 'grand_total')::numeric, 4), 2))`},
+			   AND (document ->> 'total')::numeric <> round(round(coalesce(canonical ->> 'grand_total',
+			     (SELECT s.amount FROM run_search s WHERE s.run_id = r.id AND s.amount ~ '^-?[0-9]+(\.[0-9]+)?$'))::numeric, 4), 2))`},
 		{"intents", "no run that ended leaves a write open",
 			`SELECT i.run_id::text FROM provider_intents i JOIN sync_runs r ON r.id = i.run_id
 			 WHERE i.settled_at IS NULL AND r.finished_at IS NOT NULL AND r.received_at >= $1`},
+	}
+}
+
+// blanked are, by promise, queries that count what it cannot compare any more.
+func blanked() map[string]string {
+	return map[string]string{
+		"one_customer": `SELECT count(*) FROM entity_xref x JOIN sync_runs r ON r.id = x.run_id
+			WHERE x.entity_type = 'contact' AND x.shop_id <> 'web-sales' AND r.blanked_at IS NOT NULL AND r.received_at >= $1`,
 	}
 }
 
@@ -125,13 +137,19 @@ func (p Promise) check(ctx context.Context, tx pgx.Tx, since time.Time) (Finding
 		args = append(args, since)
 	}
 	var ids []string
+	found := Finding{Promise: p}
 	failed := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error {
 		rows, err := part.Query(ctx, p.query, args...)
 		if err != nil {
 			return err
 		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
+		if ids, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return err
+		}
+		if unseen, ok := blanked()[p.Name]; ok {
+			return part.QueryRow(ctx, unseen, since).Scan(&found.Blanked)
+		}
+		return nil
 	})
 	if ctx.Err() != nil || tx.Conn().IsClosed() || pgdb.IsOldSchema(failed) {
 		return Finding{}, fmt.Errorf("check %s: %w", p.Name, failed)
@@ -139,5 +157,6 @@ func (p Promise) check(ctx context.Context, tx pgx.Tx, since time.Time) (Finding
 	if failed != nil {
 		return Finding{Promise: p, Samples: []string{}, Error: failed.Error()}, nil
 	}
-	return Finding{Promise: p, Broken: int64(len(ids)), Samples: append([]string{}, ids[:min(len(ids), 10)]...)}, nil
+	found.Broken, found.Samples = int64(len(ids)), append([]string{}, ids[:min(len(ids), 10)]...)
+	return found, nil
 }

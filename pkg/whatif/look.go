@@ -48,6 +48,8 @@ type Summary struct {
 	Different int
 	Kinds     map[Kind]int
 	Cut       bool // there are more than Limit
+	// Blanked is how many runs of the time have no document any more (pkg/retention).
+	Blanked int
 }
 
 // Same is how many would come out as they do.
@@ -62,6 +64,11 @@ const pageSize = 200
 func (l Look) Run(ctx context.Context, found func(Difference) error, step func(Summary)) (Summary, error) {
 	sum := Summary{Kinds: map[Kind]int{}}
 	w := walk{Look: l, queries: dbsqlc.New(), pinned: map[int32]policy.Policy{}}
+	blanked, err := w.queries.SyncRunBlankedCount(ctx, l.Pool, dbsqlc.SyncRunBlankedCountParams{TenantID: l.Binding.TenantID, BindingID: l.Binding.ID, Since: l.Since})
+	if err != nil {
+		return sum, fmt.Errorf("count blanked runs: %w", err)
+	}
+	sum.Blanked = int(blanked)
 	page := dbsqlc.SyncRunStoredListParams{
 		TenantID: l.Binding.TenantID, BindingID: l.Binding.ID, Since: l.Since,
 		// After all there are, and before all that come meanwhile.

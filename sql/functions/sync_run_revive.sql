@@ -31,7 +31,8 @@ BEGIN
         UPDATE sync_runs
         SET status = 'queued', stage = at_stage, river_job_id = old_job.id,
             shop_told = NULL, told_at = NULL, finished_at = NULL,
-            error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
+            error_code = NULL, error_message = NULL, error_detail = NULL, blanked_at = NULL, blanked_by = NULL,
+            updated_at = clock_timestamp()
         WHERE id = run.id;
         DELETE FROM river.river_job WHERE id = run.river_job_id AND state <> 'running';
         INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)

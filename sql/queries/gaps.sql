@@ -7,7 +7,8 @@
 -- name: GapList :many
 WITH seen AS MATERIALIZED (
     SELECT run.tenant_id, run.binding_id, run.event, run.magento_entity_id, run.received_at,
-        coalesce(nullif(run.store_id, 0), substring(run.canonical::text FROM '"store_id"\s*:\s*"?([0-9]{1,9})')::bigint, 0) AS store_id,
+        coalesce(nullif(run.store_id, 0), substring(run.canonical::text FROM '"store_id"\s*:\s*"?([0-9]{1,9})')::bigint,
+            CASE WHEN run.blanked_at IS NOT NULL THEN substring(run.body::text FROM '"store_id"\s*:\s*"?([0-9]{1,9})')::bigint END, 0) AS store_id,
         coalesce(nullif(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)'), 'null'),
             substring(run.canonical::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)')) AS number
     FROM sync_runs AS run

@@ -41,6 +41,7 @@ FROM (
     FROM sync_runs AS failed
     WHERE failed.error_code IS NOT NULL
         AND failed.canonical IS NULL
+        AND failed.blanked_at IS NULL
         AND failed.finished_at IS NOT NULL
     LIMIT 10000)
 ) AS run

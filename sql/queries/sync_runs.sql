@@ -94,6 +94,15 @@ WHERE run.tenant_id = @tenant_id
 ORDER BY run.received_at DESC, run.id DESC
 LIMIT @max_rows;
 
+-- How many of a binding's runs of that time are blanked, and so are not compared.
+-- name: SyncRunBlankedCount :one
+SELECT count(*)
+FROM sync_runs AS run
+WHERE run.tenant_id = @tenant_id
+    AND run.binding_id = @binding_id
+    AND run.received_at >= @since
+    AND run.blanked_at IS NOT NULL;
+
 -- Everything a worker needs to know of its run.
 -- name: SyncRunWork :one
 SELECT sqlc.embed(run), sqlc.embed(tenant), sqlc.embed(binding), policy.policy,
@@ -398,7 +407,7 @@ WITH updated AS (
         attempt = 0, next_attempt_at = NULL, finished_at = NULL, skip_reason = NULL, hold_reason = NULL,
         backfill = @backfill::boolean,
         policy_version = (SELECT binding.policy_version FROM bindings AS binding WHERE binding.id = run.binding_id),
-        error_code = NULL, error_message = NULL, error_detail = NULL, updated_at = clock_timestamp()
+        error_code = NULL, error_message = NULL, error_detail = NULL, blanked_at = NULL, blanked_by = NULL, updated_at = clock_timestamp()
     FROM (SELECT old.id, old.status FROM sync_runs AS old WHERE old.id = @id FOR UPDATE) AS before
     WHERE run.id = before.id
         AND (before.status IN ('failed', 'cancelled', 'skipped_by_policy') OR @job_lost::boolean)
