@@ -43,19 +43,22 @@ func rules() map[string]rule {
 		"pkg/shopjwt":    {},
 		"pkg/dbsqlc":     {},
 		"pkg/outbound":   {},
-		"pkg/recorder":   {tests: []string{"pkg/pgdb"}},
+		"pkg/recorder":   {code: []string{"pkg/mistake"}, tests: []string{"pkg/pgdb"}},
 		"pkg/foreign":    {},
 		"pkg/stack":      {},
 		"pkg/monitoring": {},
+		"pkg/mistake":    {},
 		"pkg/completion": {},
 		"pkg/audit":      {code: []string{"pkg/dbsqlc"}},
-		"pkg/users":      {},
+		"pkg/manpage":    {},
+		"pkg/systemd":    {},
 
 		"sql":         {tests: []string{"pkg/pgdb", "pkg/quota"}, river: "tests"},
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},
-		"pkg/syncrun": {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
+		"pkg/users":   {code: []string{"pkg/dbsqlc"}},
+		"pkg/syncrun": {code: []string{"pkg/dbsqlc", "pkg/mistake"}, tests: []string{"pkg/policy"}},
 		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider", "pkg/provider/specs"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
 		"pkg/oauth": {
 			code:  []string{"pkg/dbsqlc", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/provider/specs", "pkg/secret"},
@@ -64,7 +67,7 @@ func rules() map[string]rule {
 
 		// The outside.
 		"pkg/magento":            {code: []string{"pkg/canon", "pkg/foreign", "pkg/outbound", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt"}},
-		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/foreign", "pkg/policy", "pkg/pricing", "pkg/provider"}},
+		"pkg/provider/xero":      {code: []string{"pkg/canon", "pkg/foreign", "pkg/mistake", "pkg/policy", "pkg/pricing", "pkg/provider"}},
 		"pkg/provider/freeagent": {code: []string{"pkg/canon", "pkg/foreign", "pkg/policy", "pkg/pricing", "pkg/provider"}},
 
 		"pkg/provider/specs": {
@@ -80,12 +83,13 @@ func rules() map[string]rule {
 		"pkg/dashboard": {
 			code: []string{
 				"pkg/account", "pkg/actions", "pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
+				"pkg/bulk",
 				"pkg/syncrun", "pkg/users",
 			},
 			tests: []string{"pkg/clients", "pkg/outbound", "pkg/pgdb", "pkg/shopjwt", "riverjobs"},
 		},
 		"riverjobs": {
-			code:  []string{"pkg/audit", "pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
+			code:  []string{"pkg/audit", "pkg/quota", "pkg/canon", "pkg/dbsqlc", "pkg/find", "pkg/foreign", "pkg/magento", "pkg/metrics", "pkg/mistake", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/recorder", "pkg/syncrun"},
 			tests: []string{"pkg/outbound", "pkg/provider/freeagent", "pkg/provider/xero", "pkg/secret", "pkg/shopjwt", "sql"}, river: "all",
 		},
 
@@ -124,6 +128,7 @@ func rules() map[string]rule {
 		"pkg/retention": {code: []string{"pkg/dbsqlc", "pkg/metrics"}, tests: []string{"pkg/verify"}},
 		"pkg/find":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/pgdb"}},
 		"pkg/gaps":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
+		"pkg/bulk":      {code: []string{"pkg/dbsqlc", "pkg/syncrun"}},
 
 		// What is asked of the shop by hand.
 		"pkg/backfill": {
@@ -144,6 +149,8 @@ func rules() map[string]rule {
 		"pkg/server": {code: []string{
 			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
 			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/retention", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
+			"pkg/users",
+			"pkg/recorder",
 		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
 		"pkg/demo": {code: []string{
 			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
@@ -153,17 +160,27 @@ func rules() map[string]rule {
 			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider",
 			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
 		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
+		"pkg/soak": {code: []string{
+			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/xero",
+			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/stack", "pkg/verify",
+		}},
 		"cmd/towpath": {code: []string{
 			"pkg/account", "pkg/audit", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
-			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
-			"pkg/retention", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
+			"pkg/bulk",
+			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
+			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
+			"pkg/manpage", "pkg/systemd",
+			"pkg/notify", "pkg/retention",
+			"pkg/users",
+			"pkg/soak",
+			"pkg/mistake",
 		}},
 		"docs": {},
 		"pkg":  {},
 	}
 }
 
-// simulators are imported by tests, demo and bench.
+// simulators are imported by tests, demo, bench and soak.
 var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim"}
 
 // testOnly are packages that no product file imports.
@@ -177,10 +194,10 @@ type file struct {
 
 func (f file) isTest() bool { return strings.HasSuffix(f.name, "_test.go") }
 
-// mayUseSimulators: tests, the packages for tests, demo and bench.
+// mayUseSimulators: tests, the packages for tests, demo, bench and soak.
 func (f file) mayUseSimulators() bool {
 	return f.isTest() || slices.Contains(testOnly, f.dir) ||
-		f.dir == "pkg/demo" || f.dir == "pkg/bench"
+		f.dir == "pkg/demo" || f.dir == "pkg/bench" || f.dir == "pkg/soak"
 }
 
 // complaints are what the table does not allow.

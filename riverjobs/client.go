@@ -69,7 +69,10 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		SoftStopTimeout:      cfg.SoftStop,
 		FetchCooldown:        5 * time.Millisecond,
 		ReindexerIndexNames:  indexesOfJobs(),
-		Hooks:                []rivertype.Hook{&fetchTimes{metrics: cfg.Metrics}},
+		Hooks: []rivertype.Hook{&fetchTimes{metrics: cfg.Metrics}, river.HookWorkBeginFunc(func(context.Context, *rivertype.JobRow) error {
+			cfg.Progress.begins()
+			return nil
+		})},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make river client: %w", err)

@@ -94,6 +94,8 @@ type Config struct {
 	// Alive reports whether this process may begin a write at a ledger; see
 	// Process.Alive. Nil means always.
 	Alive func() bool
+	// Progress counts the attempts that begin; nil: nobody asks.
+	Progress *Progress
 	// BaseURL is where people reach this Towpath; documents link back to it.
 	BaseURL string
 	// Workers is how many jobs of each kind run at once in this process.

@@ -31,3 +31,8 @@ CREATE TABLE river.river_leader (
     leader_id text NOT NULL,
     name text PRIMARY KEY DEFAULT 'default'
 );
+
+CREATE TABLE river.river_queue (
+    name text PRIMARY KEY,
+    paused_at timestamptz
+);

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 
@@ -17,6 +16,7 @@ import (
 	"towpath/pkg/foreign"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/provider/specs"
+	"towpath/pkg/systemd"
 )
 
 // Exit codes of every command.
@@ -35,6 +35,7 @@ type console struct {
 	lookup   func(string) (string, bool)
 	names    func() []string // of the variables that are set
 	readFile func(string) ([]byte, error)
+	manager  *systemd.Manager // never nil
 	// terminal shows a line that is written over and over; nil where nobody watches.
 	terminal io.Writer
 	// asked says that a person answers at in.
@@ -43,7 +44,7 @@ type console struct {
 
 // commands is the whole command line; one file per command has the rest.
 type commands struct {
-	Version kong.VersionFlag `help:"Print the version."`
+	Version kong.VersionFlag `help:"Print the version, its commit and when that was made; with --json as an object."`
 
 	Demo       demoCommand       `cmd:"" help:"Everything on this machine in one go: private Postgres, Towpath, a simulated shop and a simulated Xero."`
 	Serve      serveCommand      `cmd:"" help:"Serve webhooks, work the queue and show the dashboard."`
@@ -57,6 +58,7 @@ type commands struct {
 	Explain    explainCommand    `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
 	WhatIf     whatIfCommand     `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken, 3 says that it could not look."`
+	Health     healthCommand     `cmd:"" help:"Whether the serve of this machine is ready: what a container's health check asks. Exit code 1: it is not."`
 	Doctor     doctorCommand     `cmd:"" help:"Whether all around Towpath is well, and what to do where it is not."`
 	Monitoring monitoringCommand `cmd:"" help:"What watches Towpath: alert rules for Prometheus, a runbook for each, a dashboard for Grafana."`
 	Prune      pruneCommand      `cmd:"" help:"Blank what is personal of runs that ended long ago, as retention does by itself."`
@@ -64,11 +66,15 @@ type commands struct {
 	Notify     notifyCommand     `cmd:"" help:"Who is told what needs a person: TOWPATH_NOTIFY_WEBHOOK_URL, TOWPATH_NOTIFY_SMTP_URL."`
 	Config     configCommand     `cmd:"" help:"The settings of this installation."`
 	Completion completionCommand `cmd:"" help:"The script by which a shell completes towpath's commands, flags and their values."`
+	Man        manCommand        `cmd:"" hidden:"" help:"The manual page."`
 	Bench      benchCommand      `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
 }
 
 // usageError is a wrong use of the command line or a missing setting.
 type usageError struct{ error }
+
+// Unwrap is what is wrong.
+func (e usageError) Unwrap() error { return e.error }
 
 func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
@@ -80,6 +86,9 @@ func run(ctx context.Context, args []string, io console) (code int) {
 	// Rows of older versions, and whatever slipped through, hold others' words.
 	io.out, io.err = foreign.Writer(io.out), foreign.Writer(io.err)
 	ctx = audit.As(ctx, io.who())
+	if asked, asJSON := versionAsked(args); asked {
+		return exitCode(printVersion(io, asJSON), io.err)
+	}
 	var cli commands
 	exited := -1
 	parser, err := kong.New(&cli,
@@ -119,22 +128,7 @@ func run(ctx context.Context, args []string, io console) (code int) {
 
 // variables are what the commands' tags name.
 func variables() kong.Vars {
-	return kong.Vars{"version": "towpath " + version(), "providers": strings.Join(specs.Names(), ",")}
-}
-
-// version is what the Go toolchain stamped: a release's number, or (devel) with
-// the commit.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return info.Main.Version + " " + setting.Value
-		}
-	}
-	return info.Main.Version
+	return kong.Vars{"version": built().String(), "providers": strings.Join(specs.Names(), ",")}
 }
 
 // helpShown unwinds the parser after --help.

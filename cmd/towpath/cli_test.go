@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/systemd"
 )
 
 // consoleOf is a console with an environment of its own.
@@ -18,7 +20,7 @@ func consoleOf(env map[string]string, out, err io.Writer) console {
 	return console{out: out, err: err, in: strings.NewReader(""), readFile: os.ReadFile, lookup: func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
-	}, names: func() []string { return slices.Collect(maps.Keys(env)) }}
+	}, names: func() []string { return slices.Collect(maps.Keys(env)) }, manager: &systemd.Manager{}}
 }
 
 func decode(t *testing.T, raw []byte, into any) {

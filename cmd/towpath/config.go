@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +27,8 @@ import (
 )
 
 // This file is the only reader of the environment. A flag wins over a variable,
-// and a variable over its twin with _FILE, whose file holds the value.
+// a variable over its twin with _FILE, whose file holds the value, and that over a
+// credential of systemd's.
 
 // What holds where a setting is not given.
 const (
@@ -36,20 +39,45 @@ const (
 	defaultDaily     = "00:00"
 )
 
-// setting reads a variable, or the file that its _FILE twin names.
+// setting reads a variable, or the file that its _FILE twin names, or the credential
+// of its name.
 func (c console) setting(name string) (string, error) {
+	v, _, err := c.find(name)
+	return v, err
+}
+
+// find is setting, and where the value is from; empty where there is none.
+func (c console) find(name string) (v, from string, err error) {
 	if v, ok := c.lookup(name); ok && v != "" {
-		return v, nil
+		return v, "environment", nil
 	}
-	path, ok := c.lookup(name + "_FILE")
-	if !ok || path == "" {
-		return "", nil
+	if path, ok := c.lookup(name + "_FILE"); ok && path != "" {
+		v, err := c.secretFile(path)
+		if err != nil {
+			return "", "", fmt.Errorf("%s_FILE: %w", name, err)
+		}
+		return v, "file " + path, nil
 	}
-	v, err := c.secretFile(path)
+	return c.credential(name)
+}
+
+// credential reads what systemd hands to this service alone (LoadCredential): the file
+// of the variable's name in lower case, behind towpath_ where the name does not begin
+// so. One that is not there is not set.
+func (c console) credential(name string) (v, from string, err error) {
+	dir, ok := c.lookup("CREDENTIALS_DIRECTORY")
+	if !ok || dir == "" {
+		return "", "", nil
+	}
+	id := "towpath_" + strings.TrimPrefix(strings.ToLower(name), "towpath_")
+	v, err = c.secretFile(filepath.Join(dir, id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil
+	}
 	if err != nil {
-		return "", fmt.Errorf("%s_FILE: %w", name, err)
+		return "", "", fmt.Errorf("credential %s: %w", id, err)
 	}
-	return v, nil
+	return v, "credential " + id, nil
 }
 
 // secretFile reads a file that holds one value; the line's end does not count.
@@ -285,6 +313,10 @@ func (s serveCommand) config(io console) (server.Config, error) {
 		return cfg, err
 	}
 	read(&cfg.Listen, s.Listen, "TOWPATH_LISTEN", defaultListen)
+	listen := cfg.Listen
+	if sockets := io.manager.Sockets; len(sockets) > 0 {
+		cfg.Listen, cfg.Listeners, cfg.Inherited = sockets[0].Addr().String(), sockets, true
+	}
 	read(&cfg.BaseURL, s.BaseURL, "TOWPATH_BASE_URL", "")
 	var password string
 	read(&password, "", "TOWPATH_ADMIN_PASSWORD", "")
@@ -320,6 +352,9 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	if open {
 		cfg.Logger.Warn("TOWPATH_BASE_URL is not set; links and consents name an address of this machine only. Set it to where people and shops reach this Towpath",
 			"listen", cfg.Listen, "base_url", cfg.BaseURL)
+	}
+	if cfg.Inherited && listen != cfg.Listen && listen != defaultListen {
+		cfg.Logger.Warn("systemd's socket is what serve listens at; TOWPATH_LISTEN (--listen) does nothing", "listen", listen, "socket", cfg.Listen)
 	}
 	cfg.PerTenant, cfg.Migrate, cfg.Workers = s.MetricsPerTenant, s.Migrate, s.Workers
 	if cfg.Workers < 1 || cfg.Workers > 1000 {

@@ -46,7 +46,7 @@ func settings() []settingView {
 type settingView struct {
 	Name  string `json:"name"`
 	Value string `json:"value"` // of a secret only that there is one
-	From  string `json:"from"`  // environment, file PATH, or default
+	From  string `json:"from"`  // environment, file PATH, credential ID, or default
 
 	secret bool
 }
@@ -107,15 +107,11 @@ func (c console) refused() error {
 // read fills in what is set.
 func (s *settingView) read(io console) error {
 	s.From = "default"
-	value, err := io.setting(s.Name)
+	value, from, err := io.find(s.Name)
 	if err != nil || value == "" {
 		return err
 	}
-	s.Value, s.From = value, "environment"
-	if set, ok := io.lookup(s.Name); !ok || set == "" {
-		path, _ := io.lookup(s.Name + "_FILE")
-		s.From = "file " + path
-	}
+	s.Value, s.From = value, from
 	switch {
 	case s.secret:
 		s.Value = "(set)"

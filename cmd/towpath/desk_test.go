@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -37,6 +38,8 @@ const adminPassword = "correct horse battery"
 type desk struct {
 	env  map[string]string
 	pool *pgxpool.Pool
+	// binary is the program whose commands it runs; empty: this one.
+	binary string
 
 	// After connect: a shop and a simulated Xero, paired and bound.
 	shop    *magentosim.Shop
@@ -88,8 +91,25 @@ func (d *desk) run(t *testing.T, args ...string) said {
 
 func (d *desk) runContext(ctx context.Context, args ...string) said {
 	var out, errs bytes.Buffer
-	code := run(ctx, args, consoleOf(d.env, &out, &errs))
-	return said{code: code, out: out.String(), err: errs.String()}
+	if d.binary == "" {
+		code := run(ctx, args, consoleOf(d.env, &out, &errs))
+		return said{code: code, out: out.String(), err: errs.String()}
+	}
+	cmd := exec.CommandContext(ctx, d.binary, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = d.environment(), &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		return said{code: -1, err: err.Error()}
+	}
+	return said{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errs.String()}
+}
+
+// environment is that of its processes.
+func (d *desk) environment() []string {
+	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PGBIN=" + os.Getenv("PGBIN")}
+	for name, value := range d.env {
+		list = append(list, name+"="+value)
+	}
+	return list
 }
 
 // answering runs a command for a person who types that.

@@ -3,15 +3,23 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"towpath/pkg/systemd"
 )
 
 func main() {
+	manager, err := systemd.Found()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "towpath:", err)
+		os.Exit(exitUsage)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, names: environment, readFile: os.ReadFile}
+	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, names: environment, readFile: os.ReadFile, manager: manager}
 	if stat, err := os.Stderr.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
 		io.terminal = os.Stderr
 	}

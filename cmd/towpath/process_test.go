@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,13 +56,23 @@ func (p *process) output() string {
 // start starts a command as a process; it is killed with the test.
 func (d *desk) start(t *testing.T, args ...string) *process {
 	t.Helper()
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	p := &process{cmd: exec.Command(binary, append([]string{"-test.run=^Test_As_a_process$", "--"}, args...)...), end: make(chan struct{})}
-	p.cmd.Env = []string{asProcess + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PGBIN=" + os.Getenv("PGBIN")}
-	for name, value := range d.env {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+	return d.startWith(t, nil, args...)
+}
+
+// startWith also hands it files, as systemd does sockets: the shell knows the process's
+// id before it becomes towpath.
+func (d *desk) startWith(t *testing.T, files []*os.File, args ...string) *process {
+	t.Helper()
+	program := []string{d.binary}
+	if d.binary == "" {
+		itself, err := os.Executable()
+		require.NoError(t, err)
+		program = []string{itself, "-test.run=^Test_As_a_process$", "--"}
 	}
+	words := slices.Concat([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`}, program, args)
+	p := &process{cmd: exec.Command("sh", words...), end: make(chan struct{})}
+	p.cmd.ExtraFiles = files
+	p.cmd.Env = append(d.environment(), asProcess+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	require.NoError(t, p.cmd.Start())
 	go func() {

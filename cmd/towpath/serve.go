@@ -37,12 +37,22 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 	}
 	cfg.Logger.InfoContext(ctx, "towpath serves", "address", "http://"+running.Addr(), "base_url", cfg.BaseURL, "roles", strings.Join(s.Roles, ","),
 		"version", version())
+	io.manager.Ready(cfg.Logger, "serves http://"+running.Addr())
+	watching, endWatch := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		io.manager.Watch(watching, running.Look)
+	}()
 	var failed error
 	select {
 	case <-ctx.Done():
 	case failed = <-running.Failed():
 	}
 	cfg.Logger.InfoContext(ctx, "towpath stops")
+	endWatch()
+	<-watched // it looks at what Stop takes down
+	io.manager.Stopping()
 	running.Stop()
 	cfg.Logger.InfoContext(ctx, "towpath has stopped")
 	return failed

@@ -257,6 +257,36 @@ func (q *Queries) QueueLastArrival(ctx context.Context, db DBTX) (time.Time, err
 	return received_at, err
 }
 
+const queueOverdue = `-- name: QueueOverdue :one
+SELECT EXISTS (
+    SELECT 1
+    FROM river.river_job AS job
+    WHERE job.state = 'available'
+        AND job.queue = ANY($1::text[])
+        AND job.scheduled_at < clock_timestamp() - $2::interval
+        AND NOT EXISTS (
+            SELECT 1
+            FROM river.river_queue AS queue
+            WHERE queue.name = job.queue
+                AND queue.paused_at IS NOT NULL
+        )
+)
+`
+
+type QueueOverdueParams struct {
+	Queues []string
+	After  pgtype.Interval
+}
+
+// Whether any job of these queues has been due for longer than @after and nobody took it,
+// though nobody paused its queue.
+func (q *Queries) QueueOverdue(ctx context.Context, db DBTX, arg QueueOverdueParams) (bool, error) {
+	row := db.QueryRow(ctx, queueOverdue, arg.Queues, arg.After)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const queuePark = `-- name: QueuePark :exec
 UPDATE river.river_job AS job
 SET state = 'pending', scheduled_at = clock_timestamp()

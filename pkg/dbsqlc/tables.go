@@ -226,6 +226,11 @@ type RiverRiverLeader struct {
 	Name      string
 }
 
+type RiverRiverQueue struct {
+	Name     string
+	PausedAt *time.Time
+}
+
 // runs and jobs that contradict each other; empty in every snapshot
 type RunQueueMismatch struct {
 	RunID    uuid.UUID

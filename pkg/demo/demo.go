@@ -158,7 +158,7 @@ func (d *Demo) startTowpath(ctx context.Context) error {
 	d.base = "http://" + listener.Addr().String()
 	d.token = secret.NewString(strings.ToLower(rand.Text()))
 	d.towpath, err = server.Start(ctx, server.Config{
-		DatabaseURL: d.db.URL("postgres"), Listener: listener, BaseURL: d.base, Box: d.box, AllowPrivate: outbound.Private{All: true},
+		DatabaseURL: d.db.URL("postgres"), Listeners: []net.Listener{listener}, BaseURL: d.base, Box: d.box, AllowPrivate: outbound.Private{All: true},
 		Roles: server.Roles{Ingress: true, Worker: true, Dashboard: true}, Workers: 500, Gate: dashboard.NewGate(d.token, ""), Logger: d.cfg.Logger,
 	})
 	if err != nil {

@@ -98,41 +98,55 @@ func (s *Server) routePages(router *httprouter.Router, db pools, inserter *river
 
 // listen serves, as the last step of a start.
 func (s *Server) listen(handler http.Handler) error {
-	listener := s.cfg.Listener
-	if listener == nil {
-		var err error
-		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
-			if errors.Is(err, syscall.EADDRINUSE) {
-				err = fmt.Errorf("%w; another process listens there: choose another by --listen or TOWPATH_LISTEN", err)
-			}
+	listeners := s.cfg.Listeners
+	if len(listeners) == 0 {
+		listener, err := net.Listen("tcp", s.cfg.Listen)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w; another process listens there: choose another by --listen or TOWPATH_LISTEN", err)
+		}
+		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
+		listeners = []net.Listener{listener}
 	}
-	s.addr = listener.Addr().String()
-	web := &http.Server{
+	s.addr = listeners[0].Addr().String()
+	s.web = &http.Server{
 		Handler: handler,
 		// Above the shop's own 15 s, so that a slow caller is answered, not cut.
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}
-	go func() {
-		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- fmt.Errorf("serve: %w", err)
-		}
-	}()
-	// Registered last, so done first: what comes on open connections is told to
-	// come again, what is under way ends as it would.
-	s.stack.OnStop(func() {
-		if s.drain != nil {
-			s.drain()
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-		defer cancel()
-		if err := web.Shutdown(ctx); err != nil {
-			s.cfg.Logger.Error("drain requests", "error", err)
-		}
-	})
+	for _, listener := range listeners {
+		go func() {
+			if err := s.web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				select {
+				case s.failed <- fmt.Errorf("serve: %w", err):
+				default: // one is enough
+				}
+			}
+		}()
+	}
+	if !s.cfg.Inherited {
+		s.stack.OnStop(s.closeDoor) // registered last, so done first
+	}
 	return nil
+}
+
+// closeDoor ends the serving: what is under way ends as it would. What comes on open
+// connections meanwhile is told to come again, but where the next process has the
+// listeners too: it is accepted, and who connects after that waits for the next.
+func (s *Server) closeDoor() {
+	if s.web == nil {
+		return
+	}
+	if s.drain != nil && !s.cfg.Inherited {
+		s.drain()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := s.web.Shutdown(ctx); err != nil {
+		s.cfg.Logger.Error("drain requests", "error", err)
+	}
 }
 
 // notTheIngress answers what belongs to a process that plays the ingress.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,14 +26,18 @@ import (
 	"towpath/pkg/quota"
 	"towpath/pkg/secret"
 	"towpath/pkg/stack"
+	"towpath/riverjobs"
 )
 
 // Config is everything that a server needs.
 type Config struct {
-	DatabaseURL   string
-	Listen        string
-	Listener      net.Listener // instead of Listen, where one is open already
-	BaseURL       string       // checked by CheckBaseURL
+	DatabaseURL string
+	Listen      string
+	Listeners   []net.Listener // instead of Listen, where some are open already
+	// Inherited says that the listeners are somebody's who keeps them open beyond our
+	// end: who connects while this process stops is served by the next.
+	Inherited     bool
+	BaseURL       string // checked by CheckBaseURL
 	Box           *secret.Box
 	AdminPassword secret.String
 	Gate          *dashboard.Gate // in place of a password, where the process makes a token itself
@@ -61,13 +66,17 @@ type Server struct {
 	stack   stack.Stack
 	cfg     Config
 	addr    string
+	pools   pools
 	metrics *metrics.Metrics
 	clients clients.Factory
 	failed  chan error
+	web     *http.Server // nil before it listens
 	// drain makes the front door turn new requests away; nil without that role.
 	drain func()
 	// alive reports whether the workers take jobs; nil without that role.
-	alive func() error
+	alive    func() error
+	process  *riverjobs.Process
+	progress *riverjobs.Progress
 }
 
 // pools of one process: the ingress's, the pages' and checks' (which must not
@@ -98,6 +107,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.pools = db
 	if err := s.schema(ctx, db.web); err != nil {
 		return err
 	}
@@ -107,11 +117,14 @@ func (s *Server) start(ctx context.Context) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.metrics = metrics.New(registry, metrics.Options{PerTenant: s.cfg.PerTenant, ShopOperations: magento.Operations()})
-	s.metrics.WatchPools(map[string]*pgxpool.Pool{"web": db.web, "pages": db.pages, "river": db.river, "work": db.work})
+	s.metrics.WatchPools(db.named())
 	s.metrics.WatchQueue(snapshotOf(db.pages))
 	s.clients = clients.New(s.cfg.Box, s.cfg.AllowPrivate, s.metrics)
 	if err := s.startKeeper(db, registry); err != nil {
 		return err
+	}
+	if s.cfg.Inherited {
+		s.stack.OnStop(s.closeDoor) // after the workers: until then what comes is accepted
 	}
 	if s.cfg.Roles.Worker {
 		if err := s.startWorkers(ctx, db); err != nil {
@@ -128,8 +141,8 @@ func (s *Server) start(ctx context.Context) error {
 }
 
 // ProcessConns is how many connections one process opens at most: its pools', and
-// one each for being known as alive, for listening and for River's leader.
-const ProcessConns = webConns + pageConns + riverConns + workConns + 3
+// one each for being known as alive, for listening, for River's leader and for Look.
+const ProcessConns = webConns + pageConns + riverConns + workConns + 4
 
 const (
 	webConns   = 12

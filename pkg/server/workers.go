@@ -45,9 +45,10 @@ func (s *Server) startWorkers(ctx context.Context, db pools) error {
 		return err
 	}
 	s.stack.Background(process.Run)
+	s.process, s.progress = process, &riverjobs.Progress{Pool: db.pages, Now: time.Now}
 	client, err := riverjobs.NewWorker(db.river, process.ID, riverjobs.Config{
 		Pool: db.work, Shops: s.clients.Shop, Ledgers: s.clients.Ledger, Metrics: s.metrics, Logger: s.cfg.Logger,
-		Now: time.Now, Alive: process.Alive, Limits: s.cfg.Limits, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
+		Now: time.Now, Alive: process.Alive, Progress: s.progress, Limits: s.cfg.Limits, BaseURL: s.cfg.BaseURL, Workers: s.cfg.Workers, SoftStop: softStop,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,23 @@ FROM river.river_job
 WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
 GROUP BY kind, state;
 
+-- Whether any job of these queues has been due for longer than @after and nobody took it,
+-- though nobody paused its queue.
+-- name: QueueOverdue :one
+SELECT EXISTS (
+    SELECT 1
+    FROM river.river_job AS job
+    WHERE job.state = 'available'
+        AND job.queue = ANY(@queues::text[])
+        AND job.scheduled_at < clock_timestamp() - @after::interval
+        AND NOT EXISTS (
+            SELECT 1
+            FROM river.river_queue AS queue
+            WHERE queue.name = job.queue
+                AND queue.paused_at IS NOT NULL
+        )
+);
+
 -- name: WorkerProcessInsert :one
 INSERT INTO worker_processes (client_id)
 VALUES (@client_id)
