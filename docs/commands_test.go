@@ -107,7 +107,7 @@ func Test_The_commands_of_operating_work_in_order(t *testing.T) {
 	t.Cleanup(xero.Close)
 	shop, env := environment(t)
 	raise, await := till(t, shop)
-	cmd := exec.Command("bash", "-euo", "pipefail", "-c", blocks(t, "operating.md")+raiseAndWait)
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", blocks(t, "../README.md")+blocks(t, "operating.md")+raiseAndWait)
 	cmd.Dir, cmd.Env = "..", append(env, "XERO_API="+xero.URL, "XERO_ORG_ID="+orgID, "XERO_TOKEN=a-token", "RAISE="+raise, "AWAIT="+await)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -166,7 +166,7 @@ func Test_The_README_names_the_two_commands(t *testing.T) {
 
 func Test_Links_between_pages_lead_somewhere(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"../README.md", "operating.md", "reference.md", "performance.md"} {
+	for _, page := range []string{"../README.md", "install.md", "operating.md", "reference.md", "performance.md"} {
 		raw, err := os.ReadFile(page)
 		require.NoError(t, err)
 		dir := strings.TrimSuffix(page, page[strings.LastIndex("/"+page, "/"):])

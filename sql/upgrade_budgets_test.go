@@ -15,7 +15,7 @@ import (
 // organisation: what bindings had called by then counts for it.
 func Test_Upgrade_carries_budgets_over(t *testing.T) {
 	t.Parallel()
-	pool := oldDatabase(t)
+	pool := oldDatabase(t, lastWithFunctions)
 	_, err := pool.Exec(t.Context(), `
 		INSERT INTO tenants (id, name, magento_url, api_key_sealed)
 		SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'Shop', 'https://shop.test', '' FROM generate_series(1, 4) AS n;
