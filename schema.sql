@@ -420,6 +420,42 @@ CREATE TABLE audit (
     after jsonb
 );
 CREATE INDEX audit_tenant ON audit (tenant_id, id);
+-- Who may use the pages. Each change of password or role ends the user's sessions.
+CREATE TABLE users (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9._@+-]{0,63}$'),
+    role text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    -- In PHC form; null: may not sign in.
+    password_hash text CHECK (password_hash LIKE '$argon2id$%'),
+    -- Sees this shop's runs only, in the frame of the shop's admin; null: all.
+    tenant_id uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    password_at timestamptz, -- when it was set
+    disabled_at timestamptz, -- may not sign in from then on
+    CHECK (num_nulls(password_hash, password_at) IN (0, 2)),
+    CHECK (tenant_id IS NULL OR role = 'viewer')
+);
+CREATE INDEX users_tenant ON users (tenant_id) WHERE tenant_id IS NOT NULL;
+
+-- Who is signed in. The token itself is the browser's alone: who reads this table
+-- cannot use it.
+CREATE TABLE user_sessions (
+    token_hash bytea PRIMARY KEY CHECK (octet_length(token_hash) = 32),
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL, -- to the minute
+    expires_at timestamptz NOT NULL -- however busy it is
+);
+CREATE INDEX user_sessions_user ON user_sessions (user_id);
+CREATE INDEX user_sessions_expires ON user_sessions (expires_at);
+
+-- Wrong passwords by address, by account and by browser, over all processes: when
+-- the allowance is whole again (pkg/users). A row from before now says nothing.
+CREATE TABLE sign_in_slowed (
+    key text PRIMARY KEY,
+    clear_at timestamptz NOT NULL
+);
+CREATE INDEX sign_in_slowed_clear ON sign_in_slowed (clear_at);
 
 -- River's jobs by share: those in flight, and who comes next.
 CREATE INDEX towpath_share ON river.river_job (kind, (args ->> 'share'), state, priority, scheduled_at, id)

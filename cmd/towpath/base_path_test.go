@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/server"
 
 	"github.com/stretchr/testify/require"
 )
@@ -48,34 +50,23 @@ func Test_Pairing_refuses_a_base_URL_that_serve_would_refuse(t *testing.T) {
 	require.Contains(t, s.err, "begins with /dashboard")
 }
 
-// A password is needed where the base URL is not this machine's, and a short one
-// is refused everywhere.
-func Test_Serve_refuses_to_start_without_a_password_that_protects(t *testing.T) {
+// A short password is refused everywhere; without one others may be users.
+func Test_Serve_refuses_a_password_that_protects_nothing(t *testing.T) {
 	t.Parallel()
 	every := serveCommand{Workers: 1, Roles: []string{"ingress", "worker", "dashboard"}}
 	for name, c := range map[string]struct {
 		env     map[string]string
-		command serveCommand
 		refused string
 	}{
-		"public, none":          {map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"}, every, "needs a password"},
-		"a listener for all":    {map[string]string{"TOWPATH_LISTEN": "0.0.0.0:8080"}, every, "needs a password"},
-		"no host to listen on":  {map[string]string{"TOWPATH_LISTEN": ":8080"}, every, "needs a password"},
-		"a name like ours":      {map[string]string{"TOWPATH_BASE_URL": "http://localhost.evil.example"}, every, "needs a password"},
-		"a private address":     {map[string]string{"TOWPATH_BASE_URL": "http://10.0.0.7"}, every, "needs a password"},
-		"short":                 {map[string]string{"TOWPATH_ADMIN_PASSWORD": "elevenchars"}, every, "at least 12"},
-		"short in a file":       {map[string]string{"TOWPATH_ADMIN_PASSWORD_FILE": file(t, "p", "elevenchars\n")}, every, "at least 12"},
-		"public, good":          {map[string]string{"TOWPATH_BASE_URL": "https://towpath.example", "TOWPATH_ADMIN_PASSWORD": "twelve chars"}, every, ""},
-		"public, no dashboard":  {map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"}, serveCommand{Workers: 1, Roles: []string{"ingress", "worker"}}, ""},
-		"this machine, none":    {nil, every, ""},
-		"localhost, none":       {map[string]string{"TOWPATH_BASE_URL": "http://localhost:8080/towpath"}, every, ""},
-		"IPv6 loopback, none":   {map[string]string{"TOWPATH_BASE_URL": "http://[::1]:8080"}, every, ""},
-		"other loopback, none":  {map[string]string{"TOWPATH_BASE_URL": "http://127.8.9.1"}, every, ""},
-		"letters of two bytes":  {map[string]string{"TOWPATH_ADMIN_PASSWORD": "ÄÄÄÄÄÄÄÄÄÄÄ"}, every, "at least 12"},
-		"and twelve of those":   {map[string]string{"TOWPATH_ADMIN_PASSWORD": "ÄÄÄÄÄÄÄÄÄÄÄÄ"}, every, ""},
-		"blanks around a short": {map[string]string{"TOWPATH_ADMIN_PASSWORD_FILE": file(t, "p", "  elevenchars   \n")}, every, "at least 12"},
+		"short":                 {map[string]string{"TOWPATH_ADMIN_PASSWORD": "elevenchars"}, "at least 12"},
+		"short in a file":       {map[string]string{"TOWPATH_ADMIN_PASSWORD_FILE": file(t, "p", "elevenchars\n")}, "at least 12"},
+		"letters of two bytes":  {map[string]string{"TOWPATH_ADMIN_PASSWORD": "ÄÄÄÄÄÄÄÄÄÄÄ"}, "at least 12"},
+		"blanks around a short": {map[string]string{"TOWPATH_ADMIN_PASSWORD_FILE": file(t, "p", "  elevenchars   \n")}, "at least 12"},
+		"and twelve of those":   {map[string]string{"TOWPATH_ADMIN_PASSWORD": "ÄÄÄÄÄÄÄÄÄÄÄÄ"}, ""},
+		"good":                  {map[string]string{"TOWPATH_BASE_URL": "https://towpath.example", "TOWPATH_ADMIN_PASSWORD": "twelve chars"}, ""},
+		"none":                  {map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"}, ""},
 	} {
-		_, err := serveWith(c.env, c.command)
+		_, err := serveWith(c.env, every)
 		if c.refused == "" {
 			require.NoError(t, err, name)
 			continue
@@ -84,6 +75,47 @@ func Test_Serve_refuses_to_start_without_a_password_that_protects(t *testing.T) 
 		require.ErrorContains(t, err, c.refused, name)
 		require.NotContains(t, err.Error(), "elevenchars")
 	}
+}
+
+// Pages that others than this machine's browsers reach are not served while nobody could
+// sign in to them as admin: by the setting, or as a user.
+func Test_Serve_refuses_to_start_without_an_admin(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	start := func(env map[string]string, roles ...string) error {
+		cfg, err := serveCommand{Workers: 1, Roles: roles}.config(consoleOf(d.with(env).env, io.Discard, io.Discard))
+		require.NoError(t, err)
+		if cfg.Listener = listener(t); cfg.Listen != "0.0.0.0:8080" {
+			cfg.Listen = "127.0.0.1:0"
+		}
+		s, err := server.Start(t.Context(), cfg)
+		if err == nil {
+			s.Stop()
+		}
+		return err
+	}
+	reached := []map[string]string{
+		{"TOWPATH_BASE_URL": "https://towpath.example"}, {"TOWPATH_LISTEN": "0.0.0.0:8080"},
+		{"TOWPATH_BASE_URL": "http://localhost.evil.example"}, {"TOWPATH_BASE_URL": "http://10.0.0.7"},
+	}
+	for _, env := range reached {
+		env["TOWPATH_ADMIN_PASSWORD"] = ""
+		require.ErrorContains(t, start(env, "dashboard"), "have no admin: set TOWPATH_ADMIN_PASSWORD", "%v", env)
+	}
+	require.NoError(t, start(reached[0], "ingress"), "without pages")
+	require.NoError(t, start(map[string]string{"TOWPATH_BASE_URL": "http://[::1]:8080/towpath", "TOWPATH_ADMIN_PASSWORD": ""}, "dashboard"), "this machine's browsers only")
+	d.must(t, "user", "add", "ada", "--role", "viewer")
+	require.Error(t, start(reached[0], "dashboard"), "a viewer is no admin")
+	d.must(t, "user", "role", "ada", "admin")
+	require.NoError(t, start(reached[0], "dashboard"))
+}
+
+func listener(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return l
 }
 
 // anonymously asks a server as a stranger who says what he likes of himself.
@@ -101,7 +133,7 @@ func anonymously(t *testing.T, method, address string) int {
 	return resp.StatusCode
 }
 
-func Test_Serve_without_a_password_has_no_dashboard_and_starts_no_consent(t *testing.T) {
+func Test_Serve_without_users_shows_nothing_and_starts_no_consent(t *testing.T) {
 	t.Parallel()
 	d := newAppDesk(t)
 	d.create(t, consentApp, "--grant", "authorization_code")
@@ -111,8 +143,8 @@ func Test_Serve_without_a_password_has_no_dashboard_and_starts_no_consent(t *tes
 	relay := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream); r.Out.Host = r.In.Host }})
 	t.Cleanup(relay.Close)
 	for _, base := range []string{"http://" + s.Addr(), relay.URL} {
-		require.Equal(t, http.StatusForbidden, anonymously(t, http.MethodGet, base+"/dashboard/sync"))
-		require.Equal(t, http.StatusForbidden, anonymously(t, http.MethodPost, base+"/dashboard/connections/"+d.binding+"/connect"))
+		require.Equal(t, http.StatusUnauthorized, anonymously(t, http.MethodGet, base+"/dashboard/sync"))
+		require.GreaterOrEqual(t, anonymously(t, http.MethodPost, base+"/dashboard/connections/"+d.binding+"/connect"), http.StatusUnauthorized)
 		require.Equal(t, http.StatusOK, anonymously(t, http.MethodGet, base+"/livez"))
 	}
 	var consents int
@@ -188,7 +220,7 @@ func Test_A_base_path_is_served_on_every_page_and_link(t *testing.T) {
 	require.Contains(t, fmt.Sprint(d.xero.Invoices()), "http://127.0.0.1:9/tow/path/dashboard/sync/", "documents link back under the path")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Addr()+"/tow/path/dashboard/sync/"+id+"/retry", nil)
 	require.NoError(t, err)
-	req.SetBasicAuth("ada", adminPassword)
+	req.SetBasicAuth("admin", adminPassword)
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

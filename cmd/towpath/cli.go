@@ -40,6 +40,8 @@ type console struct {
 	terminal io.Writer
 	// asked says that a person answers at in.
 	asked bool
+	// readSecret asks that person for what is not shown; nil where nobody is asked.
+	readSecret func(ctx context.Context, prompt string) (string, error)
 }
 
 // commands is the whole command line; one file per command has the rest.
@@ -51,6 +53,7 @@ type commands struct {
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema up to this program."`
 	Tenant     tenantCommand     `cmd:"" help:"Paired shops."`
 	Binding    bindingCommand    `cmd:"" help:"A tenant's accounts at providers, and their policies."`
+	User       userCommand       `cmd:"" help:"Who may use the pages, and what they may do there."`
 	Secrets    secretsCommand    `cmd:"" help:"What seals the secrets in the database."`
 	Runs       runsCommand       `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Backfill   backfillCommand   `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -24,6 +23,7 @@ import (
 	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
 	"towpath/pkg/server"
+	"towpath/pkg/users"
 )
 
 // This file is the only reader of the environment. A flag wins over a variable,
@@ -325,13 +325,15 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	}
 	cfg.AdminPassword = secret.NewString(password)
 	open := guessed(cfg.BaseURL, cfg.Listen)
+	if !cfg.AdminPassword.IsEmpty() {
+		if err := users.CheckPassword(cfg.AdminPassword.Reveal()); err != nil {
+			return cfg, wrongUse("TOWPATH_ADMIN_PASSWORD: %w", err)
+		}
+	}
 	if cfg.BaseURL, err = baseURL(cfg.BaseURL, cfg.Listen); err != nil {
 		return cfg, err
 	}
 	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
-		return cfg, err
-	}
-	if err := checkPassword(cfg, open); err != nil {
 		return cfg, err
 	}
 	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
@@ -407,33 +409,10 @@ func checkBaseURL(set string) (string, error) {
 	return base, nil
 }
 
-// minPassword is the fewest characters of the dashboard's password.
-const minPassword = 12
-
-// checkPassword refuses a short password, and none where others than this
-// machine's browsers come.
-func checkPassword(cfg server.Config, open bool) error {
-	switch n := utf8.RuneCountInString(cfg.AdminPassword.Reveal()); {
-	case n > 0 && n < minPassword:
-		return wrongUse("TOWPATH_ADMIN_PASSWORD has %d characters; use at least %d, such as those of: openssl rand -base64 18", n, minPassword)
-	case n == 0 && cfg.Roles.Dashboard && open:
-		return wrongUse("the dashboard at %s needs a password: set TOWPATH_ADMIN_PASSWORD (at least %d characters), and TOWPATH_BASE_URL to where people and shops reach it; "+
-			"or serve without it: --roles ingress,worker", cfg.Listen, minPassword)
-	case n == 0 && cfg.Roles.Dashboard && !server.IsLoopback(cfg.BaseURL):
-		return wrongUse("the dashboard at %s needs a password: set TOWPATH_ADMIN_PASSWORD or TOWPATH_ADMIN_PASSWORD_FILE (at least %d characters), "+
-			"or serve without it: --roles ingress,worker", cfg.BaseURL, minPassword)
-	}
-	return nil
-}
-
 // warnOfPassword says what is allowed and may still not be meant.
 func warnOfPassword(ctx context.Context, cfg server.Config) {
-	switch {
-	case !cfg.Roles.Dashboard:
-	case cfg.AdminPassword.IsEmpty():
-		cfg.Logger.WarnContext(ctx, "no dashboard: TOWPATH_ADMIN_PASSWORD is not set")
-	case strings.HasPrefix(cfg.BaseURL, "http://") && !server.IsLoopback(cfg.BaseURL):
-		cfg.Logger.WarnContext(ctx, "the dashboard's password travels in clear: TOWPATH_BASE_URL is not https", "base_url", cfg.BaseURL)
+	if cfg.Roles.Dashboard && strings.HasPrefix(cfg.BaseURL, "http://") && !server.IsLoopback(cfg.BaseURL) {
+		cfg.Logger.WarnContext(ctx, "the pages' passwords travel in clear: TOWPATH_BASE_URL is not https", "base_url", cfg.BaseURL)
 	}
 }
 

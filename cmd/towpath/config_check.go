@@ -28,7 +28,7 @@ func settings() []settingView {
 		{Name: "TOWPATH_SECRET_KEY", secret: true},
 		{Name: "TOWPATH_LISTEN", Value: defaultListen},
 		{Name: "TOWPATH_BASE_URL", Value: "the listen address"},
-		{Name: "TOWPATH_ADMIN_PASSWORD", Value: "no dashboard", secret: true},
+		{Name: "TOWPATH_ADMIN_PASSWORD", Value: "the user admin is left as it is", secret: true},
 		{Name: "TOWPATH_ALLOW_PRIVATE_URLS", Value: "false"},
 		{Name: "TOWPATH_RETENTION", Value: defaultRetention},
 		{Name: "TOWPATH_NOTIFY_WEBHOOK_URL", Value: "none", secret: true},

@@ -37,7 +37,7 @@ func Test_Config_check_says_what_serve_would_refuse(t *testing.T) {
 	for name, c := range map[string]struct{ name, value, says string }{
 		"key":      {"TOWPATH_SECRET_KEY", "short", "TOWPATH_SECRET_KEY"},
 		"no_key":   {"TOWPATH_SECRET_KEY", "", "no TOWPATH_SECRET_KEY"},
-		"password": {"TOWPATH_ADMIN_PASSWORD", "short", "TOWPATH_ADMIN_PASSWORD has 5 characters"},
+		"password": {"TOWPATH_ADMIN_PASSWORD", "short", "TOWPATH_ADMIN_PASSWORD: the password has 5 characters"},
 		"level":    {"TOWPATH_LOG_LEVEL", "loud", "TOWPATH_LOG_LEVEL"},
 		"address":  {"DATABASE_URL", "postgres://ada:hun/ter2@db.example/x", "DATABASE_URL"},
 		"listen":   {"TOWPATH_LISTEN", "8080", "TOWPATH_LISTEN"},

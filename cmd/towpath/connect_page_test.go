@@ -19,7 +19,7 @@ func (d *appDesk) press(t *testing.T, base, binding string) answered {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/dashboard/connections/"+binding+"/connect", nil)
 	require.NoError(t, err)
 	req.Header.Set("Origin", base)
-	req.SetBasicAuth("ada", adminPassword)
+	req.SetBasicAuth("admin", adminPassword)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	require.NoError(t, err)

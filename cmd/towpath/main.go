@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"towpath/pkg/systemd"
 )
 
@@ -25,10 +27,39 @@ func main() {
 	}
 	if stat, err := os.Stdin.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
 		io.asked = io.terminal != nil
+		io.readSecret = readSecret
 	}
 	code := run(ctx, os.Args[1:], io)
 	stop()
 	os.Exit(code)
+}
+
+// readSecret asks for a secret at the terminal and does not show it. An interrupt gives
+// the terminal back as it was.
+func readSecret(ctx context.Context, prompt string) (string, error) {
+	in := int(os.Stdin.Fd())
+	state, err := term.GetState(in)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(os.Stderr, prompt)
+	type answer struct {
+		text []byte
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(in)
+		read <- answer{text, err}
+	}()
+	select {
+	case a := <-read:
+		fmt.Fprintln(os.Stderr)
+		return string(a.text), a.err
+	case <-ctx.Done():
+		_ = term.Restore(in, state) // the process ends
+		return "", ctx.Err()
+	}
 }
 
 // environment is the names of the variables that are set.

@@ -20,7 +20,7 @@ type serveCommand struct {
 // Help names what the flags do not.
 func (serveCommand) Help() string {
 	return `Also read from the environment: TOWPATH_SECRET_KEY (needed; 32 bytes in base64, openssl rand -base64 32),
-TOWPATH_ADMIN_PASSWORD (the dashboard's, 12 characters at least; without it there is no dashboard),
+TOWPATH_ADMIN_PASSWORD (12 characters at least: the user admin has it from the start on; others: towpath user add),
 TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_RETENTION, TOWPATH_NOTIFY_..., TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.`
 }
 

@@ -24,7 +24,7 @@ func ask(t *testing.T, method, url string) answered {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	require.NoError(t, err)
-	req.SetBasicAuth("ada", adminPassword)
+	req.SetBasicAuth("admin", adminPassword)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()

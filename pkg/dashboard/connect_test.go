@@ -105,7 +105,7 @@ func Test_Connect_is_refused_to_others(t *testing.T) {
 	calls := 0
 	b := setup(t, connect(func(context.Context, uuid.UUID) (string, error) { calls++; return "", nil }))
 	with := func(header map[string]string) map[string]string {
-		all := basic("a", thePassword)
+		all := basic("ada", thePassword)
 		for name, value := range header {
 			all[name] = value
 		}

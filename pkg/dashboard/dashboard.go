@@ -30,12 +30,12 @@ func (r *Refusal) Error() string { return r.Text }
 // Config says what the dashboard shows and to whom.
 type Config struct {
 	Pool *pgxpool.Pool
-	// Password is asked for by HTTP Basic, with any user name. Without one, and
-	// without Gate, the pages are shown to nobody; see guard.go.
-	Password secret.String
-	// Gate lets in without a password who brought its token; nil: nobody.
+	// Users are who may sign in, each as its role allows. Without it, and without
+	// Gate, the pages are shown to nobody; see guard.go.
+	Users *users.Store
+	// Gate lets in as an admin who brought its token; nil: nobody.
 	Gate *Gate
-	// Box makes the cookies of browsers that knew the password, which an attack on
+	// Box makes the cookies of browsers that knew a password, which an attack on
 	// it does not lock out; nil: no browser is known.
 	Box *secret.Box
 	// Secure says that browsers reach Towpath by https only.
@@ -56,6 +56,8 @@ type Config struct {
 	// Actions is where settings are saved, shops paired and connections ended; nil: the
 	// pages of those are not there.
 	Actions *actions.Actions
+	// Queue is River UI under QueuePath; nil: it is not there.
+	Queue http.Handler
 
 	Logger       *slog.Logger     // default: none
 	Now          func() time.Time // default time.Now
@@ -87,8 +89,8 @@ func (c Config) withDefaults() Config {
 type Dashboard struct {
 	cfg     Config
 	guard   guard
-	check   func(http.ResponseWriter, *http.Request) (Visitor, refusal) // guard.check
-	least   map[string]users.Role                                       // by route
+	check   func(*http.Request) (Visitor, refusal) // guard.check
+	least   map[string]users.Role                  // by route
 	queries *dbsqlc.Queries
 	pages   pages
 	static  static

@@ -1,20 +1,15 @@
 package dashboard
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
 
-	"towpath/pkg/secret"
 	"towpath/pkg/users"
 )
 
@@ -23,27 +18,24 @@ import (
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// guard decides who sees the dashboard: whoever knows the password, by HTTP Basic
-// under any user name, or came through the gate. Without either nobody does. What
-// a request looks like, its peer and its headers, admits nobody: behind a proxy
-// or a relay everybody looks like this machine.
+// guard says who made a request: whom a session's cookie names, who sends a user's
+// name and password by HTTP Basic, as scripts do, or who came through the gate. What
+// a request looks like, its peer and its headers, admits nobody: behind a proxy or a
+// relay everybody looks like this machine.
 type guard struct {
-	locked   bool // there is no password
-	password [sha256.Size]byte
-	gate     *Gate
-	origin   *http.CrossOriginProtection
-	limit    *limiter
-	known    knownBrowsers
+	users   *users.Store // nil: nobody signs in
+	gate    *Gate
+	origin  *http.CrossOriginProtection
+	known   knownBrowsers
+	session sessionCookie
 }
 
 func newGuard(cfg Config) guard {
-	g := guard{
-		locked: cfg.Password.IsEmpty(), password: sha256.Sum256([]byte(cfg.Password.Reveal())), gate: cfg.Gate,
-		origin: http.NewCrossOriginProtection(), limit: newLimiter(cfg.Now),
+	return guard{
+		users: cfg.Users, gate: cfg.Gate, origin: http.NewCrossOriginProtection(),
+		known:   knownBrowsers{box: cfg.Box, path: cfg.BasePath + "/dashboard", secure: cfg.Secure},
+		session: sessionCookie{path: cfg.BasePath + "/", secure: cfg.Secure},
 	}
-	g.known = knownBrowsers{box: cfg.Box, path: cfg.BasePath + "/dashboard", secure: cfg.Secure,
-		place: "dashboard.known_browser/" + hex.EncodeToString(g.password[:])}
-	return g
 }
 
 // refusal is an answer to somebody who may not see the page; the zero value is
@@ -53,21 +45,56 @@ type refusal struct {
 	reason string // for the log
 	text   string
 	wait   time.Duration
+	err    error // why it could not be judged
 }
 
-// check says who made a request, or why it is refused. It may set a cookie; it
-// writes nothing. Who came through the gate, or knows the password, is the admin.
-func (g guard) check(w http.ResponseWriter, r *http.Request) (Visitor, refusal) {
-	if g.gate == nil || !g.gate.Knows(r) {
-		if refused := g.checkPassword(w, r); refused.status != 0 {
-			return Visitor{}, refused
+func (r refusal) seconds() string { return strconv.Itoa(int(math.Ceil(r.wait.Seconds()))) }
+
+// check says who made a request, or why it is refused. Where the database is away
+// nobody is let in.
+func (g guard) check(r *http.Request) (Visitor, refusal) {
+	if g.gate != nil && g.gate.Knows(r) {
+		return Visitor{Name: users.FirstAdmin, Role: users.Admin}, refusal{}
+	}
+	if g.users == nil {
+		return Visitor{}, refusal{status: http.StatusForbidden, reason: "no token", text: "Open the address that was printed at the start; it has a token."}
+	}
+	if token, sent := g.session.token(r); sent {
+		user, ok, err := g.users.Resume(r.Context(), token)
+		if err != nil {
+			return Visitor{}, refusal{status: http.StatusServiceUnavailable, reason: "not judged", err: err}
+		}
+		if ok {
+			return Visitor{Name: user.Name, Role: user.Role, Session: true, Tenant: user.Tenant}, refusal{}
 		}
 	}
-	if g.origin.Check(r) != nil {
-		return Visitor{}, refusal{status: http.StatusForbidden, reason: "cross-origin",
-			text: "This request came from another site's page. Open the dashboard itself and press the button there."}
+	if name, password, sent := r.BasicAuth(); sent {
+		outcome, refused := g.guess(r, name, password)
+		return Visitor{Name: outcome.User.Name, Role: outcome.User.Role, Tenant: outcome.User.Tenant}, refused
 	}
-	return Visitor{Name: users.Admin.String(), Role: users.Admin}, refusal{}
+	return Visitor{}, refusal{status: http.StatusUnauthorized, reason: "no credentials", text: askPassword}
+}
+
+const (
+	askPassword = "The dashboard asks for a user and a password. People sign in at /dashboard/sign-in; scripts send both by HTTP Basic.\n" +
+		"TOWPATH_ADMIN_PASSWORD is the password of the user admin; others are made by: towpath user add"
+	wrongPassword = "The user name or the password is wrong."
+	fromElsewhere = "This request came from another site's page. Open the dashboard itself and press the button there."
+)
+
+// guess judges a name and a password, however they came.
+func (g guard) guess(r *http.Request, name, password string) (users.Outcome, refusal) {
+	outcome, err := g.users.SignIn(r.Context(), users.Attempt{Name: name, Password: password, Address: addressOf(r), Known: g.known.of(r)})
+	switch {
+	case err != nil:
+		return outcome, refusal{status: http.StatusServiceUnavailable, reason: "not judged", err: err}
+	case outcome.Wait > 0:
+		return outcome, refusal{status: http.StatusTooManyRequests, reason: "too many wrong passwords", wait: outcome.Wait,
+			text: "Too many wrong passwords. The next one is looked at in " + outcome.Wait.Round(time.Second).String() + "; until then the right one is not either."}
+	case !outcome.OK:
+		return outcome, refusal{status: http.StatusUnauthorized, reason: "wrong password", text: wrongPassword + "\n" + askPassword}
+	}
+	return outcome, refusal{}
 }
 
 // forbid refuses a visitor whose role does not suffice.
@@ -76,116 +103,86 @@ func forbid(v Visitor, least users.Role) refusal {
 		text: fmt.Sprintf("You are signed in as %s, whose role is %s. This takes the role %s: ask an admin of this Towpath.", v.Name, v.Role, least)}
 }
 
-func (g guard) checkPassword(w http.ResponseWriter, r *http.Request) refusal {
-	switch _, password, sent := r.BasicAuth(); {
-	case g.locked && g.gate != nil:
-		return refusal{status: http.StatusForbidden, reason: "no token", text: "Open the address that was printed at the start; it has a token."}
-	case g.locked:
-		return refusal{status: http.StatusForbidden, reason: "no password is set",
-			text: "There is no dashboard, because no password is set for it.\nSet TOWPATH_ADMIN_PASSWORD (at least 12 characters) and start Towpath again."}
-	case !sent:
-		return refusal{status: http.StatusUnauthorized, reason: "no credentials", text: askPassword}
-	default:
-		return g.guess(w, r, password)
-	}
+// forbidAll refuses a visitor who may see one shop's frame only.
+func (d *Dashboard) forbidAll(v Visitor) refusal {
+	return refusal{status: http.StatusForbidden, reason: "role",
+		text: fmt.Sprintf("You are signed in as %s, who sees one shop only: in the shop's admin, or at %s", v.Name, d.at("/embed/"+v.Tenant.String()))}
 }
 
-const askPassword = "The dashboard asks for the admin password (TOWPATH_ADMIN_PASSWORD); the user name does not matter."
-
-func (g guard) guess(w http.ResponseWriter, r *http.Request, password string) refusal {
-	browser, known := g.known.read(r)
-	key := "address " + addressOf(r)
-	if known {
-		key = "browser " + browser
-	}
-	ok, wait := g.limit.guess(key, known, func() bool { return g.right(password) })
-	switch {
-	case wait > 0:
-		return refusal{status: http.StatusTooManyRequests, reason: "too many wrong passwords", wait: wait,
-			text: "Too many wrong passwords. The next one is looked at in " + wait.Round(time.Second).String() + "; until then the right one is not either."}
-	case !ok:
-		return refusal{status: http.StatusUnauthorized, reason: "wrong password", text: askPassword}
-	case !known:
-		g.known.remember(w)
-	}
-	return refusal{}
-}
-
-// right compares digests, so that neither content nor length of the password
-// shows in the time that it takes.
-func (g guard) right(password string) bool {
-	given := sha256.Sum256([]byte(password))
-	return subtle.ConstantTimeCompare(given[:], g.password[:]) == 1
-}
-
-// knownBrowsers tells those that knew the password before, by a cookie that only
-// this Towpath can make and that ends with the password. It admits nobody: it
-// only keeps the wrong passwords of others from counting against them.
-type knownBrowsers struct {
-	box         *secret.Box // nil: none is known
-	path, place string
-	secure      bool
-}
-
-const (
-	knownCookie = "towpath-known"
-	knownDays   = 90
-)
-
-func (k knownBrowsers) read(r *http.Request) (id string, known bool) {
-	c, err := r.Cookie(knownCookie)
-	if err != nil || k.box == nil || len(c.Value) > 200 {
-		return "", false
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil {
-		return "", false
-	}
-	plain, err := k.box.Open(sealed, k.place)
-	return string(plain), err == nil
-}
-
-func (k knownBrowsers) remember(w http.ResponseWriter) {
-	if k.box == nil {
-		return
-	}
-	sealed := k.box.Seal([]byte(rand.Text()), k.place)
-	http.SetCookie(w, &http.Cookie{Name: knownCookie, Value: base64.RawURLEncoding.EncodeToString(sealed), Path: k.path,
-		MaxAge: knownDays * 24 * 60 * 60, HttpOnly: true, Secure: k.secure, SameSite: http.SameSiteLaxMode})
+// setHeaders sets what every answer has.
+func setHeaders(header http.Header) {
+	header.Set("Content-Security-Policy", contentPolicy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Referrer-Policy", "same-origin") // no-referrer would make a form's Origin null
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
 }
 
 // guarded puts the guard and the headers that every answer has in front of a
-// route, and writes the request's log line.
+// route, and writes the request's log line. What is for everybody asks nobody: it
+// works with the database away.
 func (d *Dashboard) guarded(at route) httprouter.Handle {
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-		header := w.Header()
-		header.Set("Content-Security-Policy", contentPolicy)
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("X-Frame-Options", "DENY")
-		header.Set("Referrer-Policy", "same-origin") // no-referrer would make a form's Origin null
-		header.Set("Cross-Origin-Opener-Policy", "same-origin")
-		header.Set("Cache-Control", "no-store")
+		setHeaders(w.Header())
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
 		started := d.cfg.Now()
 		if d.guard.gate != nil && d.guard.gate.Entered(seen, r) {
 			return
 		}
-		visitor, refused := d.check(seen, r)
-		if refused.status == 0 && !visitor.Role.May(at.least) {
-			refused = forbid(visitor, at.least)
+		var visitor Visitor
+		var refused refusal
+		switch {
+		case d.guard.origin.Check(r) != nil:
+			refused = refusal{status: http.StatusForbidden, reason: "cross-origin", text: fromElsewhere}
+		case at.least > users.Nobody:
+			visitor, refused = d.check(r)
+			switch {
+			case refused.status != 0:
+			case visitor.Tenant != nil:
+				refused = d.forbidAll(visitor)
+				visitor = Visitor{}
+			case !visitor.Role.May(at.least):
+				refused = forbid(visitor, at.least)
+			}
 		}
-		switch refused.status {
-		case 0:
-			at.handle(seen, as(r, visitor), params)
-		case http.StatusUnauthorized:
-			header.Set("WWW-Authenticate", `Basic realm="Towpath", charset="UTF-8"`)
-			http.Error(seen, refused.text, refused.status)
-		case http.StatusTooManyRequests:
-			header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.wait.Seconds()))))
-			http.Error(seen, refused.text, refused.status)
-		default:
-			http.Error(seen, refused.text, refused.status)
+		r = as(r, visitor)
+		if refused.status == 0 {
+			at.handle(seen, r, params)
+		} else {
+			d.refuse(seen, r, refused)
 		}
 		d.log(r, params, seen.status, refused.reason, d.cfg.Now().Sub(started))
 	}
+}
+
+// refuse answers a request that is not let in. A browser that opens a page is sent to
+// sign in; only what is no browser is asked by HTTP Basic, for which browsers would
+// show a window of their own.
+func (d *Dashboard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) {
+	_, _, sent := r.BasicAuth()
+	switch {
+	case refused.status == http.StatusServiceUnavailable:
+		d.away(w, r, refused.err)
+		return
+	case refused.status == http.StatusUnauthorized && !sent && opensPage(r):
+		http.Redirect(w, r, d.signInAddress(r), http.StatusSeeOther)
+		return
+	case refused.status == http.StatusUnauthorized && (sent || !fromBrowser(r)):
+		w.Header().Set("WWW-Authenticate", `Basic realm="Towpath", charset="UTF-8"`)
+	case refused.status == http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", refused.seconds())
+	case refused.reason == "role" && opensPage(r):
+		d.show(w, refused.status, d.pages.message, d.about(r, "Not allowed", "Your role does not allow this", refused.text))
+		return
+	}
+	http.Error(w, refused.text, refused.status)
+}
+
+func opensPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// fromBrowser is for what an open page asks for by script.
+func fromBrowser(r *http.Request) bool {
+	_, signedIn := r.Cookie(sessionName)
+	return opensPage(r) || signedIn == nil || r.Header.Get("Sec-Fetch-Mode") != ""
 }

@@ -19,21 +19,15 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/julienschmidt/httprouter"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dashboard"
-	"towpath/pkg/secret"
 )
 
 func unescape(s string) string { return html.UnescapeString(s) }
 
 func pageSize(n int) func(*dashboard.Config) {
 	return func(c *dashboard.Config) { c.PageSize = n }
-}
-
-func password(p string) func(*dashboard.Config) {
-	return func(c *dashboard.Config) { c.Password = secret.NewString(p) }
 }
 
 func retry(f func(context.Context, uuid.UUID) error) func(*dashboard.Config) {
@@ -46,35 +40,40 @@ func basic(user, pass string) map[string]string {
 
 func stranger() map[string]string { return map[string]string{"Authorization": anonymous} }
 
-func Test_Password_is_asked_for_everywhere(t *testing.T) {
+// Scripts send a user's name and password with each request.
+func Test_Scripts_come_in_by_HTTP_Basic(t *testing.T) {
 	t.Parallel()
 	const pass = thePassword
 	var retried atomic.Int32
-	clock := &ticking{now: now}
-	b := setup(t, at(clock), retry(func(context.Context, uuid.UUID) error { retried.Add(1); return nil }))
+	b := setup(t, retry(func(context.Context, uuid.UUID) error { retried.Add(1); return nil }))
 	id := b.add("failed", nil).String()
-	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/static/dashboard.css", "/dashboard/sync/x", "/dashboard/connections"} {
+	for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/sync/x", "/dashboard/connections"} {
 		for name, header := range map[string]map[string]string{
-			"none": stranger(), "wrong": basic("admin", "wrong"), "empty": basic("admin", ""), "prefix": basic("admin", pass[:8]),
-			"as the user": basic(pass, ""), "bearer": {"Authorization": "Bearer " + pass},
+			"none": stranger(), "wrong": basic("ada", "wrong"), "empty": basic("ada", ""), "prefix": basic("ada", pass[:8]),
+			"as the user": basic(pass, ""), "another user": basic("admin", pass), "bearer": {"Authorization": "Bearer " + pass},
 		} {
 			a := b.send(http.MethodGet, path, header)
 			require.Equal(t, http.StatusUnauthorized, a.status, "%s %s", path, name)
 			require.Equal(t, `Basic realm="Towpath", charset="UTF-8"`, a.header.Get("WWW-Authenticate"))
 			require.NotContains(t, a.body, pass)
-			clock.add(time.Hour)
+			b.exec("DELETE FROM sign_in_slowed")
 		}
-		require.Less(t, b.send(http.MethodGet, path, basic("whoever", pass)).status, 405)
-		require.NotEqual(t, http.StatusUnauthorized, b.send(http.MethodGet, path, basic("", pass)).status)
+		require.NotEqual(t, http.StatusUnauthorized, b.send(http.MethodGet, path, basic("ada", pass)).status)
 	}
 	require.Equal(t, http.StatusUnauthorized, b.send(http.MethodPost, "/dashboard/sync/"+id+"/retry", stranger()).status)
 	require.Zero(t, retried.Load())
-	require.Equal(t, http.StatusSeeOther, b.send(http.MethodPost, "/dashboard/sync/"+id+"/retry", basic("a", pass)).status)
+	require.Equal(t, http.StatusSeeOther, b.send(http.MethodPost, "/dashboard/sync/"+id+"/retry", basic("ADA", pass)).status)
 	require.EqualValues(t, 1, retried.Load())
 
-	proxied := basic("a", pass)
+	proxied := basic("ada", pass)
 	proxied["X-Forwarded-For"], proxied["Host"] = "203.0.113.9", "towpath.example.com"
 	require.Equal(t, http.StatusOK, b.send(http.MethodGet, "/dashboard/sync", proxied).status, "with the password any way in is fine")
+	for range 10 {
+		b.send(http.MethodGet, "/dashboard/sync", basic("ada", "guess"))
+	}
+	slowed := b.send(http.MethodGet, "/dashboard/sync", basic("ada", pass))
+	require.Equal(t, http.StatusTooManyRequests, slowed.status)
+	require.Equal(t, "60", slowed.header.Get("Retry-After"))
 }
 
 // tcpRelay passes connections on byte by byte, as an SSH tunnel or a TCP load
@@ -114,17 +113,18 @@ func httpRelay(t *testing.T, to string) string {
 	return server.URL
 }
 
-// Nothing that a request looks like admits anybody where there is no password:
+// Nothing that a request looks like admits anybody where there is no user:
 // neither a peer on loopback, nor a name, nor what headers say.
-func Test_Without_password_nobody_sees_anything(t *testing.T) {
+func Test_Without_users_nobody_sees_anything(t *testing.T) {
 	t.Parallel()
 	var retried, consents atomic.Int32
-	b := setup(t, password(""), retry(func(context.Context, uuid.UUID) error { retried.Add(1); return nil }),
+	b := setup(t, retry(func(context.Context, uuid.UUID) error { retried.Add(1); return nil }),
 		connect(func(context.Context, uuid.UUID) (string, error) {
 			consents.Add(1)
 			return "https://login.example/consent", nil
 		}))
 	id := b.add("failed", nil).String()
+	b.exec("DELETE FROM users")
 	ways := map[string]string{
 		"directly": b.server.URL, "TCP relay": tcpRelay(t, b.server.Listener.Addr().String()), "HTTP/1.1 relay": httpRelay(t, b.server.URL),
 	}
@@ -134,19 +134,23 @@ func Test_Without_password_nobody_sees_anything(t *testing.T) {
 			"forwarded for loopback": {"Host": "localhost", "X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "Forwarded": "for=127.0.0.1;host=localhost"},
 			"a button of its own":    {"Host": "localhost", "Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
 			"an empty password":      basic("admin", ""), "a password": basic("admin", thePassword),
-			"a cookie": {"Cookie": "towpath-known=AQAA; towpath-00000000=x"},
+			"a cookie": {"Cookie": "towpath-known=AQAA; towpath-session=x; towpath-00000000=x"},
 		} {
-			for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/connections", "/dashboard/static/dashboard.css", "/dashboard/sync?token=x"} {
+			b.exec("DELETE FROM sign_in_slowed")
+			if header["Authorization"] == "" {
+				header["Authorization"] = anonymous
+			}
+			for _, path := range []string{"/dashboard", "/dashboard/sync", "/dashboard/sync/" + id, "/dashboard/connections", "/dashboard/sync?token=x"} {
 				a := b.sendTo(address, http.MethodGet, path, header)
-				require.Equal(t, http.StatusForbidden, a.status, "%s, %s: %s", way, name, path)
-				require.Contains(t, a.body, "TOWPATH_ADMIN_PASSWORD")
+				require.Equal(t, http.StatusUnauthorized, a.status, "%s, %s: %s", way, name, path)
 				require.NotContains(t, a.body, "Acme")
 			}
 			for _, path := range []string{b.connectPath(), "/dashboard/sync/" + id + "/retry"} {
-				require.Equal(t, http.StatusForbidden, b.sendTo(address, http.MethodPost, path, header).status, "%s, %s: %s", way, name, path)
+				require.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, b.sendTo(address, http.MethodPost, path, header).status, "%s, %s: %s", way, name, path)
 			}
 		}
 	}
+	require.Contains(t, b.send(http.MethodGet, "/dashboard/sign-in", stranger()).body, "towpath user add")
 	require.Zero(t, consents.Load(), "an anonymous POST never starts a consent")
 	require.Zero(t, retried.Load())
 }
@@ -219,16 +223,12 @@ func Test_Retry_button_only_where_there_is_something_to_retry(t *testing.T) {
 func Test_Log_tells_refusals_and_no_password(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	cfg := dashboard.Config{Password: secret.NewString("s3cret-admin"), Logger: slog.New(slog.NewTextHandler(&out, nil)), Now: time.Now}
-	router := httprouter.New()
-	dashboard.New(cfg).Register(router)
-	for _, pass := range []string{"wrong-guess", "s3cret-admin"} {
-		r := httptest.NewRequest(http.MethodGet, "/dashboard", nil)
-		r.SetBasicAuth("admin", pass)
-		router.ServeHTTP(httptest.NewRecorder(), r)
+	b := setup(t, func(c *dashboard.Config) { c.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+	for _, pass := range []string{"wrong-guess", thePassword} {
+		b.send(http.MethodGet, "/dashboard", basic("ada", pass))
 	}
 	require.Contains(t, out.String(), `refused="wrong password"`)
 	require.Equal(t, 1, strings.Count(out.String(), "\n"), "what goes well is debug")
 	require.NotContains(t, out.String(), "wrong-guess")
-	require.NotContains(t, out.String(), "s3cret")
+	require.NotContains(t, out.String(), "battery")
 }

@@ -23,6 +23,7 @@ type pages struct {
 	list, run, connections, gaps, consent, message *template.Template
 	pair, end, key, audit                          *template.Template
 	shops, shop, settings, review, moved, version  *template.Template
+	signIn, account, embed                         *template.Template
 }
 
 func loadPages(s static, at func(string) string) pages {
@@ -43,6 +44,8 @@ func loadPages(s static, at func(string) string) pages {
 		message: parse("message.html"),
 		shops:   parse("shops.html"), shop: parse("shop.html"), pair: parse("pair.html"), end: parse("end.html"), key: parse("key.html"), audit: parse("audit.html"),
 		settings: parse("settings.html"), review: parse("review.html", "changes.html"), moved: parse("moved.html", "changes.html"), version: parse("version.html", "changes.html"),
+		signIn: parse("sign-in.html"), account: parse("account.html"),
+		embed: template.Must(template.New("embed.html").Funcs(funcs).ParseFS(files, "templates/embed.html")),
 	}
 }
 

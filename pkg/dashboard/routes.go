@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/google/uuid"
 	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/users"
@@ -22,15 +23,31 @@ type route struct {
 // everybody. What changes something is a POST.
 func (d *Dashboard) routes() []route {
 	return []route{
-		{http.MethodGet, "/dashboard", users.Viewer, d.root},              // on to the runs
-		{http.MethodGet, "/dashboard/static/:file", users.Viewer, d.file}, // style sheet, script, icon
+		{http.MethodGet, "/dashboard/static/:file", users.Nobody, d.file},    // style sheet, script, icon
+		{http.MethodGet, "/dashboard/sign-in", users.Nobody, d.signInForm},   // name and password
+		{http.MethodPost, "/dashboard/sign-in", users.Nobody, d.signIn},      // a repeat begins another session
+		{http.MethodPost, "/dashboard/sign-out", users.Nobody, d.signOut},    // a repeat finds nothing to end
+		{http.MethodGet, "/dashboard/account", users.Viewer, d.account},      // who one is, and a form for another password
+		{http.MethodPost, "/dashboard/account", users.Viewer, d.newPassword}, // a repeat finds the old password wrong
 
+		{http.MethodGet, "/dashboard", users.Viewer, d.root},                    // on to the runs
 		{http.MethodGet, "/dashboard/sync", users.Viewer, d.list},               // the runs, newest first, filtered, page by page
 		{http.MethodGet, "/dashboard/sync/:id", users.Viewer, d.run},            // one run: what it waits for, its history, its documents
 		{http.MethodPost, "/dashboard/sync/:id/retry", users.Operator, d.retry}, // a repeat finds nothing to do
 
 		{http.MethodGet, "/dashboard/connections", users.Viewer, d.connections},                 // the bindings: what works, what a person must do, what waits
 		{http.MethodPost, "/dashboard/connections/:binding/connect", users.Operator, d.connect}, // at once, or on to the consent; a repeat does it again
+
+		{http.MethodGet, QueuePath, users.Viewer, d.queue}, // River UI: the jobs; what is done there shows in the runs
+		{http.MethodGet, QueuePath + "/*rest", users.Viewer, d.queue},
+		{http.MethodPost, QueuePath + "/*rest", users.Operator, d.queue},
+		{http.MethodPut, QueuePath + "/*rest", users.Operator, d.queue},
+		{http.MethodPatch, QueuePath + "/*rest", users.Operator, d.queue},
+
+		// The frame in the shop's admin: who may see it is its own affair.
+		{http.MethodGet, "/embed/:tenant", users.Nobody, d.embed},
+		{http.MethodPost, "/embed/:tenant/sign-in", users.Nobody, d.embedSignIn},   // a repeat begins another session
+		{http.MethodPost, "/embed/:tenant/sign-out", users.Nobody, d.embedSignOut}, // a repeat finds nothing to end
 
 		{http.MethodGet, "/dashboard/gaps", users.Viewer, d.gaps}, // numbers that did not come, and shops quieter than usual
 
@@ -76,8 +93,10 @@ func leastRoles(routes []route) map[string]users.Role {
 
 // Visitor is who made a request.
 type Visitor struct {
-	Name string
-	Role users.Role
+	Name    string
+	Role    users.Role
+	Session bool       // signed in on the page, and may sign out there
+	Tenant  *uuid.UUID // may see this shop's frame only; nil: everything that the role may
 }
 
 type visitorKey struct{}

@@ -17,7 +17,7 @@ import (
 
 	"towpath/pkg/dashboard"
 	"towpath/pkg/pgdb/pgtest"
-	"towpath/pkg/secret"
+	"towpath/pkg/users"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -31,6 +31,7 @@ type bundle struct {
 	binding uuid.UUID
 	server  *httptest.Server
 	entity  int64
+	users   *users.Store
 }
 
 // thePassword is sent with every request that has no header Authorization of its
@@ -45,7 +46,11 @@ func setup(t *testing.T, change ...func(*dashboard.Config)) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: pgtest.New(t)}
 	b.tenant, b.binding = b.addTenant("Acme")
-	cfg := dashboard.Config{Pool: b.pool, Now: func() time.Time { return now }, Password: secret.NewString(thePassword)}
+	b.users = users.New(b.pool, func() time.Time { return now })
+	b.users.Cost = users.Cost{KiB: 64, Passes: 1}
+	_, err := b.users.Add(t.Context(), "ada", users.Admin, thePassword)
+	require.NoError(t, err)
+	cfg := dashboard.Config{Pool: b.pool, Now: func() time.Time { return now }, Users: b.users}
 	for _, c := range change {
 		c(&cfg)
 	}

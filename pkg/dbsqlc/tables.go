@@ -257,6 +257,11 @@ type RunSearchFill struct {
 	BeforeID uuid.UUID
 }
 
+type SignInSlowed struct {
+	Key     string
+	ClearAt time.Time
+}
+
 type SpentJti struct {
 	TenantID   uuid.UUID
 	Jti        string
@@ -334,6 +339,25 @@ type Tenant struct {
 	PreviousKeyUntil  *time.Time
 	ConnectionStatus  string
 	CreatedAt         time.Time
+}
+
+type User struct {
+	ID           uuid.UUID
+	Name         string
+	Role         string
+	PasswordHash *string
+	TenantID     *uuid.UUID
+	CreatedAt    time.Time
+	PasswordAt   *time.Time
+	DisabledAt   *time.Time
+}
+
+type UserSession struct {
+	TokenHash []byte
+	UserID    uuid.UUID
+	CreatedAt time.Time
+	SeenAt    time.Time
+	ExpiresAt time.Time
 }
 
 type VerifyCheck struct {

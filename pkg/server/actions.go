@@ -70,10 +70,10 @@ func refusalOf(err error) error {
 	return err
 }
 
-// retryOf is the dashboard's button.
-func retryOf(op *riverjobs.Operator) func(context.Context, uuid.UUID) error {
+// retryOf is the dashboard's button; the history names who pressed it.
+func retryOf(op riverjobs.Operator) func(context.Context, uuid.UUID) error {
 	return func(ctx context.Context, id uuid.UUID) error {
-		by := *op
+		by := op
 		by.Who = cmp.Or(dashboard.VisitorOf(ctx).Name, op.Who)
 		err := by.Retry(ctx, id)
 		if errors.Is(err, riverjobs.ErrNothingToDo) {

@@ -25,7 +25,7 @@ import (
 )
 
 // route mounts what the roles serve, and what every process serves.
-func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus.Registry) error {
+func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools, registry *prometheus.Registry) error {
 	inserter, err := riverjobs.NewInserter(db.web, s.cfg.Logger)
 	if err != nil {
 		return err
@@ -39,7 +39,9 @@ func (s *Server) route(router *httprouter.Router, db pools, registry *prometheus
 		router.NotFound = http.HandlerFunc(notTheIngress)
 	}
 	if s.cfg.Roles.Dashboard {
-		s.routePages(router, db, inserter)
+		if err := s.routePages(ctx, router, db, inserter); err != nil {
+			return err
+		}
 	}
 	readable(router, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	s.routeRunbooks(router)
@@ -80,12 +82,21 @@ func (s *Server) routeIngress(router *httprouter.Router, db pools, inserter *riv
 	return nil
 }
 
-func (s *Server) routePages(router *httprouter.Router, db pools, inserter *riverjobs.Client) {
+func (s *Server) routePages(ctx context.Context, router *httprouter.Router, db pools, inserter *riverjobs.Client) error {
+	store, err := s.users(ctx, db.pages)
+	if err != nil {
+		return err
+	}
 	base := BasePath(s.cfg.BaseURL)
+	queue, err := s.queueUI(ctx, db.pages, base)
+	if err != nil {
+		return err
+	}
 	pages := dashboard.New(dashboard.Config{
-		Pool: db.pages, Password: s.cfg.AdminPassword, Gate: s.cfg.Gate, Box: s.cfg.Box,
+		Pool: db.pages, Users: store, Gate: s.cfg.Gate, Box: s.cfg.Box,
 		BasePath: base, Secure: strings.HasPrefix(s.cfg.BaseURL, "https://"), Logger: s.cfg.Logger, Now: time.Now,
-		Retry:   retryOf(&riverjobs.Operator{Pool: db.pages, Client: inserter, Who: "dashboard"}),
+		Queue:   queue,
+		Retry:   retryOf(riverjobs.Operator{Pool: db.pages, Client: inserter}),
 		Connect: connectOf(s.clients.Keeper, db.pages, s.cfg.BaseURL),
 		Actions: &actions.Actions{Pool: db.pages, Jobs: inserter, Clients: s.clients, Box: s.cfg.Box, Private: s.cfg.AllowPrivate, BaseURL: s.cfg.BaseURL},
 	})
@@ -94,6 +105,7 @@ func (s *Server) routePages(router *httprouter.Router, db pools, inserter *river
 	consents := oauth.NewPages(s.clients.Keeper, s.cfg.BaseURL)
 	router.HandlerFunc(http.MethodGet, oauth.StartPath, consents.Start)
 	router.HandlerFunc(http.MethodGet, oauth.CallbackPath, consents.Callback)
+	return nil
 }
 
 // listen serves, as the last step of a start.

@@ -39,8 +39,8 @@ type Config struct {
 	Inherited     bool
 	BaseURL       string // checked by CheckBaseURL
 	Box           *secret.Box
-	AdminPassword secret.String
-	Gate          *dashboard.Gate // in place of a password, where the process makes a token itself
+	AdminPassword secret.String   // of the user admin; empty: that user is left as it is
+	Gate          *dashboard.Gate // in place of users, where the process makes a token itself
 	AllowPrivate  outbound.Private
 	PerTenant     bool // metrics by tenant
 	Migrate       bool // bring the schema up first
@@ -134,7 +134,7 @@ func (s *Server) start(ctx context.Context) error {
 	router := httprouter.New()
 	// Its redirects know no base path, and a shop may not follow them.
 	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
-	if err := s.route(router, db, registry); err != nil {
+	if err := s.route(ctx, router, db, registry); err != nil {
 		return err
 	}
 	return s.listen(underBase(BasePath(s.cfg.BaseURL), router))

@@ -67,6 +67,7 @@
       const answer = await fetch(Date.now() < toldUntil ? told : location.href, { cache: "no-store", redirect: "error" });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("#main");
+      if (answer.status === 401) location.reload(); // signed out meanwhile
       if (answer.status >= 500 || !fresh) throw new Error(String(answer.status));
       if (paused || busy()) return;
       replace(fresh);
