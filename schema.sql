@@ -256,6 +256,21 @@ CREATE TABLE sync_run_events (
 );
 CREATE INDEX sync_run_events_run ON sync_run_events (run_id, id);
 
+-- The calls to the provider that a run's attempts made, a row an attempt: bodies as they
+-- were sent and what was answered (pkg/provider.Call), never a header, so no token. Written
+-- with T4, and of an attempt that did not succeed before its job is put back. All of it
+-- is personal data: what blanks a run's canonical form deletes its rows. No foreign key,
+-- as for run_search.
+CREATE TABLE run_calls (
+    run_id uuid NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempt integer NOT NULL,
+    calls json NOT NULL,
+    PRIMARY KEY (run_id, id)
+);
+CREATE INDEX run_calls_at ON run_calls USING brin (at);
+
 -- Shop id <-> provider id, by organisation: another organisation never inherits
 -- them, and no two shops of one have the same document. shop_id is the invoice's id
 -- (also of its payment), the credit memo's (also of what is done with its credit), the

@@ -84,7 +84,8 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 		// nil would complete the attempt that has taken over.
 		return err
 	}
-	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait, HeldFor: heldFor(h.job.metadata()), Calls: callsOf(err)}
+	p.keepCalls(ctx, h, callsOf(err))
+	say := report{Attempt: h.job.attempt(), Outcome: outcomeWait, HeldFor: heldFor(h.job.metadata()), Calls: provider.CallIDs(callsOf(err))}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		p.probeAgain(ctx, h.work)
 		return p.giveBack(ctx, h, say)
@@ -122,6 +123,24 @@ func (p *pipeline) settle(ctx context.Context, h hand, err error) error {
 	}
 	return h.job.putBack(ctx, v, err)
 }
+
+// keepCalls stores what an attempt that did not succeed called, for the run's page. It
+// stands on its own: if it fails, or the process stops before it, these calls are missing
+// there and nothing else is.
+func (p *pipeline) keepCalls(ctx context.Context, h hand, calls []provider.Call) {
+	log, err := provider.EncodeCalls(calls)
+	if err == nil && log != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepCallsTimeout)
+		defer cancel()
+		err = p.queries.RunCallsInsert(ctx, p.Pool, dbsqlc.RunCallsInsertParams{RunID: h.SyncRun.ID, Attempt: int32(h.job.attempt()), Calls: log})
+	}
+	if err != nil {
+		p.Logger.WarnContext(ctx, "calls not kept", "run_id", h.SyncRun.ID, "error", err)
+	}
+}
+
+// keepCallsTimeout is short: what becomes of the attempt waits for it.
+const keepCallsTimeout = 3 * time.Second
 
 // giveBack ends an attempt that was cut off: stopping, or cancelled by an
 // operator. River knows which, and takes its job back without counting the attempt

@@ -94,10 +94,10 @@ func (d *draft[D]) fail(err error) { d.err = err }
 // tracing runs do, which reads what the ledger says of itself. Its calls are the
 // document's where that does not get on because of them.
 func (d *draft[D]) tracing(ctx context.Context, do func(ctx context.Context) error) error {
-	ctx, calls := provider.Traced(ctx)
+	ctx, trace := provider.Traced(ctx)
 	err := do(ctx)
 	if err != nil {
-		d.calls = append(d.calls, calls()...)
+		d.calls = append(d.calls, trace.Calls()...)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/syncrun"
 )
@@ -27,6 +28,19 @@ func (b *bundle) callsOf(t *testing.T, id uuid.UUID) map[string][]string {
 	return found
 }
 
+// kept are the calls that are kept of a run, oldest first, and the row as it is stored.
+func (b *bundle) kept(t *testing.T, id uuid.UUID) (calls []provider.Call, stored string) {
+	t.Helper()
+	rows, err := dbsqlc.New().RunCallsList(t.Context(), b.pool, id)
+	require.NoError(t, err)
+	for _, row := range rows {
+		some, err := provider.DecodeCalls(row.Calls)
+		require.NoError(t, err)
+		calls, stored = append(calls, some...), stored+string(row.Calls)
+	}
+	return calls, stored
+}
+
 // What the provider's support asks for stands at the step that the calls led to.
 func Test_The_providers_ids_of_calls_are_in_the_history(t *testing.T) {
 	t.Parallel()
@@ -43,6 +57,13 @@ func Test_The_providers_ids_of_calls_are_in_the_history(t *testing.T) {
 		calls := b.callsOf(t, id)
 		require.Len(t, calls, 1)
 		require.Len(t, calls["post succeeded"], 2, "the contact's, then the invoice's")
+		kept, stored := b.kept(t, id)
+		require.Len(t, kept, 2)
+		require.Contains(t, kept[0].Sent, `"Contacts"`)
+		require.Contains(t, kept[1].Sent, `"InvoiceNumber"`)
+		require.Contains(t, kept[1].Answer, `"InvoiceID"`)
+		require.Equal(t, []any{200, calls["post succeeded"][1]}, []any{kept[1].Status, kept[1].ID})
+		require.NotContains(t, stored, "Bearer")
 	})
 	t.Run("Of_one_that_is_refused", func(t *testing.T) {
 		t.Parallel()
@@ -52,6 +73,10 @@ func Test_The_providers_ids_of_calls_are_in_the_history(t *testing.T) {
 		_, id := b.raise(t, "plain_vat")
 		b.onceTold(t, id, syncrun.Failed)
 		require.NotEmpty(t, b.callsOf(t, id)["post failed"])
+		kept, _ := b.kept(t, id)
+		require.Equal(t, 400, kept[1].Status)
+		require.Contains(t, kept[1].Sent, `"InvoiceNumber"`)
+		require.Contains(t, kept[1].Answer, "Nobody has heard of that")
 	})
 	t.Run("Of_one_that_is_held_or_tried_again", func(t *testing.T) {
 		t.Parallel()

@@ -22,24 +22,24 @@ func failureOf(err error) *provider.Failure {
 	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal, Message: "the database could not be used", Err: err}
 }
 
-// calledError is a failure after calls to the provider, with its ids of them.
+// calledError is a failure after calls to the provider, as they are kept.
 type calledError struct {
 	error
-	calls []string
+	calls []provider.Call
 }
 
 // Unwrap returns the failure.
 func (e *calledError) Unwrap() error { return e.error }
 
-func called(err error, calls []string) error {
+func called(err error, calls []provider.Call) error {
 	if err == nil || len(calls) == 0 {
 		return err
 	}
 	return &calledError{err, calls}
 }
 
-// callsOf are the calls that err came of, as far as the provider named them.
-func callsOf(err error) []string {
+// callsOf are the calls that err came of.
+func callsOf(err error) []provider.Call {
 	if c := (*calledError)(nil); errors.As(err, &c) {
 		return c.calls
 	}

@@ -37,13 +37,17 @@ func (b *batch[D]) finish(ctx context.Context, d *draft[D], r result) error {
 	if err != nil {
 		return fmt.Errorf("encode variance: %w", err)
 	}
+	log, err := provider.EncodeCalls(d.calls)
+	if err != nil {
+		return err
+	}
 	shown := r.posted
 	if r.shown != nil {
 		shown = *r.shown
 	}
 	posted := syncrun.Posted{
 		Step: syncrun.Step{RunID: d.SyncRun.ID}, ProviderID: shown.ID, Reference: shown.Number, URL: shown.URL,
-		Document: record, Variance: difference, Why: cmp.Or(r.why, story(r.posted)), Calls: d.calls,
+		Document: record, Variance: difference, Why: cmp.Or(r.why, story(r.posted)), Calls: provider.CallIDs(d.calls), CallLog: log,
 	}
 	if r.entity != "" {
 		xref := xrefOf(d.work, r.entity, r.posted)

@@ -93,10 +93,10 @@ func lookFor[D following](ctx context.Context, b *batch[D], drafts []*draft[D]) 
 	for _, d := range left {
 		numbers = append(numbers, policy.Number(*d.sale, d.pol))
 	}
-	ctx, calls := provider.Traced(ctx)
+	ctx, trace := provider.Traced(ctx)
 	there, err := b.ledger.InvoicesByNumber(ctx, numbers)
-	for _, d := range left {
-		d.calls = append(d.calls, calls()...)
+	for i, d := range left {
+		d.calls = append(d.calls, trace.CallsOf(i, len(left))...)
 	}
 	each(left, func(d *draft[D]) error {
 		if err != nil {

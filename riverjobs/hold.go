@@ -129,3 +129,31 @@ func (o *Operator) ReleaseHeld(ctx context.Context, tx pgx.Tx, bindingID uuid.UU
 	binding.PolicyVersion = policyVersion
 	return releaseHeld(ctx, tx, binding, nil, o.Who)
 }
+
+// ReleaseReason lets every run that is held for a reason look again now, a transaction a
+// binding: where one fails, those before it are released, and a repeat goes on. What still
+// cannot go on is held again, without a call where the settings are at fault.
+func (o *Operator) ReleaseReason(ctx context.Context, reason string) error {
+	queries := dbsqlc.New()
+	bindings, err := queries.SyncRunHeldBindings(ctx, o.Pool, reason)
+	if err != nil {
+		return fmt.Errorf("find what is held for %q: %w", reason, err)
+	}
+	for _, id := range bindings {
+		err := pgx.BeginFunc(ctx, o.Pool, func(tx pgx.Tx) error {
+			binding, err := queries.BindingGet(ctx, tx, id)
+			if err != nil {
+				return fmt.Errorf("read binding %s: %w", id, err)
+			}
+			if err := queries.BindingLookAgain(ctx, tx, id); err != nil {
+				return fmt.Errorf("let binding %s look again: %w", id, err)
+			}
+			_, err = releaseHeld(ctx, tx, binding, &reason, o.Who)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

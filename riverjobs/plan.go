@@ -62,7 +62,7 @@ type draft[D any] struct {
 	ref   provider.Reference
 	sale  *canon.Invoice     // the invoice that it follows, as the shop had it; nil where it was not read
 	known *dbsqlc.EntityXref // the contact, as it was remembered when the steps began
-	calls []string           // the provider's ids of the calls made for it, oldest first
+	calls []provider.Call    // made for it, oldest first
 	// key is what an earlier attempt may have written it under; empty: none has.
 	key string
 	// instead is what becomes of it where it is only looked for, and not there: the

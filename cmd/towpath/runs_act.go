@@ -1,17 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/bulk"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
@@ -34,7 +34,7 @@ func (c runsRetry) Run(ctx context.Context, io console) error {
 	if c.ID == "" && c.All && c.empty() {
 		c.Status = []string{syncrun.Failed, syncrun.Held}
 	}
-	return c.act(ctx, io, deed{done: "retried", statuses: retriable, do: retryOf(io),
+	return c.act(ctx, io, deed{Deed: bulk.Retry(), do: retryOf(io),
 		choose: "name one run by its id or number, or filters such as --status failed; --all alone is all that failed or are held"})
 }
 
@@ -56,24 +56,19 @@ func retryOf(io console) func(*riverjobs.Operator, context.Context, uuid.UUID) e
 	}
 }
 
-// retriable are the statuses that the filters of retry choose from. A running one
-// goes on by itself; of succeeded ones each is to be named.
-var retriable = []string{syncrun.Queued, syncrun.Held, syncrun.Skipped, syncrun.Failed, syncrun.Cancelled}
-
 type runsCancel struct{ chosen }
 
 // Run cancels one run, or all live ones that the filters find.
 func (c runsCancel) Run(ctx context.Context, io console) error {
-	return c.act(ctx, io, deed{done: "cancelled", statuses: []string{syncrun.Queued, syncrun.Running, syncrun.Held}, do: (*riverjobs.Operator).Cancel,
+	return c.act(ctx, io, deed{Deed: bulk.Cancel(), do: (*riverjobs.Operator).Cancel,
 		choose: "name one run by its id or number, or filters such as --status queued,held"})
 }
 
 // deed is what is done to runs.
 type deed struct {
-	done     string   // in the past tense
-	statuses []string // that the filters choose from
-	choose   string   // what to say where nothing was chosen
-	do       func(*riverjobs.Operator, context.Context, uuid.UUID) error
+	bulk.Deed
+	choose string // what to say where nothing was chosen
+	do     func(*riverjobs.Operator, context.Context, uuid.UUID) error
 }
 
 // act does one thing to the chosen runs, one transaction each, and says what became
@@ -93,9 +88,9 @@ func (c chosen) act(ctx context.Context, io console, d deed) error {
 		return err
 	}
 	defer op.Pool.Close()
-	var runs []runRef
+	var runs []bulk.Run
 	if c.ID == "" {
-		runs, err = c.found(ctx, io, op.Pool, d.statuses)
+		runs, err = c.found(ctx, io, op.Pool, d.Deed)
 	} else {
 		runs, err = c.one(ctx, op.Pool)
 	}
@@ -103,23 +98,17 @@ func (c chosen) act(ctx context.Context, io console, d deed) error {
 		return err
 	}
 	if c.DryRun {
-		return c.printCounts(io, runs, d.done)
+		return c.printCounts(io, runs, d.Done)
 	}
-	return c.each(ctx, io, runs, d.done, func(id uuid.UUID) error { return d.do(op, ctx, id) })
-}
-
-// runRef is a run that was chosen.
-type runRef struct {
-	ID            uuid.UUID
-	Event, Status string
+	return c.each(ctx, io, runs, d.Done, func(ctx context.Context, id uuid.UUID) error { return d.do(op, ctx, id) })
 }
 
 // one is the run that is named. What is counted has to be there; what is done to it
 // says so itself.
-func (c chosen) one(ctx context.Context, pool *pgxpool.Pool) ([]runRef, error) {
+func (c chosen) one(ctx context.Context, pool *pgxpool.Pool) ([]bulk.Run, error) {
 	id, err := findRun(ctx, pool, c.ID)
 	if err != nil || !c.DryRun {
-		return []runRef{{ID: id}}, err
+		return []bulk.Run{{ID: id}}, err
 	}
 	run, err := dbsqlc.New().SyncRunGet(ctx, pool, id)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -128,15 +117,11 @@ func (c chosen) one(ctx context.Context, pool *pgxpool.Pool) ([]runRef, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
-	return []runRef{{ID: run.ID, Event: run.Event, Status: run.Status}}, nil
+	return []bulk.Run{{ID: run.ID, Event: run.Event, Status: run.Status}}, nil
 }
 
-// pageSize is how many runs --all reads at a time.
-const pageSize = 1000
-
-// found are the runs that fit the filters and have one of the statuses, newest first.
-// All are chosen before the first is touched, so that none is chosen twice.
-func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, statuses []string) ([]runRef, error) {
+// found are the newest runs that fit the filters and that the deed can be done to.
+func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, d bulk.Deed) ([]bulk.Run, error) {
 	params, err := c.params(time.Now())
 	if err != nil {
 		return nil, err
@@ -144,50 +129,20 @@ func (c chosen) found(ctx context.Context, io console, pool *pgxpool.Pool, statu
 	if err := c.find(ctx, pool, &params); err != nil {
 		return nil, err
 	}
+	most := int(c.Limit)
 	if c.All {
-		params.MaxRows = pageSize
+		most = math.MaxInt32
 	}
-	var runs []runRef
-	for {
-		page, err := dbsqlc.New().SyncRunList(ctx, pool, params)
-		if err != nil {
-			return nil, fmt.Errorf("list runs: %w", err)
-		}
-		for _, r := range page {
-			if slices.Contains(statuses, r.Status) {
-				runs = append(runs, runRef{ID: r.ID, Event: r.Event, Status: r.Status})
-			}
-		}
-		if !c.All {
-			c.sayIfCut(io, len(page), "--limit takes more, --all takes all")
-			return runs, nil
-		}
-		if len(page) < pageSize {
-			return runs, nil
-		}
-		last := page[len(page)-1]
-		params.BeforeAt, params.BeforeID = &last.ReceivedAt, &last.ID
+	runs, more, err := bulk.Choose(ctx, pool, params, d, most)
+	if more {
+		fmt.Fprintf(io.err, "towpath: only the newest %d are taken; --limit takes more, --all takes all\n", c.Limit)
 	}
-}
-
-// runCount is how many runs of an event are in a status.
-type runCount struct {
-	Event  string `json:"event"`
-	Status string `json:"status"`
-	Runs   int    `json:"runs"`
+	return runs, err
 }
 
 // printCounts prints what would be acted on, by event and status.
-func (c chosen) printCounts(io console, runs []runRef, done string) error {
-	counts := []runCount{}
-	for _, r := range runs {
-		i := slices.IndexFunc(counts, func(n runCount) bool { return n.Event == r.Event && n.Status == r.Status })
-		if i < 0 {
-			i, counts = len(counts), append(counts, runCount{Event: r.Event, Status: r.Status})
-		}
-		counts[i].Runs++
-	}
-	slices.SortFunc(counts, func(a, b runCount) int { return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Status, b.Status)) })
+func (c chosen) printCounts(io console, runs []bulk.Run, done string) error {
+	counts := bulk.CountOf(runs)
 	if c.JSON {
 		return printJSON(io.out, counts)
 	}
@@ -216,12 +171,12 @@ func (d runDone) String() string {
 	return fmt.Sprintf("%s %s", d.ID, d.Outcome)
 }
 
-func (c chosen) each(ctx context.Context, io console, runs []runRef, outcome string, do func(uuid.UUID) error) error {
+func (c chosen) each(ctx context.Context, io console, runs []bulk.Run, outcome string, do func(context.Context, uuid.UUID) error) error {
 	all := []runDone{}
 	failed := false
-	for _, r := range runs {
+	bulk.Each(ctx, runs, do, func(r bulk.Run, err error) {
 		d := runDone{ID: r.ID, Outcome: outcome}
-		if err := do(r.ID); err != nil {
+		if err != nil {
 			d.Outcome, d.Error, failed = "error", err.Error(), true
 			if errors.Is(err, pgx.ErrNoRows) {
 				d.Error = "there is no such run (see: towpath runs list)"
@@ -230,10 +185,7 @@ func (c chosen) each(ctx context.Context, io console, runs []runRef, outcome str
 		if all = append(all, d); !c.JSON {
 			fmt.Fprintln(io.out, d)
 		}
-		if ctx.Err() != nil { // the others stay as they are
-			break
-		}
-	}
+	})
 	if c.JSON {
 		if err := printJSON(io.out, all); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/find"
 	"towpath/pkg/foreign"
+	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
 
@@ -30,6 +31,13 @@ type runDetail struct {
 	BlankedAt     *time.Time      `json:"blanked_at"` // its bodies are not here any more
 	BlankedBy     *string         `json:"blanked_by"`
 	Events        []eventView     `json:"events"`
+	Calls         []callView      `json:"calls"` // to the provider, oldest first
+}
+
+// callView is one call to the provider, with what was sent and answered.
+type callView struct {
+	Attempt int32 `json:"attempt"`
+	provider.Call
 }
 
 type eventView struct {
@@ -131,7 +139,26 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 		detail.Events = append(detail.Events, eventView{At: e.At, Step: e.Step, FromStatus: e.FromStatus, ToStatus: e.ToStatus,
 			Attempt: e.Attempt, Who: e.Who, Why: e.Why, Calls: e.Calls})
 	}
-	return detail, nil
+	detail.Calls, err = readCalls(ctx, pool, id)
+	return detail, err
+}
+
+func readCalls(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) ([]callView, error) {
+	attempts, err := dbsqlc.New().RunCallsList(ctx, pool, id)
+	if err != nil {
+		return nil, fmt.Errorf("read calls of run %s: %w", id, err)
+	}
+	all := []callView{}
+	for _, a := range attempts {
+		calls, err := provider.DecodeCalls(a.Calls)
+		if err != nil {
+			return nil, fmt.Errorf("read calls of run %s: %w", id, err)
+		}
+		for _, c := range calls {
+			all = append(all, callView{a.Attempt, c})
+		}
+	}
+	return all, nil
 }
 
 // blankedWords says of a run that was blanked when it was, by whom, and what a retry does.

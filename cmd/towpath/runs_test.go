@@ -11,6 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/bulk"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
 )
@@ -362,9 +363,9 @@ func Test_More_runs_than_the_limit_are_not_forgotten_in_silence(t *testing.T) {
 func Test_All_goes_beyond_a_page(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
-	d.must(t, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("1-%d", pageSize+1))
+	d.must(t, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("1-%d", bulk.PageSize+1))
 	_, err := d.pool.Exec(t.Context(), "UPDATE sync_runs SET received_at = '2026-05-04T09:00:00Z'") // many at one moment
 	require.NoError(t, err)
-	require.Contains(t, d.must(t, "runs", "cancel", "--status", "queued", "--all", "--dry-run"), fmt.Sprintf("%d runs would be cancelled", pageSize+1))
+	require.Contains(t, d.must(t, "runs", "cancel", "--status", "queued", "--all", "--dry-run"), fmt.Sprintf("%d runs would be cancelled", bulk.PageSize+1))
 	require.Contains(t, d.must(t, "runs", "cancel", "--status", "queued", "--dry-run"), "100 runs would be cancelled")
 }

@@ -71,6 +71,9 @@ func (c connection) Works() bool { return c.Shop.Why == "" && c.State.Why == "" 
 // Urgent reports whether connecting is what a person has to do.
 func (c connection) Urgent() bool { return c.State.Why != "" }
 
+// Open are all that wait.
+func (c connection) Open() int64 { return c.Waiting.ToFetch + c.Waiting.ToPost + c.Waiting.Held }
+
 // tally is a number of runs, and where they are listed. The list knows tenants
 // only: two connections of one tenant share it.
 type tally struct {

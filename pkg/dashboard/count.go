@@ -46,6 +46,13 @@ func (c *counter[T]) put(key string, value counted[T]) {
 	c.kept[key] = value
 }
 
+// forget makes the next look count anew.
+func (c *counter[T]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = nil
+}
+
 // counts answers what read counts, or what it did a while ago; false where that
 // is not known.
 func counts[T any](ctx context.Context, d *Dashboard, kept *counter[T], key string, read func(context.Context) (T, error)) (T, bool) {

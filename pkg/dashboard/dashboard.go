@@ -5,11 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/julienschmidt/httprouter"
 
 	"towpath/pkg/actions"
 	"towpath/pkg/dbsqlc"
@@ -18,9 +18,9 @@ import (
 	"towpath/pkg/users"
 )
 
-// ErrNothingToRetry is what Config.Retry answers where the run's state leaves
-// nothing to retry.
-var ErrNothingToRetry = errors.New("nothing to retry")
+// ErrNothingToDo is what Config.Retry and Config.Cancel answer where the run's state
+// leaves nothing to retry or to cancel.
+var ErrNothingToDo = errors.New("nothing to do")
 
 // Refusal is why a connection could not be made, for the person who asked for it.
 type Refusal struct{ Title, Text string }
@@ -44,9 +44,18 @@ type Config struct {
 	// such as /towpath; empty at the root. Links and redirects have it, routes do not.
 	BasePath string
 	// Retry starts an ended run over or lets a waiting one go on now; nil shows
-	// no button. ErrNothingToRetry and pgx.ErrNoRows are told to the person,
+	// no button. ErrNothingToDo and pgx.ErrNoRows are told to the person,
 	// anything else counts as the database being away.
 	Retry func(ctx context.Context, runID uuid.UUID) error
+	// Cancel ends a run that has not ended, as Retry is told.
+	Cancel func(ctx context.Context, runID uuid.UUID) error
+	// RetryMany is Retry for one of many runs, which let what happens now go first.
+	RetryMany func(ctx context.Context, runID uuid.UUID) error
+	// Release lets the runs that are held for a reason wait for their turn again; nil
+	// shows no button. An error counts as the database being away.
+	Release func(ctx context.Context, reason string) error
+	// Version is what runs; default: what the Go toolchain stamped.
+	Version string
 	// Connect connects a binding that has an app: at once, or by the consent of a
 	// person, who is sent on to consentURL; nil shows no button. A *Refusal and
 	// pgx.ErrNoRows are told to the person, anything else counts as something
@@ -82,29 +91,45 @@ func (c Config) withDefaults() Config {
 	if c.Refresh <= 0 {
 		c.Refresh = 3 * time.Second
 	}
+	if c.Version == "" {
+		c.Version = stampedVersion()
+	}
 	return c
+}
+
+// stampedVersion is what the Go toolchain stamped.
+func stampedVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
 }
 
 // Dashboard serves the pages. It is safe for concurrent use.
 type Dashboard struct {
-	cfg     Config
-	guard   guard
-	check   func(*http.Request) (Visitor, refusal) // guard.check
-	least   map[string]users.Role                  // by route
-	queries *dbsqlc.Queries
-	pages   pages
-	static  static
-	runs    counter[map[string]int64]
-	backlog counter[map[uuid.UUID]dbsqlc.DashboardBacklogListRow]
-	missing *gaps.Watch[[]gaps.Gap]
-	rhythm  *gaps.Watch[[]gaps.Shop]
+	cfg        Config
+	guard      guard
+	check      func(*http.Request) (Visitor, refusal) // guard.check
+	least      map[string]users.Role                  // by route
+	queries    *dbsqlc.Queries
+	pages      pages
+	static     static
+	runs       counter[map[string]int64]
+	backlog    counter[map[uuid.UUID]dbsqlc.DashboardBacklogListRow]
+	perHour    counter[[]dbsqlc.DashboardHourListRow]
+	heldCounts counter[[]dbsqlc.DashboardHeldListRow]
+	changes    broadcaster
+	started    time.Time
+	missing    *gaps.Watch[[]gaps.Gap]
+	rhythm     *gaps.Watch[[]gaps.Shop]
 }
 
 // New makes a dashboard; it touches neither network nor database.
 func New(cfg Config) *Dashboard {
 	cfg = cfg.withDefaults()
 	files := loadStatic()
-	d := &Dashboard{cfg: cfg, guard: newGuard(cfg), queries: dbsqlc.New(), static: files}
+	d := &Dashboard{cfg: cfg, guard: newGuard(cfg), queries: dbsqlc.New(), static: files, started: cfg.Now()}
 	d.check = d.guard.check
 	d.missing, d.rhythm = gaps.WatchList(cfg.Pool, gapsSince, maxGaps+1, cfg.Now), gaps.WatchShops(cfg.Pool, cfg.Now)
 	d.pages, d.least = loadPages(files, d.at), leastRoles(d.routes())
@@ -113,10 +138,6 @@ func New(cfg Config) *Dashboard {
 
 // at is where a browser finds a path of the dashboard.
 func (d *Dashboard) at(path string) string { return d.cfg.BasePath + path }
-
-func (d *Dashboard) root(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	http.Redirect(w, r, d.at("/dashboard/sync"), http.StatusFound)
-}
 
 // within bounds the queries of one page.
 func (d *Dashboard) within(r *http.Request) (context.Context, context.CancelFunc) {

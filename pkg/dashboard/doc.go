@@ -5,5 +5,5 @@
 // button does. guard.go decides who somebody is, words.go and standing.go say in
 // plain words what a run waits for and where a connection stands. The pages only
 // read, outside of any transaction; what changes something is handed in as
-// Config.Retry and Config.Connect.
+// Config.Retry, Config.Cancel and Config.Connect.
 package dashboard

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,21 +65,48 @@ func dayOf(text string, later int) (*time.Time, bool) {
 // Narrow reports whether anything but the page is chosen.
 func (f filter) Narrow() bool { return f.Status+f.Event+f.Tenant+f.Error+f.Query+f.Since+f.Until != "" }
 
-// address is the list's under this filter.
-func (f filter) address() string {
-	query := url.Values{}
-	for name, value := range map[string]string{
+// Fields are what it is narrowed to, by the names of the address.
+func (f filter) Fields() map[string]string {
+	fields := map[string]string{
 		"status": f.Status, "event": f.Event, "tenant": f.Tenant, "error": f.Error, "before": f.Before,
 		"q": f.Query, "since": f.Since, "until": f.Until,
+	}
+	maps.DeleteFunc(fields, func(_, value string) bool { return value == "" })
+	return fields
+}
+
+// words are what it is narrowed to, for reading.
+func (f filter) words() []string {
+	var said []string
+	for _, field := range []struct{ name, value string }{
+		{"with status ", statusName(f.Status)}, {"of ", f.Event}, {"of tenant ", f.Tenant}, {"with error or reason ", f.Error},
+		{"found by ", f.Query}, {"from ", f.Since}, {"to ", f.Until},
 	} {
-		if value != "" {
-			query.Set(name, value)
+		if field.value != "" {
+			said = append(said, field.name+field.value)
 		}
 	}
-	if len(query) == 0 {
-		return "/dashboard/sync"
+	return said
+}
+
+// address is the list's under this filter.
+func (f filter) address() string { return f.on("/dashboard/sync") }
+
+// Bulk is the page that does something to all runs under this filter.
+func (f filter) Bulk(deed string) string {
+	f.Before = ""
+	return f.on("/dashboard/bulk/" + deed)
+}
+
+func (f filter) on(path string) string {
+	query := url.Values{}
+	for name, value := range f.Fields() {
+		query.Set(name, value)
 	}
-	return "/dashboard/sync?" + query.Encode()
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
 }
 
 // withStatus is the first page of another status.

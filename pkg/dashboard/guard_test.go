@@ -194,7 +194,7 @@ func Test_Retry(t *testing.T) {
 	}
 	require.Len(t, got, 1)
 
-	outcome = dashboard.ErrNothingToRetry
+	outcome = dashboard.ErrNothingToDo
 	require.Contains(t, b.get(b.send(http.MethodPost, path, own).header.Get("Location")).body, "nothing to retry")
 	outcome = pgx.ErrNoRows
 	require.Equal(t, http.StatusNotFound, b.send(http.MethodPost, path, own).status)

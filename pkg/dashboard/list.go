@@ -27,6 +27,7 @@ type listPage struct {
 	Older   string // address; empty: nothing older
 	Newest  string // address; empty: this is the newest page
 	Clear   string // the same without filters
+	Bulk    bool   // many can be acted on
 }
 
 // tab is one status with its count.
@@ -80,7 +81,7 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 func (d *Dashboard) readList(ctx context.Context, f filter, before cursor) (listPage, error) {
 	page := listPage{
 		frame: d.frame(ctx, "Sync runs", sectionRuns), Filter: f, Events: syncrun.Events(), Errors: errorCodes(),
-		Clear: filter{}.address(),
+		Clear: filter{}.address(), Bulk: d.cfg.RetryMany != nil && d.cfg.Cancel != nil,
 	}
 	page.Refresh = d.cfg.Refresh
 	params := f.params(before, int32(d.cfg.PageSize+1))

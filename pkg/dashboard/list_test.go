@@ -24,13 +24,6 @@ func runsOn(body string) []string {
 	return ids
 }
 
-func Test_Root_goes_to_the_runs(t *testing.T) {
-	t.Parallel()
-	a := setup(t).get("/dashboard")
-	require.Equal(t, http.StatusFound, a.status)
-	require.Equal(t, "/dashboard/sync", a.header.Get("Location"))
-}
-
 func Test_List_without_runs_says_what_to_do(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

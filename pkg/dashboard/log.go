@@ -14,6 +14,9 @@ type recorder struct {
 	status int
 }
 
+// Unwrap lets a stream reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
 func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)

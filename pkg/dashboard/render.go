@@ -20,10 +20,10 @@ var files embed.FS
 
 // pages are the parsed templates, each with the frame around it.
 type pages struct {
-	list, run, connections, gaps, consent, message *template.Template
-	pair, end, key, audit                          *template.Template
-	shops, shop, settings, review, moved, version  *template.Template
-	signIn, account, embed                         *template.Template
+	overview, list, run, bulk, held, connections, gaps, consent, message *template.Template
+	pair, end, key, audit                                                *template.Template
+	shops, shop, settings, review, moved, version                        *template.Template
+	signIn, account, embed                                               *template.Template
 }
 
 func loadPages(s static, at func(string) string) pages {
@@ -31,6 +31,7 @@ func loadPages(s static, at func(string) string) pages {
 		"asset": func(name string) string { return at(s.path(name)) }, "at": at, "stamp": stamp, "stampMS": stampMS, "machineTime": machineTime, "relative": relative,
 		"statusName": statusName, "text": text, "link": safeLink, "grouped": grouped,
 		"pair": pairOf, "action": actionOf, "actionWords": actionWords,
+		"int64": func(n int) int64 { return int64(n) },
 	}
 	parse := func(names ...string) *template.Template {
 		paths := []string{"templates/frame.html"}
@@ -40,6 +41,7 @@ func loadPages(s static, at func(string) string) pages {
 		return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(files, paths...))
 	}
 	return pages{
+		overview: parse("overview.html"), bulk: parse("bulk.html"), held: parse("held.html"),
 		list: parse("list.html"), run: parse("run.html"), connections: parse("connections.html"), gaps: parse("gaps.html"), consent: parse("consent.html"),
 		message: parse("message.html"),
 		shops:   parse("shops.html"), shop: parse("shop.html"), pair: parse("pair.html"), end: parse("end.html"), key: parse("key.html"), audit: parse("audit.html"),
@@ -66,7 +68,9 @@ func (d *Dashboard) frame(ctx context.Context, title, section string) frame {
 
 // The sections of the navigation.
 const (
+	sectionOverview    = "overview"
 	sectionRuns        = "runs"
+	sectionHeld        = "held"
 	sectionConnections = "connections"
 	sectionGaps        = "gaps"
 	sectionShops       = "shops"

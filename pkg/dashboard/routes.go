@@ -30,10 +30,20 @@ func (d *Dashboard) routes() []route {
 		{http.MethodGet, "/dashboard/account", users.Viewer, d.account},      // who one is, and a form for another password
 		{http.MethodPost, "/dashboard/account", users.Viewer, d.newPassword}, // a repeat finds the old password wrong
 
-		{http.MethodGet, "/dashboard", users.Viewer, d.root},                    // on to the runs
-		{http.MethodGet, "/dashboard/sync", users.Viewer, d.list},               // the runs, newest first, filtered, page by page
-		{http.MethodGet, "/dashboard/sync/:id", users.Viewer, d.run},            // one run: what it waits for, its history, its documents
-		{http.MethodPost, "/dashboard/sync/:id/retry", users.Operator, d.retry}, // a repeat finds nothing to do
+		{http.MethodGet, "/dashboard", users.Viewer, d.overview}, // how the day goes, and what needs somebody
+
+		{http.MethodGet, "/dashboard/sync", users.Viewer, d.list},                 // the runs, newest first, filtered, page by page
+		{http.MethodGet, "/dashboard/sync/:id", users.Viewer, d.run},              // one run: what it waits for, its history, its documents
+		{http.MethodPost, "/dashboard/sync/:id/retry", users.Operator, d.retry},   // a repeat finds nothing to do
+		{http.MethodPost, "/dashboard/sync/:id/cancel", users.Operator, d.cancel}, // ends a run; a repeat finds nothing to do
+
+		{http.MethodGet, "/dashboard/bulk/:deed", users.Operator, d.bulkPreview}, // what would be retried or cancelled under a filter
+		{http.MethodPost, "/dashboard/bulk/:deed", users.Operator, d.bulkAct},    // a repeat does it to what still fits
+
+		{http.MethodGet, "/dashboard/held", users.Viewer, d.held},               // what is held, by reason, with what to do
+		{http.MethodPost, "/dashboard/held/release", users.Operator, d.release}, // a repeat releases what is held by then
+
+		{http.MethodGet, "/dashboard/live", users.Viewer, d.live}, // a stream of events: something changed
 
 		{http.MethodGet, "/dashboard/connections", users.Viewer, d.connections},                 // the bindings: what works, what a person must do, what waits
 		{http.MethodPost, "/dashboard/connections/:binding/connect", users.Operator, d.connect}, // at once, or on to the consent; a repeat does it again

@@ -30,6 +30,12 @@ func leastRoles() map[string]users.Role {
 		"GET /dashboard/sync":                          users.Viewer,
 		"GET /dashboard/sync/:id":                      users.Viewer,
 		"POST /dashboard/sync/:id/retry":               users.Operator,
+		"GET /dashboard/bulk/:deed":                    users.Operator,
+		"POST /dashboard/bulk/:deed":                   users.Operator,
+		"GET /dashboard/held":                          users.Viewer,
+		"POST /dashboard/held/release":                 users.Operator,
+		"GET /dashboard/live":                          users.Viewer,
+		"POST /dashboard/sync/:id/cancel":              users.Operator,
 		"GET /dashboard/connections":                   users.Viewer,
 		"POST /dashboard/connections/:binding/connect": users.Operator,
 		"GET /dashboard/queue":                         users.Viewer,
@@ -72,6 +78,7 @@ func Test_Every_route_is_for_its_roles_only(t *testing.T) {
 	d := dashboard.New(dashboard.Config{Pool: b.pool,
 		Retry:   func(context.Context, uuid.UUID) error { return nil },
 		Connect: func(context.Context, uuid.UUID) (string, error) { return "", nil }})
+	d.Close() // a stream would have no end
 	router := httprouter.New()
 	d.Register(router)
 	seen := map[string]users.Role{}

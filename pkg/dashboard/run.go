@@ -27,7 +27,9 @@ type runPage struct {
 	Notice            string
 	Retry             string // the button's label; empty: none
 	Ahead             []aheadRow
+	Cancel            bool
 	Intents           []intentRow
+	Calls             []callRow
 	History           []step
 	Cut               bool // older steps are left out
 	Rules             []rule
@@ -43,12 +45,6 @@ type aheadRow struct {
 	ID     uuid.UUID
 	Event  string
 	Status string
-}
-
-// intentRow is a write at the provider that was about to be made.
-type intentRow struct {
-	dbsqlc.DashboardIntentListRow
-	After string // since the arrival
 }
 
 // jsonPart is a stored document, folded until it is asked for.
@@ -90,13 +86,19 @@ func (d *Dashboard) readRun(ctx context.Context, id uuid.UUID) (runPage, error) 
 	if err != nil {
 		return runPage{}, err
 	}
+	calls, err := d.queries.RunCallsList(ctx, d.cfg.Pool, id)
+	if err != nil {
+		return runPage{}, err
+	}
 	var ahead []dbsqlc.DashboardRunsAheadRow
 	if row.SyncRun.FinishedAt == nil {
 		if ahead, err = d.queries.DashboardRunsAhead(ctx, d.cfg.Pool, id); err != nil {
 			return runPage{}, err
 		}
 	}
-	return d.runPage(ctx, row, events, intents, ahead), nil
+	page := d.runPage(ctx, row, events, intents, ahead)
+	page.Calls = callRows(row.SyncRun.ReceivedAt, calls)
+	return page, nil
 }
 
 func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncRunEvent, intents []dbsqlc.DashboardIntentListRow, ahead []dbsqlc.DashboardRunsAheadRow) runPage {
@@ -114,12 +116,13 @@ func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, 
 	if d.cfg.Retry != nil {
 		page.Retry = words.retryLabel()
 	}
+	page.Cancel = d.cfg.Cancel != nil && run.FinishedAt == nil
 	if run.ToldAt != nil {
 		page.Took = took(run.ToldAt.Sub(run.ReceivedAt))
 	}
 	page.History, page.Cut = history(run.ReceivedAt, events)
 	for _, i := range intents {
-		page.Intents = append(page.Intents, intentRow{i, after(run.ReceivedAt, i.MadeAt)})
+		page.Intents = append(page.Intents, intentOf(run.ReceivedAt, run.Status, i))
 	}
 	for _, a := range ahead {
 		page.Ahead = append(page.Ahead, aheadRow{a.ID, a.Event, a.Status})
@@ -141,7 +144,7 @@ func jsonParts(run dbsqlc.SyncRun) []jsonPart {
 	parts := []jsonPart{}
 	for _, p := range []jsonPart{
 		{"canonical", "Canonical document, as the shop tells it", pretty(run.Canonical)},
-		{"document", "Document, as it was sent", pretty(run.Document)},
+		{"document", "Document, as it was computed", pretty(run.Document)},
 		{"decision", "Decision of the policy", pretty(run.Decision)},
 		{"body", "Webhook, as it arrived", pretty(run.Body)},
 	} {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/dashboard"
+	"towpath/pkg/provider"
 )
 
 func (b *bundle) event(run uuid.UUID, after time.Duration, step, from, to, why string) {
@@ -63,11 +66,51 @@ func Test_Run_says_that_a_document_may_exist(t *testing.T) {
 	b.exec(insert, id, "contact", "customer-7", b.binding, now.Add(-900*time.Millisecond), now)
 	b.exec(insert, id, "invoice", "INV-0042", b.binding, now.Add(-800*time.Millisecond), nil)
 	a := b.get("/dashboard/sync/" + id.String())
-	require.Regexp(t, `(?s)contact <span class="id">customer-7</span>.*Settled.*invoice <span class="id">INV-0042</span>.*A document may exist`, a.body)
+	require.Regexp(t, `(?s)contact <span class="id">customer-7</span>.*Not under way.*invoice <span class="id">INV-0042</span>.*A document may exist`, a.body)
 	require.Equal(t, 1, strings.Count(a.body, "A document may exist"))
 
 	b.exec(`UPDATE provider_intents SET settled_at = now()`)
 	require.NotContains(t, b.get("/dashboard/sync/"+id.String()).body, "A document may exist")
+}
+
+func Test_Run_shows_what_was_sent_and_answered_also_where_it_was_refused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.add("failed", columns{"error_code": "validation", "error_message": "Account code is not valid"})
+	calls, err := provider.EncodeCalls([]provider.Call{{
+		Operation: "invoice_create", Method: "PUT", Path: "/Invoices?unitdp=4", At: now, Took: 41.2, Status: 400, ID: "c0de-1", Together: 7,
+		Sent: `{"Invoices":[{"Name":"<script>alert(1)</script>"}]}`, Answer: `{"Message":"Account code is not valid"}`,
+	}, {Operation: "invoice_create", Method: "PUT", Path: "/Invoices", At: now, Error: "Xero could not be reached"}})
+	require.NoError(t, err)
+	b.exec(`INSERT INTO run_calls (run_id, attempt, calls) VALUES ($1, 3, $2), ($1, 4, '{"of another version":true}')`, id, calls)
+	b.exec(`INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash, certain, settled_at) VALUES ($1, 'invoice', 'M-1', $2, '', true, now())`, id, b.binding)
+	body := unescape(b.get("/dashboard/sync/" + id.String()).body)
+	for _, want := range []string{
+		">400</span>", "invoice create", "took 41 ms, attempt 3, one call with 7 documents", "PUT /Invoices?unitdp=4", "c0de-1", "Sent: this document's part",
+		`"Message": "Account code is not valid"`, "No answer", "Xero could not be reached", "Not written",
+	} {
+		require.Contains(t, body, want)
+	}
+	require.NotContains(t, b.get("/dashboard/sync/"+id.String()).body, "<script>alert")
+}
+
+func Test_Run_is_cancelled_by_its_button(t *testing.T) {
+	t.Parallel()
+	outcome := error(nil)
+	var asked []uuid.UUID
+	b := setup(t, func(c *dashboard.Config) {
+		c.Cancel = func(_ context.Context, id uuid.UUID) error { asked = append(asked, id); return outcome }
+	})
+	live, ended := b.add("held", nil), b.add("failed", nil)
+	require.Contains(t, b.get("/dashboard/sync/"+live.String()).body, "Cancel run")
+	require.NotContains(t, b.get("/dashboard/sync/"+ended.String()).body, "Cancel run")
+	a := b.send(http.MethodPost, "/dashboard/sync/"+live.String()+"/cancel", nil)
+	require.Equal(t, http.StatusSeeOther, a.status)
+	require.Contains(t, b.get(a.header.Get("Location")).body, "The run is cancelled")
+	outcome = dashboard.ErrNothingToDo
+	a = b.send(http.MethodPost, "/dashboard/sync/"+ended.String()+"/cancel", nil)
+	require.Contains(t, b.get(a.header.Get("Location")).body, "There was nothing to cancel")
+	require.Equal(t, []uuid.UUID{live, ended}, asked)
 }
 
 func Test_Run_names_the_run_that_comes_first(t *testing.T) {

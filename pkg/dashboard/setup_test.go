@@ -30,6 +30,7 @@ type bundle struct {
 	tenant  uuid.UUID
 	binding uuid.UUID
 	server  *httptest.Server
+	pages   *dashboard.Dashboard
 	entity  int64
 	users   *users.Store
 }
@@ -55,7 +56,8 @@ func setup(t *testing.T, change ...func(*dashboard.Config)) *bundle {
 		c(&cfg)
 	}
 	router := httprouter.New()
-	dashboard.New(cfg).Register(router)
+	b.pages = dashboard.New(cfg)
+	b.pages.Register(router)
 	b.server = httptest.NewServer(router)
 	t.Cleanup(b.server.Close)
 	return b
@@ -134,7 +136,12 @@ func (b *bundle) send(method, path string, header map[string]string) answer {
 // sendTo is send by another way than straight to the server.
 func (b *bundle) sendTo(address, method, path string, header map[string]string) answer {
 	b.t.Helper()
-	req, err := http.NewRequest(method, address+path, nil)
+	return b.sendBody(address, method, path, "", header)
+}
+
+func (b *bundle) sendBody(address, method, path, body string, header map[string]string) answer {
+	b.t.Helper()
+	req, err := http.NewRequest(method, address+path, strings.NewReader(body))
 	require.NoError(b.t, err)
 	for name, value := range header {
 		if name == "Host" {
@@ -152,7 +159,7 @@ func (b *bundle) sendTo(address, method, path string, header map[string]string) 
 	resp, err := client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	said, err := io.ReadAll(resp.Body)
 	require.NoError(b.t, err)
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return answer{resp.StatusCode, resp.Header, string(said)}
 }

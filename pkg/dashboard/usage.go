@@ -53,6 +53,9 @@ func usageOf(now time.Time, row dbsqlc.DashboardConnectionListRow) usage {
 // Left are the calls that are left of the day.
 func (u usage) Left() int64 { return int64(*u.DayLeft) }
 
+// MinuteLeft are those that are left of the minute.
+func (u usage) MinuteLeft() int64 { return max(u.PerMinute-u.Used-u.Others, 0) }
+
 // pause is what the provider said, and until when.
 func (c connection) pause(now time.Time) moment {
 	if !ahead(now, c.PausedUntil) {

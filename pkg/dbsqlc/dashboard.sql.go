@@ -228,21 +228,119 @@ func (q *Queries) DashboardEventList(ctx context.Context, db DBTX, arg Dashboard
 	return items, nil
 }
 
+const dashboardHeldList = `-- name: DashboardHeldList :many
+WITH held AS MATERIALIZED (
+    SELECT run.hold_reason AS reason, count(*) AS runs, count(DISTINCT run.tenant_id) AS tenants, min(run.received_at) AS oldest_at
+    FROM sync_runs AS run
+    WHERE run.hold_reason IS NOT NULL
+    GROUP BY run.hold_reason
+)
+SELECT held.reason::text AS reason, held.runs, held.tenants, oldest.id AS oldest_id,
+    coalesce(since.at, held.oldest_at)::timestamptz AS since
+FROM held
+CROSS JOIN LATERAL (
+    SELECT run.id
+    FROM sync_runs AS run
+    WHERE run.hold_reason = held.reason
+        AND run.received_at = held.oldest_at
+    ORDER BY run.id
+    LIMIT 1
+) AS oldest
+LEFT JOIN LATERAL (
+    SELECT event.at
+    FROM sync_run_events AS event
+    WHERE event.run_id = oldest.id
+        AND event.to_status = 'held'
+    ORDER BY event.id
+    LIMIT 1
+) AS since ON true
+ORDER BY held.runs DESC, held.reason
+`
+
+type DashboardHeldListRow struct {
+	Reason   string
+	Runs     int64
+	Tenants  int64
+	OldestID uuid.UUID
+	Since    time.Time
+}
+
+// What is held, by reason, with the oldest run of each and when that was held first. It
+// reads the held runs alone.
+func (q *Queries) DashboardHeldList(ctx context.Context, db DBTX) ([]DashboardHeldListRow, error) {
+	rows, err := db.Query(ctx, dashboardHeldList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DashboardHeldListRow{}
+	for rows.Next() {
+		var i DashboardHeldListRow
+		if err := rows.Scan(
+			&i.Reason,
+			&i.Runs,
+			&i.Tenants,
+			&i.OldestID,
+			&i.Since,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dashboardHourList = `-- name: DashboardHourList :many
+SELECT date_trunc('hour', run.received_at, 'UTC')::timestamptz AS hour, run.status, count(*) AS runs
+FROM sync_runs AS run
+WHERE run.received_at >= $1::timestamptz
+GROUP BY 1, 2
+`
+
+type DashboardHourListRow struct {
+	Hour   time.Time
+	Status string
+	Runs   int64
+}
+
+// The runs that arrived since, by the hour of their arrival and how they stand.
+func (q *Queries) DashboardHourList(ctx context.Context, db DBTX, since time.Time) ([]DashboardHourListRow, error) {
+	rows, err := db.Query(ctx, dashboardHourList, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DashboardHourListRow{}
+	for rows.Next() {
+		var i DashboardHourListRow
+		if err := rows.Scan(&i.Hour, &i.Status, &i.Runs); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dashboardIntentList = `-- name: DashboardIntentList :many
-SELECT operation, object_key, body_hash, generation, tries, made_at, settled_at
+SELECT operation, object_key, tries, certain, made_at, settled_at
 FROM provider_intents
 WHERE run_id = $1
 ORDER BY made_at, operation
 `
 
 type DashboardIntentListRow struct {
-	Operation  string
-	ObjectKey  string
-	BodyHash   string
-	Generation int32
-	Tries      int32
-	MadeAt     time.Time
-	SettledAt  *time.Time
+	Operation string
+	ObjectKey string
+	Tries     int32
+	Certain   bool
+	MadeAt    time.Time
+	SettledAt *time.Time
 }
 
 func (q *Queries) DashboardIntentList(ctx context.Context, db DBTX, runID uuid.UUID) ([]DashboardIntentListRow, error) {
@@ -257,9 +355,8 @@ func (q *Queries) DashboardIntentList(ctx context.Context, db DBTX, runID uuid.U
 		if err := rows.Scan(
 			&i.Operation,
 			&i.ObjectKey,
-			&i.BodyHash,
-			&i.Generation,
 			&i.Tries,
+			&i.Certain,
 			&i.MadeAt,
 			&i.SettledAt,
 		); err != nil {
@@ -679,6 +776,67 @@ func (q *Queries) DashboardTenantList(ctx context.Context, db DBTX) ([]Dashboard
 	for rows.Next() {
 		var i DashboardTenantListRow
 		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dashboardTenantNamed = `-- name: DashboardTenantNamed :many
+SELECT id
+FROM tenants
+WHERE position(lower($1::text) IN lower(name)) > 0
+`
+
+// The tenants whose name holds a text.
+func (q *Queries) DashboardTenantNamed(ctx context.Context, db DBTX, name string) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, dashboardTenantNamed, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dashboardWorkerList = `-- name: DashboardWorkerList :many
+SELECT client_id, started_at
+FROM worker_processes
+WHERE last_seen > clock_timestamp() - interval '30 seconds'
+ORDER BY started_at, client_id
+LIMIT 50
+`
+
+type DashboardWorkerListRow struct {
+	ClientID  string
+	StartedAt time.Time
+}
+
+// The worker processes that live; one that died is gone from here within seconds.
+func (q *Queries) DashboardWorkerList(ctx context.Context, db DBTX) ([]DashboardWorkerListRow, error) {
+	rows, err := db.Query(ctx, dashboardWorkerList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DashboardWorkerListRow{}
+	for rows.Next() {
+		var i DashboardWorkerListRow
+		if err := rows.Scan(&i.ClientID, &i.StartedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -102,3 +102,16 @@ func (q *Queries) SyncRunEventList(ctx context.Context, db DBTX, runID uuid.UUID
 	}
 	return items, nil
 }
+
+const syncRunEventNewest = `-- name: SyncRunEventNewest :one
+SELECT coalesce(max(id), 0)::bigint
+FROM sync_run_events
+`
+
+// The newest row of all, which says whether anything has changed.
+func (q *Queries) SyncRunEventNewest(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, syncRunEventNewest)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}

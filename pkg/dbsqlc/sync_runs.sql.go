@@ -616,6 +616,34 @@ func (q *Queries) SyncRunGet(ctx context.Context, db DBTX, id uuid.UUID) (SyncRu
 	return i, err
 }
 
+const syncRunHeldBindings = `-- name: SyncRunHeldBindings :many
+SELECT DISTINCT binding_id
+FROM sync_runs
+WHERE hold_reason = $1::text
+ORDER BY binding_id
+`
+
+// The bindings that have runs held for a reason.
+func (q *Queries) SyncRunHeldBindings(ctx context.Context, db DBTX, holdReason string) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, syncRunHeldBindings, holdReason)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var binding_id uuid.UUID
+		if err := rows.Scan(&binding_id); err != nil {
+			return nil, err
+		}
+		items = append(items, binding_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const syncRunHeldByReason = `-- name: SyncRunHeldByReason :many
 SELECT hold_reason::text AS reason, count(*) AS runs
 FROM sync_runs
@@ -1264,7 +1292,8 @@ WITH posted AS (
         unnest($3::bigint[]) AS next_job_id, unnest($4::text[]) AS provider_entity_id,
         unnest($5::text[]) AS provider_reference, unnest($6::text[]) AS provider_url,
         unnest($7::jsonb[]) AS document, unnest($8::jsonb[]) AS variance, unnest($9::text[]) AS why,
-        unnest($10::text[]) AS calls -- a line each
+        unnest($10::text[]) AS calls, -- a line each
+        unnest($11::json[]) AS call_log
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = 'succeeded', stage = 'push', shop_told = 'pending', river_job_id = posted.next_job_id,
@@ -1277,10 +1306,15 @@ WITH posted AS (
     WHERE run.id = posted.id
         AND run.river_job_id = posted.job_id
         AND run.stage = 'post'
-    RETURNING run.id, run.attempt, posted.why, posted.calls
+    RETURNING run.id, run.attempt, posted.why, posted.calls, posted.call_log
+), called AS (
+    INSERT INTO run_calls (run_id, attempt, calls)
+    SELECT updated.id, updated.attempt, updated.call_log
+    FROM updated
+    WHERE updated.call_log IS NOT NULL
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
-    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, $11::text, updated.why,
+    SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, $12::text, updated.why,
         string_to_array(nullif(updated.calls, ''), E'\n')
     FROM updated
 )
@@ -1299,6 +1333,7 @@ type SyncRunPostManyParams struct {
 	Variance          []json.RawMessage
 	Why               []string
 	Calls             []string
+	CallLog           [][]byte
 	Who               string
 }
 
@@ -1315,6 +1350,7 @@ func (q *Queries) SyncRunPostMany(ctx context.Context, db DBTX, arg SyncRunPostM
 		arg.Variance,
 		arg.Why,
 		arg.Calls,
+		arg.CallLog,
 		arg.Who,
 	)
 	if err != nil {

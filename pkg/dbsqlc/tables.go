@@ -226,9 +226,12 @@ type RiverRiverLeader struct {
 	Name      string
 }
 
-type RiverRiverQueue struct {
-	Name     string
-	PausedAt *time.Time
+type RunCall struct {
+	RunID   uuid.UUID
+	ID      int64
+	At      time.Time
+	Attempt int32
+	Calls   []byte
 }
 
 // runs and jobs that contradict each other; empty in every snapshot

@@ -15,9 +15,7 @@ type Outcome[T any] struct {
 	Err    error
 	Notes  []string // what a person should know of how it came to be
 	Merged bool     // of a contact: a person at the provider merged the buyer's into this one
-	// Calls are the provider's own ids of the calls that this came of, oldest first:
-	// what its support asks for.
-	Calls []string
+	Calls  []Call   // that this came of, oldest first
 }
 
 // Failed is the same failure for every item of a set of n.

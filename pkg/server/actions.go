@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,14 +69,15 @@ func refusalOf(err error) error {
 	return err
 }
 
-// retryOf is the dashboard's button; the history names who pressed it.
-func retryOf(op riverjobs.Operator) func(context.Context, uuid.UUID) error {
-	return func(ctx context.Context, id uuid.UUID) error {
+// buttonOf is a button of the dashboard that acts on runs; the history names who pressed
+// it.
+func buttonOf[T any](op riverjobs.Operator, do func(*riverjobs.Operator, context.Context, T) error) func(context.Context, T) error {
+	return func(ctx context.Context, what T) error {
 		by := op
-		by.Who = cmp.Or(dashboard.VisitorOf(ctx).Name, op.Who)
-		err := by.Retry(ctx, id)
+		by.Who = "dashboard:" + dashboard.VisitorOf(ctx).Name
+		err := do(&by, ctx, what)
 		if errors.Is(err, riverjobs.ErrNothingToDo) {
-			return fmt.Errorf("%w: %w", dashboard.ErrNothingToRetry, err)
+			return fmt.Errorf("%w: %w", dashboard.ErrNothingToDo, err)
 		}
 		return err
 	}

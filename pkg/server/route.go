@@ -92,16 +92,20 @@ func (s *Server) routePages(ctx context.Context, router *httprouter.Router, db p
 	if err != nil {
 		return err
 	}
+	operator := riverjobs.Operator{Pool: db.pages, Client: inserter}
+	many := riverjobs.Operator{Pool: db.pages, Client: inserter, Backfill: true}
 	pages := dashboard.New(dashboard.Config{
 		Pool: db.pages, Users: store, Gate: s.cfg.Gate, Box: s.cfg.Box,
 		BasePath: base, Secure: strings.HasPrefix(s.cfg.BaseURL, "https://"), Logger: s.cfg.Logger, Now: time.Now,
-		Queue:   queue,
-		Retry:   retryOf(riverjobs.Operator{Pool: db.pages, Client: inserter}),
+		Queue: queue,
+		Retry: buttonOf(operator, (*riverjobs.Operator).Retry), Cancel: buttonOf(operator, (*riverjobs.Operator).Cancel),
+		RetryMany: buttonOf(many, (*riverjobs.Operator).Retry), Release: buttonOf(operator, (*riverjobs.Operator).ReleaseReason),
 		Connect: connectOf(s.clients.Keeper, db.pages, s.cfg.BaseURL),
 		Actions: &actions.Actions{Pool: db.pages, Jobs: inserter, Clients: s.clients, Box: s.cfg.Box, Private: s.cfg.AllowPrivate, BaseURL: s.cfg.BaseURL},
 	})
 	pages.Register(router)
-	readable(router, "/", http.RedirectHandler(base+"/dashboard/sync", http.StatusFound))
+	s.endStreams = pages.Close
+	readable(router, "/", http.RedirectHandler(base+"/dashboard", http.StatusFound))
 	consents := oauth.NewPages(s.clients.Keeper, s.cfg.BaseURL)
 	router.HandlerFunc(http.MethodGet, oauth.StartPath, consents.Start)
 	router.HandlerFunc(http.MethodGet, oauth.CallbackPath, consents.Callback)
@@ -153,6 +157,9 @@ func (s *Server) closeDoor() {
 	}
 	if s.drain != nil && !s.cfg.Inherited {
 		s.drain()
+	}
+	if s.endStreams != nil {
+		s.endStreams()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()

@@ -73,6 +73,8 @@ type Server struct {
 	web     *http.Server // nil before it listens
 	// drain makes the front door turn new requests away; nil without that role.
 	drain func()
+	// endStreams ends the pages' live updates; nil without that role.
+	endStreams func()
 	// alive reports whether the workers take jobs; nil without that role.
 	alive    func() error
 	process  *riverjobs.Process

@@ -91,6 +91,8 @@ type Posted struct {
 	Found      *Found          // nil: the run made the document, or the document names the run
 	Why        string
 	Calls      []string // the provider's ids of the attempt's calls
+	// CallLog is those calls with what was sent and answered (provider.EncodeCalls); nil for none.
+	CallLog json.RawMessage
 }
 
 // Post is T4: it stores what the provider answered, the xref, settles the run's
@@ -110,6 +112,7 @@ func Post(ctx context.Context, tx pgx.Tx, who string, set []Posted) error {
 		rows.Variance = append(rows.Variance, p.Variance)
 		rows.Why = append(rows.Why, p.Why)
 		rows.Calls = append(rows.Calls, strings.Join(p.Calls, "\n"))
+		rows.CallLog = append(rows.CallLog, p.CallLog)
 	}
 	updated, err := queries.SyncRunPostMany(ctx, tx, rows)
 	if err := all(updated, len(set), "store result", err); err != nil {

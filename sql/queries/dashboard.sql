@@ -61,7 +61,7 @@ ORDER BY id DESC
 LIMIT @max_rows;
 
 -- name: DashboardIntentList :many
-SELECT operation, object_key, body_hash, generation, tries, made_at, settled_at
+SELECT operation, object_key, tries, certain, made_at, settled_at
 FROM provider_intents
 WHERE run_id = @run_id
 ORDER BY made_at, operation;
@@ -137,3 +137,54 @@ FROM (
     WHERE run.hold_reason IS NOT NULL
 ) AS waiting
 GROUP BY waiting.binding_id;
+
+-- The runs that arrived since, by the hour of their arrival and how they stand.
+-- name: DashboardHourList :many
+SELECT date_trunc('hour', run.received_at, 'UTC')::timestamptz AS hour, run.status, count(*) AS runs
+FROM sync_runs AS run
+WHERE run.received_at >= @since::timestamptz
+GROUP BY 1, 2;
+
+-- What is held, by reason, with the oldest run of each and when that was held first. It
+-- reads the held runs alone.
+-- name: DashboardHeldList :many
+WITH held AS MATERIALIZED (
+    SELECT run.hold_reason AS reason, count(*) AS runs, count(DISTINCT run.tenant_id) AS tenants, min(run.received_at) AS oldest_at
+    FROM sync_runs AS run
+    WHERE run.hold_reason IS NOT NULL
+    GROUP BY run.hold_reason
+)
+SELECT held.reason::text AS reason, held.runs, held.tenants, oldest.id AS oldest_id,
+    coalesce(since.at, held.oldest_at)::timestamptz AS since
+FROM held
+CROSS JOIN LATERAL (
+    SELECT run.id
+    FROM sync_runs AS run
+    WHERE run.hold_reason = held.reason
+        AND run.received_at = held.oldest_at
+    ORDER BY run.id
+    LIMIT 1
+) AS oldest
+LEFT JOIN LATERAL (
+    SELECT event.at
+    FROM sync_run_events AS event
+    WHERE event.run_id = oldest.id
+        AND event.to_status = 'held'
+    ORDER BY event.id
+    LIMIT 1
+) AS since ON true
+ORDER BY held.runs DESC, held.reason;
+
+-- The worker processes that live; one that died is gone from here within seconds.
+-- name: DashboardWorkerList :many
+SELECT client_id, started_at
+FROM worker_processes
+WHERE last_seen > clock_timestamp() - interval '30 seconds'
+ORDER BY started_at, client_id
+LIMIT 50;
+
+-- The tenants whose name holds a text.
+-- name: DashboardTenantNamed :many
+SELECT id
+FROM tenants
+WHERE position(lower(@name::text) IN lower(name)) > 0;

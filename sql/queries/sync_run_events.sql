@@ -10,6 +10,11 @@ FROM (
     SELECT unnest(@run_ids::uuid[]) AS run_id, unnest(@attempts::int[]) AS attempt, unnest(@whos::text[]) AS who, unnest(@whys::text[]) AS why
 ) AS noted;
 
+-- The newest row of all, which says whether anything has changed.
+-- name: SyncRunEventNewest :one
+SELECT coalesce(max(id), 0)::bigint
+FROM sync_run_events;
+
 -- name: SyncRunEventList :many
 SELECT *
 FROM sync_run_events

@@ -295,7 +295,8 @@ WITH posted AS (
         unnest(@next_job_id::bigint[]) AS next_job_id, unnest(@provider_entity_id::text[]) AS provider_entity_id,
         unnest(@provider_reference::text[]) AS provider_reference, unnest(@provider_url::text[]) AS provider_url,
         unnest(@document::jsonb[]) AS document, unnest(@variance::jsonb[]) AS variance, unnest(@why::text[]) AS why,
-        unnest(@calls::text[]) AS calls -- a line each
+        unnest(@calls::text[]) AS calls, -- a line each
+        unnest(@call_log::json[]) AS call_log
 ), updated AS (
     UPDATE sync_runs AS run
     SET status = 'succeeded', stage = 'push', shop_told = 'pending', river_job_id = posted.next_job_id,
@@ -308,7 +309,12 @@ WITH posted AS (
     WHERE run.id = posted.id
         AND run.river_job_id = posted.job_id
         AND run.stage = 'post'
-    RETURNING run.id, run.attempt, posted.why, posted.calls
+    RETURNING run.id, run.attempt, posted.why, posted.calls, posted.call_log
+), called AS (
+    INSERT INTO run_calls (run_id, attempt, calls)
+    SELECT updated.id, updated.attempt, updated.call_log
+    FROM updated
+    WHERE updated.call_log IS NOT NULL
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why, calls)
     SELECT updated.id, 'post', 'running', 'succeeded', updated.attempt, @who::text, updated.why,
@@ -480,6 +486,13 @@ SELECT hold_reason::text AS reason, count(*) AS runs
 FROM sync_runs
 WHERE hold_reason IS NOT NULL
 GROUP BY hold_reason;
+
+-- The bindings that have runs held for a reason.
+-- name: SyncRunHeldBindings :many
+SELECT DISTINCT binding_id
+FROM sync_runs
+WHERE hold_reason = @hold_reason::text
+ORDER BY binding_id;
 
 -- The jobs of a binding's held runs (of one reason, or of all), locked job first.
 -- name: SyncRunHeldJobs :many

@@ -34,9 +34,9 @@ func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.
 	for i, item := range set {
 		s.items[i] = provider.Item[*sought]{Value: newSought(item), Try: item.Try}
 	}
-	looking, looked := provider.Traced(ctx)
+	looking, trace := provider.Traced(ctx)
 	if err := s.lookUpFirst(looking); err != nil {
-		return withCalls(provider.Failed[string](len(set), unsent(err)), looked())
+		return withCalls(provider.Failed[string](len(set), unsent(err)), trace)
 	}
 	outcomes := inTurn(ctx, s.items, func(ctx context.Context, one *sought, _ provider.Try) provider.Outcome[string] {
 		id, err := s.ensure(ctx, one)
@@ -45,7 +45,7 @@ func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.
 		}
 		return provider.Outcome[string]{Value: id, Notes: one.notes}
 	})
-	return withCalls(outcomes, looked())
+	return withCalls(outcomes, trace)
 }
 
 // contactSet carries a set of buyers through its calls.

@@ -417,8 +417,8 @@ func TestOutcomes_name_their_calls(t *testing.T) {
 	require.Error(t, all[0].Err)
 	require.Len(t, all[0].Calls, 1)
 	require.Len(t, all[1].Calls, 2)
-	require.Regexp(t, `^request-\d+$`, all[1].Calls[1])
-	require.NotContains(t, all[1].Calls, all[0].Calls[0])
+	require.Regexp(t, `^request-\d+$`, all[1].Calls[1].ID)
+	require.NotContains(t, provider.CallIDs(all[1].Calls), all[0].Calls[0].ID)
 }
 
 func TestProducts_are_not_of_this_wire(t *testing.T) {

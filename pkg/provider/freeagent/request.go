@@ -55,6 +55,14 @@ type call struct {
 	body      []byte
 }
 
+// target is where it goes below the root.
+func (k call) target() string {
+	if len(k.query) == 0 {
+		return k.path
+	}
+	return k.path + "?" + k.query.Encode()
+}
+
 func (k call) writes() bool { return k.method != http.MethodGet }
 
 // answer is what came back, whole. body is cut off at no point: an answer that
@@ -93,18 +101,21 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	defer done(provider.Quota{})
 	begun := c.cfg.Now()
 	a, err := c.exchange(req)
+	took := c.cfg.Now().Sub(begun)
 	if err == nil {
-		c.cfg.Observe(k.operation, strconv.Itoa(a.status), c.cfg.Now().Sub(begun))
-		provider.NoteCall(ctx, a.header.Get(requestID))
+		c.cfg.Observe(k.operation, strconv.Itoa(a.status), took)
 		a.body = redact(a.body, token)
+		provider.NoteCall(ctx, noted(k, a, begun, took, nil))
 		return a, nil
 	}
 	code := "error"
 	if timedOut(err) {
 		code = "timeout"
 	}
-	c.cfg.Observe(k.operation, code, c.cfg.Now().Sub(begun))
-	return answer{}, transportFailure(k, connected, err)
+	c.cfg.Observe(k.operation, code, took)
+	err = transportFailure(k, connected, err)
+	provider.NoteCall(ctx, noted(k, answer{}, begun, took, err))
+	return answer{}, err
 }
 
 // must is do for calls of which only a 2xx is of use.
@@ -117,11 +128,7 @@ func (c *Client) must(ctx context.Context, k call) (answer, error) {
 }
 
 func (c *Client) request(ctx context.Context, k call, token string) (*http.Request, error) {
-	target := c.root + k.path
-	if len(k.query) > 0 {
-		target += "?" + k.query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, k.method, target, bytes.NewReader(k.body))
+	req, err := http.NewRequestWithContext(ctx, k.method, c.root+k.target(), bytes.NewReader(k.body))
 	if err != nil {
 		return nil, fmt.Errorf("make request %s: %w", k.operation, err)
 	}

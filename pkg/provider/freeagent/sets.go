@@ -26,9 +26,9 @@ const matchedBatch = 10
 func inTurn[T, V any](ctx context.Context, set []provider.Item[T], ensure func(context.Context, T, provider.Try) provider.Outcome[V]) []provider.Outcome[V] {
 	all := make([]provider.Outcome[V], len(set))
 	for i, item := range set {
-		traced, calls := provider.Traced(ctx)
+		traced, trace := provider.Traced(ctx)
 		all[i] = ensure(traced, item.Value, item.Try)
-		all[i].Calls = calls()
+		all[i].Calls = trace.Calls()
 		if rest := unsent(all[i].Err); rest != nil {
 			copy(all[i+1:], provider.Failed[V](len(set)-i-1, rest))
 			break

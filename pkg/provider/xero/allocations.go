@@ -190,6 +190,7 @@ func (s *allocationSet) allocate(ctx context.Context, w allocating) {
 	if !s.mayCall(w.part) {
 		return
 	}
+	ctx = about(ctx, w.part)
 	posted, answered, err := s.put(ctx, w, w.key)
 	if s.set[w.at].Try.Uncertain && answered && replayed(err) {
 		open := s.open(ctx, []part{w.part})

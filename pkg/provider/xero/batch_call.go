@@ -36,12 +36,14 @@ func (b *batch[T]) createBatch(ctx context.Context, chunk []part, left *leftover
 	}
 	call := b.create
 	call.body, call.key = together(b.list, chunk), jointKey(chunk)
-	answer, err := b.client.send(ctx, call)
+	answer, err := b.client.send(about(ctx, chunk...), call)
+	shown := b.elements(answer, chunk)
+	b.noteParts(answer, chunk, shown)
 	if err != nil {
 		b.fail(chunk, err)
 		return
 	}
-	switch shown := b.elements(answer, chunk); {
+	switch {
 	case len(shown) > 0:
 		b.judge(answer, chunk, shown, left)
 	case answer.divisible():
@@ -53,6 +55,18 @@ func (b *batch[T]) createBatch(ctx context.Context, chunk []part, left *leftover
 		b.createBatch(ctx, chunk[half:], left)
 	default:
 		b.fail(chunk, answer.jointFailure(call))
+	}
+}
+
+// noteParts keeps of a joint call each part's own element, sent and answered, and where
+// the answer names none what it says of the whole.
+func (b *batch[T]) noteParts(answer reply, chunk []part, shown map[string]element[T]) {
+	for _, p := range chunk {
+		kept := provider.CallPart{Sent: provider.Body(together(b.list, []part{p})), Answer: provider.Body(shown[p.number].raw)}
+		if len(shown) == 0 && answer.status != http.StatusOK {
+			kept.Answer = provider.Body(clip(answer.body, 2000))
+		}
+		answer.noted.Part(p.at, kept)
 	}
 }
 

@@ -14,6 +14,7 @@ func (b *batch[T]) createOne(ctx context.Context, p part, unsure bool, again fun
 	if !b.mayCall(p) {
 		return
 	}
+	ctx = about(ctx, p)
 	value, answered, err := b.putOne(ctx, p, p.key)
 	if unsure && answered && replayed(err) {
 		open := again(ctx)

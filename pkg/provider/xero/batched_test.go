@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -326,4 +327,21 @@ func (b bundle) there(t *testing.T, set documents) (all []provider.Posted) {
 		all = append(all, o.Value)
 	}
 	return all
+}
+
+func Test_Calls_of_a_batch_are_kept_with_each_documents_own_part(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	set := b.documentsOf(t, canontest.Samples(t), 3)
+	for i, o := range b.client.EnsureInvoices(b.ctx, set) {
+		require.NoError(t, o.Err)
+		require.Len(t, o.Calls, 1)
+		call := o.Calls[0]
+		require.Equal(t, string(set[i].Value.Body), string(call.Sent))
+		require.Equal(t, []any{"PUT", "/Invoices?summarizeErrors=false&unitdp=4", 200, 3}, []any{call.Method, call.Path, call.Status, call.Together})
+		for j, other := range set {
+			require.Equal(t, i == j, strings.Contains(string(call.Answer), strconv.Quote(other.Value.Number)))
+		}
+		require.NotEmpty(t, call.ID)
+	}
 }

@@ -83,7 +83,7 @@ func (s *contactSet) createOpen(ctx context.Context, parts []part) []refusedPart
 		if body == nil || !s.mayCall(p) {
 			continue
 		}
-		id, err := s.client.createContact(ctx, s.wanted[p.at].number, body, s.set[p.at].Try)
+		id, err := s.client.createContact(about(ctx, p), s.wanted[p.at].number, body, s.set[p.at].Try)
 		s.endCall(p, id, err)
 		if err != nil && clashOf(err).any() {
 			left.refused = append(left.refused, refusedPart{p, provider.AsFailure(err)})

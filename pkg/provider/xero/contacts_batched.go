@@ -111,7 +111,7 @@ func (s *contactSet) settled(ctx context.Context, seen contactResult) bool {
 	if found.mergedInto() != "" && !s.mayCall(seen.part) {
 		return true
 	}
-	id, merged, err := s.client.follow(ctx, *found)
+	id, merged, err := s.client.follow(about(ctx, seen.part), *found)
 	s.endCall(seen.part, id, err)
 	s.outcomes[seen.at].Merged = merged
 	return true

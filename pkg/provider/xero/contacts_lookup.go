@@ -115,7 +115,7 @@ func (s *contactSet) lookUpBatch(ctx context.Context, chunk []ask) []contactResu
 	if !s.mayCall(partsOf(chunk)...) {
 		return nil
 	}
-	contacts, err := s.client.findContacts(ctx, chunk)
+	contacts, err := s.client.findContacts(about(ctx, partsOf(chunk)...), chunk)
 	switch {
 	case hasKind(err, provider.Bug):
 		s.refusedLookUps++
@@ -143,7 +143,7 @@ func (s *contactSet) lookUpAlone(ctx context.Context, asks []ask) []contactResul
 		if !s.mayCall(a.part) {
 			continue
 		}
-		seen, err := s.client.findContact(ctx, a)
+		seen, err := s.client.findContact(about(ctx, a.part), a)
 		if err != nil {
 			s.endCall(a.part, "", err)
 			continue

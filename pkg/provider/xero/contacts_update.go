@@ -76,7 +76,7 @@ func (s *updateSet) look(ctx context.Context, parts []part) []part {
 		for _, p := range chunk {
 			ids = append(ids, p.number)
 		}
-		shown, err := s.client.getContacts(ctx, "/Contacts", url.Values{
+		shown, err := s.client.getContacts(about(ctx, chunk...), "/Contacts", url.Values{
 			"IDs": {strings.Join(ids, ",")}, "includeArchived": {"true"}, "page": {"1"}, "pageSize": {strconv.Itoa(findPageSize)},
 		})
 		if err != nil {
@@ -102,7 +102,7 @@ func (s *updateSet) settle(ctx context.Context, p part, shown *contactAnswer) bo
 	if shown.mergedInto() != "" && !s.mayCall(p) {
 		return false
 	}
-	now, merged, err := s.client.followTo(ctx, *shown)
+	now, merged, err := s.client.followTo(about(ctx, p), *shown)
 	if err != nil {
 		s.endCall(p, provider.Posted{}, err)
 		return false

@@ -35,6 +35,7 @@ type reply struct {
 	status    int
 	header    http.Header
 	body      string
+	noted     *provider.Noted // the call, as it is kept
 }
 
 // rule is a row of the table of answers: the first that fits decides. A zero

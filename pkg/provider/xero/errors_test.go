@@ -171,6 +171,14 @@ func Test_Token_is_scrubbed_from_what_the_other_side_says(t *testing.T) {
 	f := failure(t, err)
 	require.Contains(t, f.Detail, "Bearer [token]")
 	require.NotContains(t, f.Error(), testToken)
+
+	ctx, trace := provider.Traced(b.ctx)
+	b.sim.Inject(xerosim.Fault{Status: 500, Body: "you sent Bearer " + testToken})
+	_, _ = b.client.Reference(ctx)
+	stored, err := provider.EncodeCalls(trace.Calls())
+	require.NoError(t, err)
+	require.Contains(t, string(stored), "[token]")
+	require.NotContains(t, string(stored), testToken)
 }
 
 func Test_Real_refusals_of_token_and_organisation_are_auth(t *testing.T) {

@@ -36,6 +36,14 @@ type request struct {
 	key       string // Idempotency-Key, for writes
 }
 
+// target is where it goes below the API's address.
+func (r request) target() string {
+	if len(r.query) == 0 {
+		return r.path
+	}
+	return r.path + "?" + r.query.Encode()
+}
+
 func (r request) writes() bool { return r.method != http.MethodGet }
 
 // do makes one call and returns the body of a 200. Any other end is a
@@ -77,12 +85,11 @@ func (c *Client) send(ctx context.Context, r request) (reply, error) {
 		return reply{}, err
 	}
 	var answer reply
-	defer func() {
-		done(quotaOf(answer.header))
-		provider.NoteCall(ctx, answer.header.Get(correlationID))
-	}()
+	defer func() { done(quotaOf(answer.header)) }()
+	began := time.Now()
 	answer, err = c.exchange(r, req, &left)
 	answer.body = scrubbed(answer.body, token)
+	answer.noted = provider.NoteCall(ctx, noted(r, answer, began, err))
 	return answer, err
 }
 
@@ -133,15 +140,11 @@ func scrubbed(body, token string) string {
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, token string) (*http.Request, error) {
-	target := c.base + r.path
-	if len(r.query) > 0 {
-		target += "?" + r.query.Encode()
-	}
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.target(), body)
 	if err != nil {
 		return nil, withoutURL(err)
 	}

@@ -42,7 +42,7 @@ func (s *documentSet) createAlone(ctx context.Context, left leftover) []refusedP
 		if !s.mayCall(p) {
 			continue
 		}
-		posted, err := s.client.createDocument(ctx, s.kind, s.set[p.at].Value, s.set[p.at].Try)
+		posted, err := s.client.createDocument(about(ctx, p), s.kind, s.set[p.at].Value, s.set[p.at].Try)
 		s.endCall(p, posted, err)
 		if len(goneItems(err)) > 0 {
 			refused = append(refused, refusedPart{p, provider.AsFailure(err)})

@@ -51,6 +51,7 @@ func (b *batch[T]) lookUpBatch(ctx context.Context, how lookUp, chunk []part) []
 		return nil
 	}
 	if len(chunk) == 1 {
+		ctx := about(ctx, chunk[0])
 		found, err := b.client.getDocuments(ctx, how.kind, how.asked([]string{chunk[0].number}))
 		if err != nil {
 			var none T
@@ -59,7 +60,7 @@ func (b *batch[T]) lookUpBatch(ctx context.Context, how lookUp, chunk []part) []
 		}
 		return []lookupResult{{chunk[0], how.pick(found, chunk[0].number)}}
 	}
-	found, err := b.client.findDocuments(ctx, how, chunk)
+	found, err := b.client.findDocuments(about(ctx, chunk...), how, chunk)
 	switch {
 	case errors.Is(err, errSplitQuery):
 		half := len(chunk) / 2

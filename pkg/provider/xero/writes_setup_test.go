@@ -126,7 +126,7 @@ func results[T any](outcomes []provider.Outcome[T]) []result {
 	var all []result
 	for _, o := range outcomes {
 		posted, _ := any(o.Value).(provider.Posted)
-		all = append(all, result{o.Err, posted.Adopted, o.Calls})
+		all = append(all, result{o.Err, posted.Adopted, provider.CallIDs(o.Calls)})
 	}
 	return all
 }
