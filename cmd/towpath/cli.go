@@ -71,6 +71,7 @@ type commands struct {
 	Completion completionCommand `cmd:"" help:"The script by which a shell completes towpath's commands, flags and their values."`
 	Man        manCommand        `cmd:"" hidden:"" help:"The manual page."`
 	Bench      benchCommand      `cmd:"" help:"The measurements of docs/performance.md, beside the machine's own limit in the same run."`
+	Soak       soakCommand       `cmd:"" help:"Simulated shops and a simulated ledger against this program for a while, through kills and crashes; ends with what a checker found. Exit code 1: something is broken."`
 }
 
 // usageError is a wrong use of the command line or a missing setting.

@@ -74,7 +74,7 @@ func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.
 // overtaken counts, over the invoices of a tenant, the first tenant's events that waited
 // when each came, and those of them that still did when it had been told. In the order
 // of arrival none would. It does not hang on the machine's pace.
-func (s *soak) overtaken(ctx context.Context, t *testing.T, tenant string) (before, left int) {
+func (s *installation) overtaken(ctx context.Context, t *testing.T, tenant string) (before, left int) {
 	t.Helper()
 	require.NoError(t, s.pool.QueryRow(ctx, `
 		SELECT count(*), count(*) FILTER (WHERE flood.told_at IS NULL OR flood.told_at > late.told_at)
@@ -91,7 +91,7 @@ func (s *soak) overtaken(ctx context.Context, t *testing.T, tenant string) (befo
 const mostWebhooks = 2000
 
 // pile accepts the events of n invoices as the ingress does, many in a transaction.
-func (s *soak) pile(ctx context.Context, t *testing.T, n int) {
+func (s *installation) pile(ctx context.Context, t *testing.T, n int) {
 	t.Helper()
 	client, err := riverjobs.NewInserter(s.pool, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func (s *soak) pile(ctx context.Context, t *testing.T, n int) {
 var xeroLimits = xerosim.Limits{PerMinute: 60, PerDay: 5000, Concurrent: 5}
 
 // flood sends the events of n invoices, several at a time.
-func (s *soak) flood(ctx context.Context, base string, n int, accepted *atomic.Int64) error {
+func (s *installation) flood(ctx context.Context, base string, n int, accepted *atomic.Int64) error {
 	ids := make(chan int64)
 	errs := make(chan error, 8)
 	var senders sync.WaitGroup
@@ -148,7 +148,7 @@ func (s *soak) flood(ctx context.Context, base string, n int, accepted *atomic.I
 }
 
 // open counts the runs of the first tenant that the shop has not been told of.
-func (s *soak) open(ctx context.Context, t *testing.T) (n int) {
+func (s *installation) open(ctx context.Context, t *testing.T) (n int) {
 	t.Helper()
 	require.NoError(t, s.pool.QueryRow(ctx, `
 		SELECT count(*) FROM sync_runs WHERE tenant_id = $1 AND shop_told IS DISTINCT FROM 'told'`, s.tenant).Scan(&n))

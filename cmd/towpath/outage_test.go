@@ -75,7 +75,7 @@ func Test_Everything_goes_wrong_and_nothing_is_lost_or_doubled(t *testing.T) {
 
 // pairApp makes a tenant bound by a custom connection whose tokens live so briefly
 // that they expire all the time.
-func (s *soak) pairApp(t *testing.T) paired {
+func (s *installation) pairApp(t *testing.T) paired {
 	t.Helper()
 	p := s.shopOf(t, xerosim.New(xerosim.Config{Limits: xeroLimits, ShuffleBatches: 7}))
 	identity := xerosim.NewIdentity(xerosim.IdentityConfig{

@@ -40,9 +40,9 @@ func TestMain(m *testing.M) {
 
 var soakWebhooks = flag.Int("soak.webhooks", 400, "webhooks of the two-process soak")
 
-// soak is real towpath processes on one database, a simulated shop and a
+// installation is real towpath processes on one database, a simulated shop and a
 // simulated Xero, all over loopback.
-type soak struct {
+type installation struct {
 	env  map[string]string
 	pool *pgxpool.Pool
 	paired
@@ -56,9 +56,9 @@ type paired struct {
 	key    string
 }
 
-func newSoak(t *testing.T) *soak {
+func newSoak(t *testing.T) *installation {
 	t.Helper()
-	s := &soak{env: map[string]string{
+	s := &installation{env: map[string]string{
 		"DATABASE_URL": pgtest.URL(t), "TOWPATH_SECRET_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 		"TOWPATH_ALLOW_PRIVATE_URLS": "true", "TOWPATH_LOG_LEVEL": "error",
 	}}
@@ -71,7 +71,7 @@ func newSoak(t *testing.T) *soak {
 }
 
 // pair makes a tenant with a shop and a Xero of its own, ready to post.
-func (s *soak) pair(t *testing.T, cfg xerosim.Config) paired {
+func (s *installation) pair(t *testing.T, cfg xerosim.Config) paired {
 	t.Helper()
 	p := s.shopOf(t, xerosim.New(cfg))
 	xero := httptest.NewServer(p.xero)
@@ -81,7 +81,7 @@ func (s *soak) pair(t *testing.T, cfg xerosim.Config) paired {
 }
 
 // shopOf makes a tenant with a shop of its own.
-func (s *soak) shopOf(t *testing.T, xero *xerosim.Sim) paired {
+func (s *installation) shopOf(t *testing.T, xero *xerosim.Sim) paired {
 	t.Helper()
 	p := paired{shop: magentosim.New(magentosim.Config{Events: []string{}}), xero: xero, tenant: uuid.NewString(), key: shopjwt.NewAPIKey()}
 	shop := httptest.NewServer(p.shop)
@@ -92,7 +92,7 @@ func (s *soak) shopOf(t *testing.T, xero *xerosim.Sim) paired {
 }
 
 // bind makes a binding with the flags, and gives it settings.
-func (s *soak) bind(t *testing.T, flags ...string) {
+func (s *installation) bind(t *testing.T, flags ...string) {
 	t.Helper()
 	var binding struct{ ID string }
 	decode(t, s.must(t, append([]string{"binding", "create", "--provider", "xero", "--json"}, flags...)...), &binding)
@@ -103,7 +103,7 @@ func (s *soak) bind(t *testing.T, flags ...string) {
 }
 
 // must runs a command in this process and answers what it printed.
-func (s *soak) must(t *testing.T, args ...string) []byte {
+func (s *installation) must(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code := run(t.Context(), args, consoleOf(s.env, &out, &errs))
@@ -112,7 +112,7 @@ func (s *soak) must(t *testing.T, args ...string) []byte {
 }
 
 // process starts a real serve process and waits until it is ready.
-func (s *soak) process(t *testing.T, binary string) (*exec.Cmd, string) {
+func (s *installation) process(t *testing.T, binary string) (*exec.Cmd, string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func Test_Two_processes_one_killed_lose_and_double_nothing(t *testing.T) {
 }
 
 // await asks often; nothing here tells of its own.
-func (s *soak) await(ctx context.Context, done func() bool) error {
+func (s *installation) await(ctx context.Context, done func() bool) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
@@ -265,7 +265,7 @@ func (s *soak) await(ctx context.Context, done func() bool) error {
 }
 
 // sample looks at run_queue_mismatch in repeatable-read snapshots until stopped.
-func (s *soak) sample(t *testing.T) (*atomic.Int64, func()) {
+func (s *installation) sample(t *testing.T) (*atomic.Int64, func()) {
 	t.Helper()
 	var count atomic.Int64
 	ctx, cancel := context.WithCancel(context.Background())
@@ -302,7 +302,7 @@ func (s *soak) sample(t *testing.T) (*atomic.Int64, func()) {
 
 // checkDocuments asserts that each invoice has exactly one document, to the penny,
 // and that the shop was told of that one and no other.
-func (s *soak) checkDocuments(t *testing.T, totals map[string]string) {
+func (s *installation) checkDocuments(t *testing.T, totals map[string]string) {
 	t.Helper()
 	posted := s.xero.Invoices()
 	require.Len(t, posted, len(totals), "documents")

@@ -65,6 +65,8 @@ type Private struct {
 	watch  *watcher
 	server *exec.Cmd
 	exited <-chan struct{}
+	binDir string // what it was started with
+	opts   Options
 	stop   sync.Once
 	stopBy error
 }
@@ -95,6 +97,7 @@ func StartPrivate(ctx context.Context, opts Options) (*Private, error) {
 // start goes step by step; after any of them Stop takes back what was done, and
 // if the process dies there, the watcher or the next sweep does.
 func (p *Private) start(ctx context.Context, binDir string, opts Options) error {
+	p.binDir, p.opts = binDir, opts
 	var err error
 	if p.user, err = serverUser(); err != nil {
 		return err
@@ -160,8 +163,18 @@ func (p *Private) takeDown() error {
 	return nil
 }
 
-// quit asks for Postgres's immediate shutdown: the data is thrown away, so
-// nothing need be written. A server that does not obey is killed.
+// Crash ends the server at once, as pg_ctl stop -m immediate does, and starts it
+// again on the same data: what was committed is recovered. Not with NoSync, and not
+// beside Stop or another Crash.
+func (p *Private) Crash(ctx context.Context) error {
+	p.quit()
+	if err := p.serve(p.binDir, p.opts); err != nil {
+		return err
+	}
+	return p.waitReady(ctx)
+}
+
+// quit asks for Postgres's immediate shutdown: nothing need be written. A server that does not obey is killed.
 func (p *Private) quit() {
 	_ = p.server.Process.Signal(syscall.SIGQUIT) // an error means that it is gone
 	select {
