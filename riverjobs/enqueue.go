@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/mistake"
 	"towpath/pkg/syncrun"
 )
 
@@ -19,11 +20,27 @@ import (
 func Enqueue(client *Client) syncrun.Enqueue {
 	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
 		next := make([]nextJob, len(runs))
+		if mistake.Made(mistake.JobOutside) {
+			return enqueueOutside(ctx, client, runs)
+		}
 		for i, run := range runs {
 			next[i] = nextJob{args: FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, share: run.TenantID, backfill: run.Backfill, after: run.After}
 		}
 		return insertJobs(ctx, tx, client, next)
 	}
+}
+
+// enqueueOutside is a mistake to be noticed: jobs and runs do not commit together.
+func enqueueOutside(ctx context.Context, client *Client, runs []syncrun.FirstJob) ([]int64, error) {
+	ids := make([]int64, len(runs))
+	for i, run := range runs {
+		result, err := client.Insert(ctx, FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, options(run.Backfill))
+		if err != nil {
+			return nil, fmt.Errorf("insert job: %w", err)
+		}
+		ids[i] = result.Job.ID
+	}
+	return ids, nil
 }
 
 // nextJob is a job to be inserted.

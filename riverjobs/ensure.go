@@ -5,6 +5,9 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/google/uuid"
+
+	"towpath/pkg/mistake"
 	"towpath/pkg/provider"
 	"towpath/pkg/syncrun"
 )
@@ -112,6 +115,9 @@ func (w write[D, T]) make(ctx context.Context, b *batch[D], set []*one[D, T]) {
 			continue
 		}
 		o.try.Key, o.try.Uncertain, o.try.Shared = o.taken.Key(), o.taken.Uncertain || o.try.Uncertain, o.taken.Shared
+		if mistake.Made(mistake.NoLookup) {
+			o.try.Key, o.try.Uncertain, o.try.Shared = uuid.NewString(), false, false
+		}
 		items, sent = append(items, provider.Item[T]{Value: o.value, Try: o.try}), append(sent, o)
 	}
 	if len(items) == 0 {

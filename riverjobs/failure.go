@@ -47,10 +47,13 @@ func callsOf(err error) []provider.Call {
 }
 
 // databaseAway reports whether err is the database's state rather than our
-// statement: no connection, a deadlock, no room, a shutdown, a time limit.
+// statement: no connection, a deadlock, no room, a shutdown, read-only, a time limit.
 func databaseAway(err error) bool {
 	var said *pgconn.PgError
 	if errors.As(err, &said) && len(said.Code) == 5 {
+		if said.Code == "25006" { // a server that was demoted; the connection to it is closed by now
+			return true
+		}
 		switch said.Code[:2] {
 		case "08", "40", "53", "55", "57", "58":
 			return true

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/pgdb"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
@@ -32,7 +33,7 @@ func workUntilKilled(url string) {
 		pool = crashingPool(url, place)
 	}
 	cfg := config(pool, time.Minute)
-	process, err := riverjobs.Join(ctx, url, cfg.Logger)
+	process, err := riverjobs.Join(ctx, pgdb.Config{URL: url}, cfg.Logger)
 	if err != nil {
 		os.Exit(3)
 	}

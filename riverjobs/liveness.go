@@ -48,7 +48,7 @@ const aliveFor = 3 * time.Second
 // process that has lost touch begins no call: Alive says so before each one.
 type Process struct {
 	ID       string
-	url      string
+	db       pgdb.Config
 	number   int32
 	conn     *pgx.Conn
 	logger   *slog.Logger
@@ -62,10 +62,10 @@ func (p *Process) Alive() bool {
 	return at != nil && time.Since(*at) < aliveFor
 }
 
-// Join registers this process and takes its lock.
-func Join(ctx context.Context, url string, logger *slog.Logger) (*Process, error) {
-	p := &Process{ID: newClientID(), url: url, logger: logger}
-	conn, err := pgdb.Connect(ctx, url)
+// Join registers this process with a database and takes its lock.
+func Join(ctx context.Context, db pgdb.Config, logger *slog.Logger) (*Process, error) {
+	p := &Process{ID: newClientID(), db: db, logger: logger}
+	conn, err := pgdb.Connect(ctx, db)
 	if err != nil {
 		return nil, fmt.Errorf("connect for the process lock: %w", err)
 	}
@@ -165,7 +165,7 @@ func (p *Process) beat(ctx context.Context) error {
 	defer cancel()
 	began := time.Now()
 	if p.conn.IsClosed() {
-		conn, err := pgdb.Connect(ctx, p.url)
+		conn, err := pgdb.Connect(ctx, p.db)
 		if err != nil {
 			return fmt.Errorf("connect again: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
@@ -34,7 +35,7 @@ func Test_A_process(t *testing.T) {
 	t.Run("Is_alive_from_the_moment_it_has_joined", func(t *testing.T) {
 		t.Parallel()
 		url := pgtest.URL(t)
-		process, err := riverjobs.Join(t.Context(), url, slog.New(slog.DiscardHandler))
+		process, err := riverjobs.Join(t.Context(), pgdb.Config{URL: url}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		require.True(t, process.Alive())
 		pool, err := pgxpool.New(t.Context(), url)

@@ -24,6 +24,7 @@ import (
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/metrics"
 	"towpath/pkg/outbound"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -204,7 +205,7 @@ func (b *bundle) work(t *testing.T, change ...func(*riverjobs.Config)) worker {
 	for _, c := range change {
 		c(&cfg)
 	}
-	process, err := riverjobs.Join(t.Context(), b.url, cfg.Logger)
+	process, err := riverjobs.Join(t.Context(), pgdb.Config{URL: b.url}, cfg.Logger)
 	require.NoError(t, err)
 	client, err := riverjobs.NewWorker(b.pool, process.ID, cfg)
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func (p *Process) kept(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if conn == nil || conn.IsClosed() {
-		fresh, err := pgdb.Connect(ctx, p.url)
+		fresh, err := pgdb.Connect(ctx, p.db)
 		if err != nil {
 			return conn, fmt.Errorf("connect: %w", err)
 		}

@@ -18,6 +18,7 @@ import (
 	"towpath/pkg/canon/canontest"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
@@ -408,7 +409,7 @@ func (b *bundle) inHand(t *testing.T) (most func() map[string]int) {
 // beat is a process that works nothing and keeps the shares.
 func (b *bundle) beat(t *testing.T) {
 	t.Helper()
-	process, err := riverjobs.Join(t.Context(), b.url, slog.New(slog.DiscardHandler))
+	process, err := riverjobs.Join(t.Context(), pgdb.Config{URL: b.url}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

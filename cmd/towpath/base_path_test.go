@@ -85,7 +85,7 @@ func Test_Serve_refuses_to_start_without_an_admin(t *testing.T) {
 	start := func(env map[string]string, roles ...string) error {
 		cfg, err := serveCommand{Workers: 1, Roles: roles}.config(consoleOf(d.with(env).env, io.Discard, io.Discard))
 		require.NoError(t, err)
-		if cfg.Listener = listener(t); cfg.Listen != "0.0.0.0:8080" {
+		if cfg.Listeners = []net.Listener{listener(t)}; cfg.Listen != "0.0.0.0:8080" {
 			cfg.Listen = "127.0.0.1:0"
 		}
 		s, err := server.Start(t.Context(), cfg)

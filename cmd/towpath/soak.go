@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"towpath/pkg/mistake"
 	"towpath/pkg/soak"
 )
 
@@ -31,7 +32,7 @@ func (c soakCommand) Run(ctx context.Context, io console) error {
 	p := progress{io: io, quiet: c.JSON}
 	cfg := soak.Config{
 		For: time.Duration(c.Minutes * float64(time.Minute)), Seed: c.Seed, Rate: c.Rate, Binary: binary, BinDir: bin,
-		Logger:   textLog(io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
+		Env: mistakeAsked(), Logger: textLog(io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
 		Progress: func(at soak.Progress) { p.soaking(at) },
 	}
 	if err := cfg.Check(); err != nil {
@@ -51,6 +52,14 @@ func (c soakCommand) Run(ctx context.Context, io console) error {
 		return errSilent
 	}
 	return err
+}
+
+// mistakeAsked hands the mistake on that a build for tests of the checks is to make.
+func mistakeAsked() []string {
+	if mistake.Named() == "" {
+		return nil
+	}
+	return []string{"TOWPATH_MISTAKE=" + mistake.Named()}
 }
 
 // soaking shows a bar where a person watches.

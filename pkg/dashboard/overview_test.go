@@ -81,13 +81,6 @@ func (b *bundle) tenantOf(binding uuid.UUID) (tenant uuid.UUID) {
 	return tenant
 }
 
-// post sends a form as the page itself does.
-func (b *bundle) post(path string, form url.Values) answer {
-	b.t.Helper()
-	return b.sendBody(b.server.URL, http.MethodPost, path, form.Encode(), map[string]string{
-		"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"})
-}
-
 func Test_Many_runs_are_acted_on_after_a_preview(t *testing.T) {
 	t.Parallel()
 	var retried, cancelled []uuid.UUID

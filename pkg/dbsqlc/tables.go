@@ -226,6 +226,11 @@ type RiverRiverLeader struct {
 	Name      string
 }
 
+type RiverRiverQueue struct {
+	Name     string
+	PausedAt *time.Time
+}
+
 type RunCall struct {
 	RunID   uuid.UUID
 	ID      int64

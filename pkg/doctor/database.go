@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -73,7 +74,7 @@ func (c Config) database(ctx context.Context) []Finding {
 	now := asked.Add(c.Now().Sub(asked) / 2)
 	return []Finding{
 		s.version(), s.writable(), s.durable(), s.standby(), s.connections(c.ProcessConns),
-		s.pooler(conn.Conn().PgConn().PID()), s.settings(), clock(database, s.Time.Sub(now)),
+		c.pooler(ctx, conn.Conn().PgConn().PID() != s.Backend), s.settings(), clock(database, s.Time.Sub(now)),
 	}
 }
 
@@ -128,14 +129,19 @@ func (s server) connections(needed int) Finding {
 	return database.ok("connections", "%d are free; a serve process opens up to %d", s.Free, needed)
 }
 
-// pooler compares the process that the connection was told of with the one that
-// answers: a pooler tells numbers of its own.
-func (s server) pooler(told uint32) Finding {
-	if told != s.Backend {
-		return database.warn("pooler", "give Towpath the server's own address, or a pool in session mode that lets its settings through",
-			"something stands between Towpath and Postgres; in transaction mode locks and prepared statements break")
+// pooler looks whether something is between: a pooler tells its clients numbers of its
+// own for the server's processes.
+func (c Config) pooler(ctx context.Context, between bool) Finding {
+	if !between {
+		return database.ok("pooler", "nothing stands between Towpath and Postgres")
 	}
-	return database.ok("pooler", "nothing stands between Towpath and Postgres")
+	switch err := pgdb.CheckSessions(ctx, c.Pool); {
+	case errors.Is(err, pgdb.ErrNoSessions):
+		return database.wrong("pooler", "give DATABASE_URL the server's own address, or set pool_mode = session for this database", "a pooler in transaction or statement mode stands between Towpath and Postgres: serve refuses to start")
+	case err != nil:
+		return database.blind("pooler", err)
+	}
+	return database.warn("pooler", "a pool in session mode works, and brings nothing: Towpath has pools of its own", "a pooler in session mode stands between Towpath and Postgres")
 }
 
 func (s server) settings() Finding {

@@ -19,7 +19,7 @@ import (
 func (in *Ingress) withConn(ctx context.Context, limit time.Duration, do func(ctx context.Context, conn *pgxpool.Conn) error) error {
 	waiting, cancel := context.WithTimeout(ctx, in.cfg.AcquireTimeout)
 	defer cancel()
-	conn, err := in.cfg.Pool.Acquire(waiting)
+	conn, err := recorder.Acquire(waiting, in.cfg.Pool)
 	if err != nil {
 		return in.noConnection(err)
 	}
@@ -31,7 +31,7 @@ func (in *Ingress) withConn(ctx context.Context, limit time.Duration, do func(ct
 
 func (in *Ingress) noConnection(err error) error {
 	stat := in.cfg.Pool.Stat()
-	if errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() >= stat.MaxConns() {
+	if errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() >= stat.MaxConns() || recorder.ServerFull(err) {
 		return overloaded(err)
 	}
 	return asUnavailable(err)

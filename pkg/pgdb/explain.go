@@ -68,6 +68,8 @@ func explained(err error, cfg *pgx.ConnConfig) string {
 	var server *pgconn.PgError
 	var name *net.DNSError
 	switch {
+	case errors.Is(err, ErrReadOnly):
+		return "no host of DATABASE_URL can be written to: each is a standby or read-only, or does not answer"
 	case errors.As(err, &server):
 		return refusedBy(server, at, cfg)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
@@ -94,6 +96,8 @@ func refusedBy(server *pgconn.PgError, at string, cfg *pgx.ConnConfig) string {
 		return fmt.Sprintf("the server at %s does not let user %q in (%s); look at its pg_hba.conf", at, cfg.User, server.Message)
 	case "3D000":
 		return fmt.Sprintf("there is no database %q at %s; create it (CREATE DATABASE), or name another in DATABASE_URL", cfg.Database, at)
+	case tooManyConnections:
+		return fmt.Sprintf("the server at %s lets no more connections in (%s); raise the role's CONNECTION LIMIT or max_connections, or say pool_max_conns in DATABASE_URL", at, server.Message)
 	case "42501":
 		return fmt.Sprintf("user %q may not connect to database %q at %s; GRANT CONNECT ON DATABASE it to that user", cfg.User, cfg.Database, at)
 	}

@@ -125,17 +125,16 @@ func notOthers(ctx context.Context, pool *pgxpool.Pool, beside bool) error {
 func migrationPool(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
 	cfg := pool.Config()
 	cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = 2, 0, 0
-	params := cfg.ConnConfig.RuntimeParams
-	params["application_name"] = "towpath migrate"
-	params["search_path"] = "public"
-	params["statement_timeout"] = "0"
-	params["idle_in_transaction_session_timeout"] = "0"
-	params["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
-	own, err := pgxpool.NewWithConfig(ctx, cfg)
+	cfg.ConnConfig.RuntimeParams["application_name"] = "towpath migrate"
+	own := Config{}.settings(nil)
+	own["idle_in_transaction_session_timeout"] = "0"
+	own["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+	cfg.ConnConfig.AfterConnect = own.set
+	two, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open connections: %w", err)
 	}
-	return own, nil
+	return two, nil
 }
 
 // lockMigrations waits until no other process migrates. The lock is a

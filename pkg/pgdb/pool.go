@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +25,9 @@ type Config struct {
 	// transactions, where planning costs more than execution; not for River's
 	// pool, whose fetch query gets a bad generic plan.
 	GenericPlans bool
+
+	// Failover is the process's; nil = one of this pool's own.
+	Failover *Failover
 }
 
 func (c Config) withDefaults() Config {
@@ -37,6 +39,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
+	}
+	if c.Failover == nil {
+		c.Failover = NewFailover(nil)
 	}
 	return c
 }
@@ -54,8 +59,7 @@ func (c Config) validate() error {
 // Open returns a pool on a database that answered. No error text of it holds
 // the password or any other part of an address that cannot be read.
 //
-// The settings go with the connection's start, so a pooler between must be in
-// session mode and let them through.
+// A pooler between must be in session mode, which CheckSessions finds out.
 func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -73,13 +77,13 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", explain(err, poolConfig.ConnConfig))
 	}
+	cfg.Failover.addPool(pool)
 	return pool, nil
 }
 
 // Connect opens one connection with the settings of the pools, outside of them.
-func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
-	cfg := Config{URL: url}.withDefaults()
-	poolConfig, err := cfg.poolConfig()
+func Connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
+	poolConfig, err := cfg.withDefaults().poolConfig()
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -93,7 +97,7 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 // CheckAddress is why an address cannot be read, an *AddressError, or nil; it asks
 // nobody.
 func CheckAddress(url string) error {
-	_, err := Config{URL: url}.poolConfig()
+	_, err := Config{URL: url}.withDefaults().poolConfig()
 	return err
 }
 
@@ -111,28 +115,19 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 	if poolConfig.ConnConfig.ConnectTimeout == 0 {
 		poolConfig.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	}
-	settings := map[string]string{
-		"application_name": c.ApplicationName,
-		// Not "$user": the tables are in public whatever the role is called.
-		"search_path": "public",
-		// What a frozen or vanished process holds must not hold up the others: its
-		// open transactions end, and its connections are found dead in half a minute.
-		"idle_in_transaction_session_timeout": "30s",
-		"tcp_keepalives_idle":                 "10",
-		"tcp_keepalives_interval":             "5",
-		"tcp_keepalives_count":                "4",
+	conn := poolConfig.ConnConfig
+	switch conn.DefaultQueryExecMode {
+	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol:
+		return nil, &AddressError{"default_query_exec_mode of the database's address must be cache_statement, cache_describe or describe_exec: " +
+			"without the server's types no statement can be sent"}
 	}
-	if c.StatementTimeout > 0 {
-		settings["statement_timeout"] = strconv.FormatInt(c.StatementTimeout.Milliseconds(), 10)
+	if conn.RuntimeParams["application_name"] == "" {
+		conn.RuntimeParams["application_name"] = c.ApplicationName
 	}
-	if c.GenericPlans {
-		settings["plan_cache_mode"] = "force_generic_plan"
-	}
-	for name, value := range settings {
-		if poolConfig.ConnConfig.RuntimeParams[name] == "" {
-			poolConfig.ConnConfig.RuntimeParams[name] = value
-		}
-	}
+	conn.AfterConnect = c.settings(conn.RuntimeParams).set
+	conn.DialFunc = dialer(conn.ConnectTimeout)
+	preferWritable(c.URL, conn)
+	c.Failover.watch(poolConfig)
 	return poolConfig, nil
 }
 

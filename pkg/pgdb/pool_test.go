@@ -43,8 +43,13 @@ func TestOpen(t *testing.T) {
 			"Application_name_of_the_address_wins": {
 				pgdb.Config{URL: with(t, address, "application_name", "mine"), ApplicationName: "worker"}, "application_name", "mine",
 			},
-			"Tables_are_in_public":         {pgdb.Config{URL: address}, "search_path", "public"},
-			"No_statement_timeout":         {pgdb.Config{URL: address}, "statement_timeout", "0"},
+			"Tables_are_in_public": {pgdb.Config{URL: address}, "search_path", "public"},
+			"No_statement_timeout": {pgdb.Config{URL: address}, "statement_timeout", "0"},
+			"Isolation":            {pgdb.Config{URL: with(t, address, "options", "-cgeqo=off")}, "default_transaction_isolation", "read committed"},
+			"Options_of_the_address_win": {
+				pgdb.Config{URL: with(t, address, "options", "-cdefault_transaction_isolation=serializable")}, "default_transaction_isolation", "serializable",
+			},
+			"Setting_of_the_address_wins":  {pgdb.Config{URL: with(t, address, "lock_timeout", "3000")}, "lock_timeout", "3s"},
 			"Statement_timeout":            {pgdb.Config{URL: address, StatementTimeout: 1500 * time.Millisecond}, "statement_timeout", "1500ms"},
 			"Plans_are_the_server's":       {pgdb.Config{URL: address}, "plan_cache_mode", "auto"},
 			"Plans_of_worker_transactions": {pgdb.Config{URL: address, GenericPlans: true}, "plan_cache_mode", "force_generic_plan"},
@@ -147,6 +152,7 @@ func Test_What_is_wrong_with_a_database_is_said_in_one_line(t *testing.T) {
 		"no role":        {with(t, pgtest.EmptyURL(t), "user", "stranger"), `there is no role "stranger"`},
 		"no database":    {strings.Replace(pgtest.EmptyURL(t), "/test_", "/none_", 1), "there is no database"},
 		"sslmode":        {"postgres://me@localhost/db?sslmode=on", "sslmode of the database's address is none of disable"},
+		"exec mode":      {"postgres://me@localhost/db?default_query_exec_mode=exec", "default_query_exec_mode of the database's address must be"},
 		"port":           {"postgres://me@localhost:99999/db", "not 1 to 65535"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,12 +22,13 @@ func livez(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// readiness says whether this process can do its work: the database answers, no
+// readiness says whether this process can do its work: the database can be written to, no
 // migration is pending, the stored secrets open, its workers (if it has any) take jobs. Anybody may ask:
 // the answer names no user, host or port, the log has the whole error. One
 // look serves all who ask within a second, so asking costs no connections.
 type readiness struct {
 	pool    *pgxpool.Pool
+	writes  *writable
 	secrets func(context.Context) error // whether what is stored can be opened
 	workers func() error                // nil without that role
 	logger  *slog.Logger
@@ -77,8 +78,8 @@ func (h *readiness) look(ctx context.Context) []Check {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	database := h.pool.Ping(ctx)
-	checks := []Check{h.outcome("database", "the database does not answer; the log says more", database)}
+	why, database := h.writes.check(ctx)
+	checks := []Check{h.outcome("database", why+"; the log says more", database)}
 	if database == nil {
 		checks = append(checks, h.outcome("migrations", "the schema is not this program's; the log says more (towpath migrate status, towpath migrate up)", pgdb.Ready(ctx, h.pool)),
 			h.outcome("secrets", "what is stored does not open with TOWPATH_SECRET_KEY; the log says more", h.openSecrets(ctx)))

@@ -114,7 +114,7 @@ func Test_Readyz_names_a_key_that_does_not_open_what_is_stored(t *testing.T) {
 	require.NoError(t, err)
 	asked := 0
 	now := time.Now()
-	h := &readiness{pool: pool, logger: slog.New(slog.DiscardHandler), now: func() time.Time { return now }, said: map[string]bool{},
+	h := &readiness{pool: pool, writes: &writable{pool: pool, now: time.Now}, logger: slog.New(slog.DiscardHandler), now: func() time.Time { return now }, said: map[string]bool{},
 		secrets: func(ctx context.Context) error { asked++; return oauth.CheckKey(ctx, pool, box) }}
 	secrets := func() Check { return h.look(t.Context())[2] }
 	require.True(t, secrets().OK)

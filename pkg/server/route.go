@@ -47,7 +47,7 @@ func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools,
 	s.routeRunbooks(router)
 	readable(router, "/livez", http.HandlerFunc(livez))
 	readable(router, "/readyz", &readiness{
-		pool: db.pages, secrets: func(ctx context.Context) error { return oauth.CheckKey(ctx, db.pages, s.cfg.Box) },
+		pool: db.pages, writes: &writable{pool: db.web, now: time.Now}, secrets: func(ctx context.Context) error { return oauth.CheckKey(ctx, db.pages, s.cfg.Box) },
 		workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
 	})
 	return nil

@@ -71,6 +71,8 @@ type Server struct {
 	clients clients.Factory
 	failed  chan error
 	web     *http.Server // nil before it listens
+	// failover makes all connections of the process leave a server together.
+	failover *pgdb.Failover
 	// drain makes the front door turn new requests away; nil without that role.
 	drain func()
 	// endStreams ends the pages' live updates; nil without that role.
@@ -87,7 +89,7 @@ type pools struct{ web, pages, river, work *pgxpool.Pool }
 
 // Start serves until Stop. What was started is stopped again if a step fails.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, failed: make(chan error, 1)}
+	s := &Server{cfg: cfg, failed: make(chan error, 1), failover: pgdb.NewFailover(cfg.Logger)}
 	if err := s.start(ctx); err != nil {
 		s.Stop()
 		return nil, err
@@ -110,6 +112,9 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.pools = db
+	if err := pgdb.CheckSessions(ctx, db.web); err != nil {
+		return err
+	}
 	if err := s.schema(ctx, db.web); err != nil {
 		return err
 	}
@@ -164,7 +169,7 @@ func (s *Server) openPools(ctx context.Context) (pools, error) {
 		{&db.river, pgdb.Config{MaxConns: riverConns}},
 		{&db.work, pgdb.Config{MaxConns: workConns, GenericPlans: true}},
 	} {
-		p.cfg.URL = s.cfg.DatabaseURL
+		p.cfg.URL, p.cfg.Failover = s.cfg.DatabaseURL, s.failover
 		pool, err := pgdb.Open(ctx, p.cfg)
 		if err != nil {
 			return db, err

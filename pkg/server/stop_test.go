@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,7 +26,15 @@ type shop struct {
 
 func paired(t *testing.T, pool *pgxpool.Pool) shop {
 	t.Helper()
-	s, binding, queries := shop{uuid.New(), shopjwt.NewAPIKey()}, uuid.New(), dbsqlc.New()
+	s := shop{uuid.New(), shopjwt.NewAPIKey()}
+	s.insert(t, pool)
+	return s
+}
+
+// insert puts it and its binding into a database.
+func (s shop) insert(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	binding, queries := uuid.New(), dbsqlc.New()
 	require.NoError(t, queries.TenantInsert(t.Context(), pool, dbsqlc.TenantInsertParams{
 		ID: s.tenant, Name: "Test", MagentoUrl: "https://shop.example", ConnectionStatus: "active",
 		ApiKeySealed: boxOf(t).Seal([]byte(s.key), secret.Place(secret.TenantAPIKey, s.tenant.String())),
@@ -36,20 +45,25 @@ func paired(t *testing.T, pool *pgxpool.Pool) shop {
 	require.NoError(t, queries.PolicyInsert(t.Context(), pool, dbsqlc.PolicyInsertParams{
 		BindingID: binding, Version: 1, Policy: policy.Encode(policy.Default()),
 	}))
-	return s
 }
 
-// webhook sends the event of one invoice.
+// webhook sends the event of invoice 1.
 func (s shop) webhook(t *testing.T, addr string) (int, http.Header) {
+	t.Helper()
+	return s.event(t, addr, 1)
+}
+
+// event sends the event of an invoice.
+func (s shop) event(t *testing.T, addr string, invoice int) (int, http.Header) {
 	t.Helper()
 	token, err := shopjwt.MintShop(s.key, s.tenant.String(), time.Now())
 	require.NoError(t, err)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/webhooks/magento/"+s.tenant.String()+"/invoice.created",
-		strings.NewReader(`{"magento_entity_id":1,"website_id":1,"store_id":1,"occurred_at":"2026-04-29T10:11:12Z","payload":[]}`))
+		strings.NewReader(fmt.Sprintf(`{"magento_entity_id":%d,"website_id":1,"store_id":1,"occurred_at":"2026-04-29T10:11:12Z","payload":[]}`, invoice)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", "invoice.created:1")
+	req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", invoice))
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

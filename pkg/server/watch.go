@@ -38,7 +38,7 @@ func (s *Server) Look(ctx context.Context) (status string, stuck error) {
 func (s *Server) databaseAnswers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
-	conn, err := pgdb.Connect(ctx, s.cfg.DatabaseURL)
+	conn, err := pgdb.Connect(ctx, pgdb.Config{URL: s.cfg.DatabaseURL})
 	if err != nil {
 		return err
 	}

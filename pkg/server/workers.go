@@ -14,6 +14,7 @@ import (
 	"towpath/pkg/find"
 	"towpath/pkg/notify"
 	"towpath/pkg/oauth"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/refdata"
 	"towpath/pkg/retention"
 	"towpath/pkg/verify"
@@ -40,7 +41,7 @@ func (s *Server) startKeeper(db pools, registry prometheus.Registerer) error {
 
 // startWorkers joins the processes that work the queue and starts River's client.
 func (s *Server) startWorkers(ctx context.Context, db pools) error {
-	process, err := riverjobs.Join(ctx, s.cfg.DatabaseURL, s.cfg.Logger)
+	process, err := riverjobs.Join(ctx, pgdb.Config{URL: s.cfg.DatabaseURL, Failover: s.failover}, s.cfg.Logger)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/mistake"
 )
 
 // Event is one verified and decoded webhook.
@@ -184,7 +185,7 @@ func startOver(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, 
 
 // spend marks the tokens of the events at these places as used.
 func spend(ctx context.Context, tx pgx.Tx, events []Event, places []int) error {
-	if len(places) == 0 {
+	if len(places) == 0 || mistake.Made(mistake.TokenNotSpent) {
 		return nil
 	}
 	slices.SortFunc(places, func(a, b int) int {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/mistake"
 )
 
 // Operations that an intent can stand for.
@@ -64,6 +65,9 @@ func (a *Ahead) Error() string { return "an earlier run of the same document com
 // Behind are those of the runs that others of their lanes come before. They wait without
 // looking again: the end of those lets them go on.
 func Behind(ctx context.Context, db dbsqlc.DBTX, runs []uuid.UUID) (map[uuid.UUID]*Ahead, error) {
+	if mistake.Made(mistake.NoLane) {
+		return nil, nil
+	}
 	rows, err := queries.SyncRunAhead(ctx, db, runs)
 	if err != nil {
 		return nil, fmt.Errorf("take lanes of %d runs: %w", len(runs), err)

@@ -23,7 +23,7 @@ type uses struct {
 func use(t *testing.T, f func(t *testing.T, conn *pgx.Conn)) (was uses) {
 	t.Helper()
 	require.True(t, t.Run("use", func(t *testing.T) {
-		conn, err := pgdb.Connect(t.Context(), pgtest.URL(t))
+		conn, err := pgdb.Connect(t.Context(), pgdb.Config{URL: pgtest.URL(t)})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = conn.Close(context.Background()) })
 		require.NoError(t, conn.QueryRow(t.Context(), "SELECT current_database(), pg_backend_pid()").Scan(&was.name, &was.pid))
@@ -76,7 +76,7 @@ func TestReuse(t *testing.T) {
 			exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = %L', current_database(), '1MB'); END $$")
 			url := conn.Config().ConnString()
 			require.NoError(t, conn.Close(t.Context()))
-			next, err := pgdb.Connect(t.Context(), url)
+			next, err := pgdb.Connect(t.Context(), pgdb.Config{URL: url})
 			require.NoError(t, err)
 			defer next.Close(t.Context())
 			require.Equal(t, "1MB", text(t, next, "SHOW work_mem"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"towpath/pkg/mistake"
 	"towpath/pkg/provider"
 )
 
@@ -22,6 +23,9 @@ func (k kind) adopt(found *documentAnswer, doc provider.Document, err error) (pr
 	posted.Proven, posted.Source, difference = names(string(found.Url), sent.Url)
 	if difference == "" {
 		difference = found.differs(doc, sent)
+	}
+	if mistake.Made(mistake.AdoptByNumber) {
+		posted.Proven, difference = true, ""
 	}
 	if difference != "" {
 		return provider.Posted{}, held(reasonNumberTaken, k.name+" number "+strconv.Quote(doc.Number)+" is taken in Xero by another "+k.name+" ("+
