@@ -141,16 +141,16 @@ func seedStates(t *testing.T, pool *pgxpool.Pool) {
 		if s.kind != "" {
 			require.NoError(t, tx.QueryRow(t.Context(), `
 				INSERT INTO river.river_job (kind, queue, max_attempts, args, state, scheduled_at, attempt, attempted_by)
-				VALUES ($1, $1, 25, jsonb_build_object('run_id', $2::text, 'share', '00000000-0000-0000-0000-000000000002'), $3,
-					now() - interval '1 minute', CASE WHEN $3 = 'running' THEN 1 ELSE 0 END, CASE WHEN $3 = 'running' THEN '{old}'::text[] END)
+				VALUES ($1, $1, 25, jsonb_build_object('run_id', $2::text, 'share', '00000000-0000-0000-0000-000000000002'), $3::river.river_job_state,
+					now() - interval '1 minute', CASE WHEN $3::text = 'running' THEN 1 ELSE 0 END, CASE WHEN $3::text = 'running' THEN '{old}'::text[] END)
 				RETURNING id`, s.kind, id, s.job).Scan(&job))
 		}
 		_, err = tx.Exec(t.Context(), `
 			INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
 				idempotency_key, dedupe_key, lane, occurred_at, body, status, stage, river_job_id, hold_reason, finished_at, shop_told)
-			VALUES ($1, '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002', 1, 'invoice.created', 'invoice', $2,
-				'invoice.created:' || $2, 'invoice.created:' || $2, 'invoice:' || $2, now(), '{}', $3, $4, $5,
-				CASE WHEN $3 = 'held' THEN 'x' END, CASE WHEN $4 IN ('push', 'done') THEN now() END, CASE $4 WHEN 'push' THEN 'pending' WHEN 'done' THEN 'told' END)`,
+			VALUES ($1, '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002', 1, 'invoice.created', 'invoice', $2::bigint,
+				'invoice.created:' || $2::bigint, 'invoice.created:' || $2::bigint, 'invoice:' || $2::bigint, now(), '{}', $3::text, $4::text, $5,
+				CASE WHEN $3::text = 'held' THEN 'x' END, CASE WHEN $4::text IN ('push', 'done') THEN now() END, CASE $4::text WHEN 'push' THEN 'pending' WHEN 'done' THEN 'told' END)`,
 			id, int64(i+1), s.status, s.stage, job)
 		require.NoError(t, err, "%v", s)
 		if s.more != "" {
