@@ -45,7 +45,7 @@ licences() {
 		go version -m "$1" | awk '$1 == "dep" { print $2, $3 }' | while read -r module version; do
 			dir=$(go list -m -f '{{.Dir}}' "$module")
 			printf '\n%s %s\n\n' "$module" "$version"
-			file=$(find "$dir" -maxdepth 1 -iname 'licen[sc]e*' -o -maxdepth 1 -iname 'copying*' | sort | head -n 1)
+			file=$(find "$dir" -maxdepth 1 -type f \( -iname 'licen[sc]e*' -o -iname 'copying*' \) | sort | sed -n 1p)
 			if [[ -z $file ]]; then
 				echo "no licence of $module in $dir" >&2
 				return 1

@@ -20,7 +20,7 @@ const (
 
 // Look says how this process stands, for people, and what of it a restart may mend. A
 // database that does not answer is no such thing: the process waits for it and goes on
-// by itself, and one that was restarted could not even start (decision 19).
+// by itself, and one that was restarted could not even start (decision 20).
 func (s *Server) Look(ctx context.Context) (status string, stuck error) {
 	if err := s.databaseAnswers(ctx); err != nil {
 		return "waits for the database, which does not answer; events are answered 503 and sent again", nil
