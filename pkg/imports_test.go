@@ -57,7 +57,7 @@ func rules() map[string]rule {
 		"pkg/pgdb":    {code: []string{"sql"}, river: "all"}, // River's migrations
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},
-		"pkg/users":   {code: []string{"pkg/dbsqlc"}},
+		"pkg/users":   {code: []string{"pkg/audit", "pkg/dbsqlc"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc", "pkg/mistake"}, tests: []string{"pkg/policy"}},
 		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider", "pkg/provider/specs"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
 		"pkg/oauth": {

@@ -27,6 +27,8 @@ func main() {
 	}
 	if stat, err := os.Stdin.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
 		io.asked = io.terminal != nil
+	}
+	if term.IsTerminal(int(os.Stdin.Fd())) { // /dev/null is a device and no terminal
 		io.readSecret = readSecret
 	}
 	code := run(ctx, os.Args[1:], io)

@@ -31,13 +31,16 @@ const (
 	SettingsSaved  = "settings.saved"
 	RunRetried     = "run.retried"
 	RunCancelled   = "run.cancelled"
+	UserAdded      = "user.added"
+	UserChanged    = "user.changed"
+	UserDeleted    = "user.deleted"
 )
 
 // Actions are all of them.
 func Actions() []string {
 	return []string{
 		TenantCreated, TenantPaired, TenantChanged, KeyReplaced, TenantDeleted, BindingCreated, BindingChanged, TokenReplaced, AppReplaced,
-		BindingRevoked, SettingsSaved, RunRetried, RunCancelled,
+		BindingRevoked, SettingsSaved, RunRetried, RunCancelled, UserAdded, UserChanged, UserDeleted,
 	}
 }
 

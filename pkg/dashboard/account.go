@@ -5,6 +5,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/users"
 )
 
@@ -66,7 +67,7 @@ func (d *Dashboard) newPassword(w http.ResponseWriter, r *http.Request, _ httpro
 		d.showAccount(w, r, http.StatusUnprocessableEntity, accountPage{Wrong: "The password now is another. Nothing was changed."})
 		return
 	}
-	changed, err := d.guard.users.SetPassword(r.Context(), visitor.Name, fresh)
+	changed, err := d.guard.users.SetPassword(audit.As(r.Context(), visitor.Name), visitor.Name, fresh)
 	if err != nil {
 		d.away(w, r, err)
 		return

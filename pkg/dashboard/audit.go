@@ -158,6 +158,12 @@ func actionWords(action string) string {
 		return "Run retried"
 	case audit.RunCancelled:
 		return "Run cancelled"
+	case audit.UserAdded:
+		return "User added"
+	case audit.UserChanged:
+		return "User changed"
+	case audit.UserDeleted:
+		return "User deleted"
 	}
 	return action
 }

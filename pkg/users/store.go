@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 )
 
@@ -87,7 +88,18 @@ func (s *Store) AddFor(ctx context.Context, name string, role Role, password str
 		return User{}, err
 	}
 	hash, now := s.Cost.hash(password), s.Now()
-	row, err := dbsqlc.New().UserAdd(ctx, s.Pool, dbsqlc.UserAddParams{Name: name, Role: role.String(), PasswordHash: &hash, PasswordAt: &now, TenantID: tenant})
+	var row dbsqlc.User
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		row, err = dbsqlc.New().UserAdd(ctx, tx, dbsqlc.UserAddParams{Name: name, Role: role.String(), PasswordHash: &hash, PasswordAt: &now, TenantID: tenant})
+		if err != nil {
+			return err
+		}
+		entry := entryOf(audit.UserAdded, name, map[string]any{"role": row.Role})
+		if tenant != nil {
+			entry.Tenant = *tenant
+		}
+		return audit.Write(ctx, tx, audit.Who(ctx), entry)
+	})
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" {
 		return User{}, fmt.Errorf("%w: %s", ErrExists, name)
@@ -139,9 +151,16 @@ type Changed struct {
 	NoAdmins bool  // nobody is left who may change users by the pages' role
 }
 
+// entryOf is a change of a user for the audit: what it is from then on. A password is
+// never in it.
+func entryOf(action, name string, after map[string]any) audit.Entry {
+	after["user"] = name
+	return audit.Entry{Action: action, After: after}
+}
+
 // change does something to the user of this name and ends its sessions, in one
-// transaction: nobody goes on with what the user was before.
-func (s *Store) change(ctx context.Context, name string, do func(pgx.Tx, dbsqlc.User) error) (Changed, error) {
+// transaction with the entry of the audit: nobody goes on with what the user was before.
+func (s *Store) change(ctx context.Context, name, action string, after map[string]any, do func(pgx.Tx, dbsqlc.User) error) (Changed, error) {
 	name, err := checkName(name)
 	if err != nil {
 		return Changed{}, err
@@ -160,6 +179,9 @@ func (s *Store) change(ctx context.Context, name string, do func(pgx.Tx, dbsqlc.
 			return err
 		}
 		if err := do(tx, row); err != nil {
+			return err
+		}
+		if err := audit.Write(ctx, tx, audit.Who(ctx), entryOf(action, name, after)); err != nil {
 			return err
 		}
 		was := row
@@ -188,14 +210,14 @@ func (s *Store) SetPassword(ctx context.Context, name, password string) (Changed
 		return Changed{}, err
 	}
 	hash, now := s.Cost.hash(password), s.Now()
-	return s.change(ctx, name, func(tx pgx.Tx, row dbsqlc.User) error {
+	return s.change(ctx, name, audit.UserChanged, map[string]any{"password": "another"}, func(tx pgx.Tx, row dbsqlc.User) error {
 		return dbsqlc.New().UserSetPassword(ctx, tx, dbsqlc.UserSetPasswordParams{ID: row.ID, PasswordHash: &hash, PasswordAt: &now})
 	})
 }
 
 // SetRole replaces a user's role.
 func (s *Store) SetRole(ctx context.Context, name string, role Role) (Changed, error) {
-	return s.change(ctx, name, func(tx pgx.Tx, row dbsqlc.User) error {
+	return s.change(ctx, name, audit.UserChanged, map[string]any{"role": role.String()}, func(tx pgx.Tx, row dbsqlc.User) error {
 		return dbsqlc.New().UserSetRole(ctx, tx, dbsqlc.UserSetRoleParams{ID: row.ID, Role: role.String()})
 	})
 }
@@ -207,17 +229,20 @@ func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) (Ch
 		now := s.Now()
 		at = &now
 	}
-	return s.change(ctx, name, func(tx pgx.Tx, row dbsqlc.User) error {
+	return s.change(ctx, name, audit.UserChanged, map[string]any{"disabled": disabled}, func(tx pgx.Tx, row dbsqlc.User) error {
 		return dbsqlc.New().UserSetDisabled(ctx, tx, dbsqlc.UserSetDisabledParams{ID: row.ID, DisabledAt: at})
 	})
 }
 
 // Delete forgets a user; what it did stays in the runs' histories, by its name.
 func (s *Store) Delete(ctx context.Context, name string) (Changed, error) {
-	return s.change(ctx, name, func(tx pgx.Tx, row dbsqlc.User) error {
+	return s.change(ctx, name, audit.UserDeleted, map[string]any{}, func(tx pgx.Tx, row dbsqlc.User) error {
 		return dbsqlc.New().UserDelete(ctx, tx, row.ID)
 	})
 }
+
+// theSetting is who acts in the audit where no person does.
+const theSetting = "TOWPATH_ADMIN_PASSWORD"
 
 // FirstAdmin is the user whom the setting TOWPATH_ADMIN_PASSWORD keeps.
 const FirstAdmin = "admin"
@@ -231,9 +256,11 @@ func (s *Store) KeepAdmin(ctx context.Context, password string) (changed bool, e
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		made, err := q.UserAddMissing(ctx, tx, dbsqlc.UserAddMissingParams{Name: FirstAdmin, Role: Admin.String(), PasswordHash: &hash, PasswordAt: &now})
-		if err != nil || made > 0 {
-			changed = made > 0
+		if err != nil {
 			return err
+		}
+		if changed = made > 0; changed {
+			return audit.Write(ctx, tx, theSetting, entryOf(audit.UserAdded, FirstAdmin, map[string]any{"role": Admin.String()}))
 		}
 		row, err := q.UserGetForUpdate(ctx, tx, FirstAdmin)
 		if err != nil {
@@ -254,7 +281,10 @@ func (s *Store) KeepAdmin(ctx context.Context, password string) (changed bool, e
 		if err := q.UserSetDisabled(ctx, tx, dbsqlc.UserSetDisabledParams{ID: row.ID}); err != nil {
 			return err
 		}
-		return q.UserSetPassword(ctx, tx, dbsqlc.UserSetPasswordParams{ID: row.ID, PasswordHash: &hash, PasswordAt: &now})
+		if err := q.UserSetPassword(ctx, tx, dbsqlc.UserSetPasswordParams{ID: row.ID, PasswordHash: &hash, PasswordAt: &now}); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, theSetting, entryOf(audit.UserChanged, FirstAdmin, map[string]any{"role": Admin.String(), "password": "another"}))
 	})
 	if err != nil {
 		return false, fmt.Errorf("keep user %s: %w", FirstAdmin, err)

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/pgdb/pgtest"
 )
 
@@ -278,4 +280,32 @@ func Test_The_setting_keeps_the_first_admin(t *testing.T) {
 	changed, err := s.Delete(ctx, "admin")
 	require.NoError(t, err)
 	require.True(t, changed.NoAdmins)
+}
+
+// Each change is in the audit, with who made it and without a password or its hash.
+func Test_Changes_of_users_are_in_the_audit(t *testing.T) {
+	t.Parallel()
+	s, _ := setup(t)
+	ctx := audit.As(t.Context(), "cli:root")
+	_, err := s.Add(ctx, "grace", Viewer, thePassword)
+	require.NoError(t, err)
+	_, err = s.Add(ctx, "grace", Admin, thePassword)
+	require.ErrorIs(t, err, ErrExists)
+	_, err = s.SetPassword(ctx, "grace", "another password")
+	require.NoError(t, err)
+	_, err = s.SetRole(ctx, "Grace", Operator)
+	require.NoError(t, err)
+	_, err = s.Delete(ctx, "grace")
+	require.NoError(t, err)
+	_, err = s.KeepAdmin(ctx, thePassword)
+	require.NoError(t, err)
+	rows, err := s.Pool.Query(ctx, "SELECT who || ' ' || action || ' ' || after FROM audit ORDER BY id")
+	require.NoError(t, err)
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		`cli:root user.added {"role": "viewer", "user": "grace"}`, `cli:root user.changed {"user": "grace", "password": "another"}`,
+		`cli:root user.changed {"role": "operator", "user": "grace"}`, `cli:root user.deleted {"user": "grace"}`,
+		`TOWPATH_ADMIN_PASSWORD user.added {"role": "admin", "user": "admin"}`,
+	}, got)
 }
