@@ -136,12 +136,7 @@ func (b *bundle) send(method, path string, header map[string]string) answer {
 // sendTo is send by another way than straight to the server.
 func (b *bundle) sendTo(address, method, path string, header map[string]string) answer {
 	b.t.Helper()
-	return b.sendBody(address, method, path, "", header)
-}
-
-func (b *bundle) sendBody(address, method, path, body string, header map[string]string) answer {
-	b.t.Helper()
-	req, err := http.NewRequest(method, address+path, strings.NewReader(body))
+	req, err := http.NewRequest(method, address+path, nil)
 	require.NoError(b.t, err)
 	for name, value := range header {
 		if name == "Host" {
@@ -159,7 +154,7 @@ func (b *bundle) sendBody(address, method, path, body string, header map[string]
 	resp, err := client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
-	said, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	require.NoError(b.t, err)
-	return answer{resp.StatusCode, resp.Header, string(said)}
+	return answer{resp.StatusCode, resp.Header, string(body)}
 }
