@@ -125,6 +125,13 @@ SELECT page.id, page.received_at,
             WHERE event.run_id = page.id
                 AND position($1::text IN lower(event.why)) > 0
                 AND lower(event.why) ~ $2::text
+        )
+        OR EXISTS (
+            SELECT 1
+            FROM run_calls AS made
+            WHERE made.run_id = page.id
+                AND (position($1::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ $2::text
+                    OR position($3::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ $4::text)
         ))::boolean AS named
 FROM page
 ORDER BY page.received_at, page.id
@@ -227,6 +234,10 @@ WITH chosen AS MATERIALIZED (
     FROM chosen
     WHERE event.run_id = chosen.id
         AND NOT towpath_own_words(event)
+), called AS (
+    DELETE FROM run_calls AS made
+    USING chosen
+    WHERE made.run_id = chosen.id
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
     SELECT chosen.id, 'blank', chosen.status, chosen.status, $2::text, $3::text
@@ -374,10 +385,15 @@ WITH chosen AS MATERIALIZED (
     FROM chosen
     JOIN sync_run_events AS event ON event.run_id = chosen.id
     WHERE NOT towpath_own_words(event)
+), called AS (
+    SELECT count(*) AS rows, coalesce(sum(pg_column_size(made.calls)), 0) AS bytes
+    FROM chosen
+    JOIN run_calls AS made ON made.run_id = chosen.id
 )
 SELECT (SELECT count(*) FROM chosen)::bigint AS runs, (SELECT coalesce(sum(chosen.bytes), 0) FROM chosen)::bigint AS run_bytes,
-    known.rows::bigint AS search_rows, known.bytes::bigint AS search_bytes, told.rows::bigint AS event_rows, told.bytes::bigint AS event_bytes
-FROM known, told
+    known.rows::bigint AS search_rows, known.bytes::bigint AS search_bytes, told.rows::bigint AS event_rows, told.bytes::bigint AS event_bytes,
+    called.rows::bigint AS call_rows, called.bytes::bigint AS call_bytes
+FROM known, told, called
 `
 
 type RetentionSizesRow struct {
@@ -387,6 +403,8 @@ type RetentionSizesRow struct {
 	SearchBytes int64
 	EventRows   int64
 	EventBytes  int64
+	CallRows    int64
+	CallBytes   int64
 }
 
 // What would be blanked of these runs, by table: rows, and bytes as they are stored.
@@ -400,6 +418,8 @@ func (q *Queries) RetentionSizes(ctx context.Context, db DBTX, ids []uuid.UUID) 
 		&i.SearchBytes,
 		&i.EventRows,
 		&i.EventBytes,
+		&i.CallRows,
+		&i.CallBytes,
 	)
 	return i, err
 }

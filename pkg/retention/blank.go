@@ -97,6 +97,7 @@ func tables(s dbsqlc.RetentionSizesRow) []Table {
 		{"sync_runs", s.Runs, s.RunBytes},
 		{"run_search", s.SearchRows, s.SearchBytes},
 		{"sync_run_events", s.EventRows, s.EventBytes},
+		{"run_calls", s.CallRows, s.CallBytes},
 	}
 }
 

@@ -72,6 +72,7 @@ func (b *bundle) ended(t *testing.T, ago time.Duration, lane string) uuid.UUID {
 	b.exec(t, `INSERT INTO run_search VALUES ($1, now(), $2, $3, '119.00', 'GBP', array_to_tsvector(ARRAY[$2, 'w-' || $2, $3, '119.00']))`, id, number, ada)
 	b.exec(t, `INSERT INTO sync_run_events (run_id, step, to_status, why) VALUES ($1, 'post', 'queued', $2), ($1, 'fetch', 'running', 'canonical stored, to be posted'),
 		($1, 'post', 'succeeded', 'posted M-1')`, id, "the ledger says: "+ada)
+	b.exec(t, `INSERT INTO run_calls (run_id, attempt, calls) VALUES ($1, 1, $2)`, id, `[{"method":"PUT","sent":{"EmailAddress":"`+ada+`"}}]`)
 	b.exec(t, `INSERT INTO entity_xref (tenant_id, provider, org_key, entity_type, shop_id, provider_id, run_id)
 		SELECT $1, 'xero', org_key, 'invoice', $2::text, $3, $4 FROM bindings WHERE id = $5`, b.tenant, fmt.Sprint(b.n), number, id, b.binding)
 	return id
@@ -113,7 +114,7 @@ func Test_What_is_personal_goes_and_what_history_links_and_the_law_need_stays(t 
 	t.Parallel()
 	b := setup(t)
 	old, young := b.ended(t, 401*day, ""), b.ended(t, 399*day, "")
-	require.Equal(t, []string{"public.run_search", "public.sync_run_events", "public.sync_runs"}, b.named(t, ada))
+	require.Equal(t, []string{"public.run_calls", "public.run_search", "public.sync_run_events", "public.sync_runs"}, b.named(t, ada))
 	b.step(t)
 	require.Nil(t, b.run(t, young).BlankedAt)
 	require.NotEmpty(t, b.run(t, young).Canonical)

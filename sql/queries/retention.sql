@@ -34,10 +34,15 @@ WITH chosen AS MATERIALIZED (
     FROM chosen
     JOIN sync_run_events AS event ON event.run_id = chosen.id
     WHERE NOT towpath_own_words(event)
+), called AS (
+    SELECT count(*) AS rows, coalesce(sum(pg_column_size(made.calls)), 0) AS bytes
+    FROM chosen
+    JOIN run_calls AS made ON made.run_id = chosen.id
 )
 SELECT (SELECT count(*) FROM chosen)::bigint AS runs, (SELECT coalesce(sum(chosen.bytes), 0) FROM chosen)::bigint AS run_bytes,
-    known.rows::bigint AS search_rows, known.bytes::bigint AS search_bytes, told.rows::bigint AS event_rows, told.bytes::bigint AS event_bytes
-FROM known, told;
+    known.rows::bigint AS search_rows, known.bytes::bigint AS search_bytes, told.rows::bigint AS event_rows, told.bytes::bigint AS event_bytes,
+    called.rows::bigint AS call_rows, called.bytes::bigint AS call_bytes
+FROM known, told, called;
 
 -- Blanks what is personal of these runs, as far as they have ended and nobody is at them.
 -- What stays: ids, keys, times, states and codes; the number and the store, in the body
@@ -92,6 +97,10 @@ WITH chosen AS MATERIALIZED (
     FROM chosen
     WHERE event.run_id = chosen.id
         AND NOT towpath_own_words(event)
+), called AS (
+    DELETE FROM run_calls AS made
+    USING chosen
+    WHERE made.run_id = chosen.id
 ), noted AS (
     INSERT INTO sync_run_events (run_id, step, from_status, to_status, who, why)
     SELECT chosen.id, 'blank', chosen.status, chosen.status, @who::text, @why::text
@@ -139,6 +148,13 @@ SELECT page.id, page.received_at,
             WHERE event.run_id = page.id
                 AND position(@email::text IN lower(event.why)) > 0
                 AND lower(event.why) ~ @pattern::text
+        )
+        OR EXISTS (
+            SELECT 1
+            FROM run_calls AS made
+            WHERE made.run_id = page.id
+                AND (position(@email::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ @pattern::text
+                    OR position(@escaped::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ @escaped_pattern::text)
         ))::boolean AS named
 FROM page
 ORDER BY page.received_at, page.id;
