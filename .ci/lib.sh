@@ -10,9 +10,15 @@ version() {
 	fi
 }
 
-# build ARCH FILE [TREE]: the static binary of a checkout, the same wherever it is built.
+# checkout DIR [COMMIT]: a clone, since Go stamps no commit into what is built in a worktree.
+checkout() {
+	git clone --quiet --shared --no-checkout . "$1"
+	git -C "$1" checkout --quiet --detach "$(git rev-parse "${2:-HEAD}")"
+}
+
+# build ARCH FILE TREE: the static binary of a checkout, the same wherever it is built.
 build() (
-	cd "${3:-.}"
+	cd "$3"
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 GOFLAGS=-mod=readonly GOAMD64=v1 \
 		go build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' -o "$2" ./cmd/towpath
 )
