@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 
@@ -38,6 +39,8 @@ type console struct {
 	manager  *systemd.Manager // never nil
 	// terminal shows a line that is written over and over; nil where nobody watches.
 	terminal io.Writer
+	// level is the log's, which may change while serve runs; nil: nobody changes it.
+	level *slog.LevelVar
 	// asked says that a person answers at in.
 	asked bool
 	// readSecret asks that person for what is not shown; nil where nobody is asked.
@@ -93,6 +96,7 @@ func run(ctx context.Context, args []string, io console) (code int) {
 	if asked, asJSON := versionAsked(args); asked {
 		return exitCode(printVersion(io, asJSON), io.err)
 	}
+	io.level = new(slog.LevelVar)
 	var cli commands
 	exited := -1
 	parser, err := kong.New(&cli,

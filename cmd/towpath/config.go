@@ -269,6 +269,10 @@ func (c console) logger() (*slog.Logger, error) {
 		return nil, wrongUse("TOWPATH_LOG_LEVEL is %q; use debug, info, warn or error", level)
 	}
 	options.Level = parsed
+	if c.level != nil {
+		c.level.Set(parsed)
+		options.Level = c.level
+	}
 	switch format {
 	case "text":
 		return textLog(c.err, &options), nil
@@ -317,6 +321,7 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	if sockets := io.manager.Sockets; len(sockets) > 0 {
 		cfg.Listen, cfg.Listeners, cfg.Inherited = sockets[0].Addr().String(), sockets, true
 	}
+	read(&cfg.MetricsListen, s.MetricsListen, "TOWPATH_METRICS_LISTEN", "")
 	read(&cfg.BaseURL, s.BaseURL, "TOWPATH_BASE_URL", "")
 	var password string
 	read(&password, "", "TOWPATH_ADMIN_PASSWORD", "")
@@ -332,6 +337,9 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	}
 	if cfg.BaseURL, err = baseURL(cfg.BaseURL, cfg.Listen); err != nil {
 		return cfg, err
+	}
+	if cfg.MetricsListen != "" && !isAddress(cfg.MetricsListen) {
+		return cfg, wrongUse("--metrics-listen (TOWPATH_METRICS_LISTEN) is %q; use host:port with a port up to 65535", cfg.MetricsListen)
 	}
 	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
 		return cfg, err
@@ -381,11 +389,17 @@ func baseURL(set, listen string) (string, error) {
 }
 
 func checkListen(listen string) error {
-	_, port, err := net.SplitHostPort(listen)
-	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+	if !isAddress(listen) {
 		return wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port with a port up to 65535", listen)
 	}
 	return nil
+}
+
+// isAddress reports whether one can listen there.
+func isAddress(listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	n, bad := strconv.Atoi(port)
+	return err == nil && bad == nil && n >= 0 && n <= 65535
 }
 
 // isWildcard reports whether a host to listen at is every address of the machine.

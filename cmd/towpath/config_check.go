@@ -27,6 +27,7 @@ func settings() []settingView {
 		{Name: "DATABASE_URL"},
 		{Name: "TOWPATH_SECRET_KEY", secret: true},
 		{Name: "TOWPATH_LISTEN", Value: defaultListen},
+		{Name: "TOWPATH_METRICS_LISTEN", Value: "the listen address"},
 		{Name: "TOWPATH_BASE_URL", Value: "the listen address"},
 		{Name: "TOWPATH_ADMIN_PASSWORD", Value: "the user admin is left as it is", secret: true},
 		{Name: "TOWPATH_ALLOW_PRIVATE_URLS", Value: "false"},

@@ -15,7 +15,7 @@ import (
 
 type healthCommand struct {
 	printed
-	Listen  string        `placeholder:"HOST:PORT" help:"Where serve listens ($$TOWPATH_LISTEN, default 127.0.0.1:8080)."`
+	Listen  string        `placeholder:"HOST:PORT" help:"Where serve answers checks ($$TOWPATH_METRICS_LISTEN, else $$TOWPATH_LISTEN, default 127.0.0.1:8080)."`
 	Live    bool          `help:"Only whether the process answers (/livez), whatever its database and workers do."`
 	Timeout time.Duration `default:"5s" help:"How long an answer may take."`
 }
@@ -64,8 +64,12 @@ func (c healthCommand) Run(ctx context.Context, io console) error {
 
 // address is where serve answers on this machine.
 func (c healthCommand) address(io console) (string, error) {
-	listen, err := io.settingOr(c.Listen, "TOWPATH_LISTEN", defaultListen)
+	listen, err := io.settingOr("", "TOWPATH_LISTEN", defaultListen)
 	if err != nil {
+		return "", err
+	}
+	// A listener of its own for machines has the checks alone.
+	if listen, err = io.settingOr(c.Listen, "TOWPATH_METRICS_LISTEN", listen); err != nil {
 		return "", err
 	}
 	if err := checkListen(listen); err != nil {

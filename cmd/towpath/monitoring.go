@@ -101,9 +101,12 @@ func (c monitoringRunbook) Run(_ context.Context, io console) error {
 		_, err := fmt.Fprint(io.out, text)
 		return err
 	}
-	base, err := c.base(io)
-	if err != nil {
-		return err
+	base := ""
+	if c.JSON { // what is printed names it
+		var err error
+		if base, err = c.base(io); err != nil {
+			return err
+		}
 	}
 	alerts, err := monitoring.Alerts(base)
 	if err != nil {
@@ -111,8 +114,8 @@ func (c monitoringRunbook) Run(_ context.Context, io console) error {
 	}
 	if !found {
 		same := func(a monitoring.Alert) monitoring.Alert { return a }
-		return printList(io, c.JSON, alerts, same, []string{"alert", "severity", "summary"}, func(a monitoring.Alert) []string {
-			return []string{a.Name, a.Severity, a.Summary}
+		return printList(io, c.JSON, alerts, same, []string{"alert", "severity", "meaning"}, func(a monitoring.Alert) []string {
+			return []string{a.Name, a.Severity, monitoring.Meaning(a.Name)}
 		})
 	}
 	for _, a := range alerts {

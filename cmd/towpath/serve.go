@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"towpath/pkg/server"
 )
@@ -10,6 +14,7 @@ import (
 type serveCommand struct {
 	database
 	Listen           string   `placeholder:"HOST:PORT" help:"Where to listen ($$TOWPATH_LISTEN, default 127.0.0.1:8080)."`
+	MetricsListen    string   `name:"metrics-listen" placeholder:"HOST:PORT" help:"Where /metrics, /livez and /readyz are, in place of the address that shops reach ($$TOWPATH_METRICS_LISTEN)."`
 	BaseURL          string   `name:"base-url" placeholder:"URL" help:"Where people and shops reach this Towpath ($$TOWPATH_BASE_URL, default the listen address)."`
 	Roles            []string `default:"ingress,worker,dashboard" placeholder:"ROLE,..." help:"The parts this process plays: ingress, worker, dashboard (default all)."`
 	Migrate          bool     `help:"Bring the schema up first."`
@@ -21,7 +26,41 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Also read from the environment: TOWPATH_SECRET_KEY (needed; 32 bytes in base64, openssl rand -base64 32),
 TOWPATH_ADMIN_PASSWORD (12 characters at least: the user admin has it from the start on; others: towpath user add),
-TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_RETENTION, TOWPATH_NOTIFY_..., TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.`
+TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_RETENTION, TOWPATH_NOTIFY_..., TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.
+
+SIGUSR1 turns the log to debug, and back at the next. SIGTERM and SIGINT stop it.`
+}
+
+// changeLevel turns the log to debug at SIGUSR1, and back to the level of the settings (info
+// where that is debug itself) at the next, until it is called off. It says so in the log.
+func changeLevel(logger *slog.Logger, level *slog.LevelVar) (off func()) {
+	if level == nil {
+		return func() {}
+	}
+	quiet := max(level.Level(), slog.LevelInfo)
+	asked, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(asked, syscall.SIGUSR1)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-asked:
+			}
+			to := slog.LevelDebug
+			if level.Level() == slog.LevelDebug {
+				to = quiet
+			}
+			// Said at debug's side of the change, where every level is shown.
+			level.Set(slog.LevelDebug)
+			logger.Info("log level changed", "level", strings.ToLower(to.String()), "by", "SIGUSR1")
+			level.Set(to)
+		}
+	}()
+	return func() {
+		signal.Stop(asked)
+		close(done)
+	}
 }
 
 // Run serves until the process is told to stop, then stops in reverse order.
@@ -31,6 +70,7 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 		return err
 	}
 	warnOfPassword(ctx, cfg)
+	defer changeLevel(cfg.Logger, io.level)()
 	running, err := server.Start(ctx, cfg)
 	if err != nil {
 		return asSetting(err)
@@ -44,6 +84,9 @@ func (s serveCommand) Run(ctx context.Context, io console) error {
 		defer close(watched)
 		io.manager.Watch(watching, running.Look)
 	}()
+	if at := running.MetricsAddr(); at != "" {
+		cfg.Logger.InfoContext(ctx, "towpath serves metrics and health", "address", "http://"+at)
+	}
 	var failed error
 	select {
 	case <-ctx.Done():

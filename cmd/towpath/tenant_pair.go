@@ -15,6 +15,7 @@ import (
 	"towpath/pkg/clients"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
+	"towpath/pkg/monitoring"
 	"towpath/pkg/secret"
 )
 
@@ -85,11 +86,12 @@ func (c tenantPair) Run(ctx context.Context, io console) error {
 }
 
 // answers asks our own address from here, which is not where the shop is: no answer
-// is worth a word, an answer proves little.
+// is worth a word, an answer proves little. The runbooks are what every process serves
+// there; /livez may be elsewhere (TOWPATH_METRICS_LISTEN).
 func answers(ctx context.Context, base string) []string {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/livez", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+monitoring.Path, nil)
 	if err == nil {
 		var resp *http.Response
 		if resp, err = http.DefaultClient.Do(req); err == nil {

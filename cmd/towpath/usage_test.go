@@ -18,7 +18,7 @@ func flagsOf() map[string][]string {
 	more := func(flags []string, others ...string) []string { return slices.Concat(flags, others) }
 	return map[string][]string{
 		"demo":              {"--once", "--listen", "--pg-bin"},
-		"serve":             more(db, "--listen", "--base-url", "--roles", "--migrate", "--workers", "--metrics-per-tenant"),
+		"serve":             more(db, "--listen", "--base-url", "--roles", "--migrate", "--workers", "--metrics-per-tenant", "--metrics-listen"),
 		"migrate up":        more(list, "--beside-others"),
 		"migrate status":    list,
 		"tenant pair":       more(list, "--magento-url", "--provider", "--code", "--code-file", "--name", "--tenant", "--base-url"),
@@ -188,6 +188,7 @@ func Test_Wrong_use_exits_2_and_says_what_to_do(t *testing.T) {
 		"no_workers":              {[]string{"serve", "--workers", "0"}, nil, []string{"--workers"}},
 		"bad_listen":              {[]string{"serve", "--listen", "8080"}, nil, []string{"--listen", "TOWPATH_LISTEN", "host:port"}},
 		"bad_health_listen":       {[]string{"health", "--listen", "8080"}, nil, []string{"TOWPATH_LISTEN", "host:port"}},
+		"bad_metrics_listen":      {[]string{"serve"}, map[string]string{"TOWPATH_METRICS_LISTEN": "9090"}, []string{"--metrics-listen", "TOWPATH_METRICS_LISTEN", "host:port"}},
 		"bad_base_url":            {[]string{"serve"}, map[string]string{"TOWPATH_BASE_URL": "towpath.example"}, []string{"TOWPATH_BASE_URL", "https://"}},
 		"bad_log_level":           {[]string{"serve"}, map[string]string{"TOWPATH_LOG_LEVEL": "loud"}, []string{"TOWPATH_LOG_LEVEL", "loud", "debug, info, warn or error"}},
 		"bad_log_format":          {[]string{"serve"}, map[string]string{"TOWPATH_LOG_FORMAT": "xml"}, []string{"TOWPATH_LOG_FORMAT", "text or json"}},

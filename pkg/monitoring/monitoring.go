@@ -103,3 +103,12 @@ func Runbook(alert string) (name, text string, found bool) {
 	}
 	return "", "", false
 }
+
+// Meaning is the first sentence of an alert's runbook.
+func Meaning(alert string) string {
+	_, text, _ := Runbook(alert)
+	_, text, _ = strings.Cut(text, "## Meaning\n\n")
+	text, _, _ = strings.Cut(text, "\n")
+	text, _, _ = strings.Cut(text, ". ")
+	return strings.TrimSuffix(text, ".")
+}

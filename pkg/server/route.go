@@ -25,7 +25,7 @@ import (
 )
 
 // route mounts what the roles serve, and what every process serves.
-func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools, registry *prometheus.Registry) error {
+func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools) error {
 	inserter, err := riverjobs.NewInserter(db.web, s.cfg.Logger)
 	if err != nil {
 		return err
@@ -43,14 +43,46 @@ func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools,
 			return err
 		}
 	}
-	readable(router, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	s.routeRunbooks(router)
+	return nil
+}
+
+// serveMachines serves what monitors ask: beside everything else, or by a listener of its
+// own, which then alone has it.
+func (s *Server) serveMachines(router *httprouter.Router, db pools, registry *prometheus.Registry) error {
+	if s.cfg.MetricsListen != "" {
+		router = httprouter.New()
+	}
+	readable(router, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	readable(router, "/livez", http.HandlerFunc(livez))
 	readable(router, "/readyz", &readiness{
 		pool: db.pages, writes: &writable{pool: db.web, now: time.Now}, secrets: func(ctx context.Context) error { return oauth.CheckKey(ctx, db.pages, s.cfg.Box) },
 		workers: s.alive, logger: s.cfg.Logger, now: time.Now, said: map[string]bool{},
 	})
+	if s.cfg.MetricsListen == "" {
+		return nil
+	}
+	listener, err := open(s.cfg.MetricsListen, "--metrics-listen or TOWPATH_METRICS_LISTEN")
+	if err != nil {
+		return err
+	}
+	s.machine = listener.Addr().String()
+	web := s.serve(router, listener)
+	// Registered before the front door's, so stopped after it: it is watched while it drains.
+	s.stack.OnStop(func() { s.shutdown(web) })
 	return nil
+}
+
+// open listens at an address, which the setting names.
+func open(address, setting string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w; another process listens there: choose another by %s", err, setting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
 }
 
 // routeRunbooks serves what the alerts' runbook_url leads to, by every process and to
@@ -116,17 +148,23 @@ func (s *Server) routePages(ctx context.Context, router *httprouter.Router, db p
 func (s *Server) listen(handler http.Handler) error {
 	listeners := s.cfg.Listeners
 	if len(listeners) == 0 {
-		listener, err := net.Listen("tcp", s.cfg.Listen)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%w; another process listens there: choose another by --listen or TOWPATH_LISTEN", err)
-		}
+		listener, err := open(s.cfg.Listen, "--listen or TOWPATH_LISTEN")
 		if err != nil {
-			return fmt.Errorf("listen: %w", err)
+			return err
 		}
 		listeners = []net.Listener{listener}
 	}
 	s.addr = listeners[0].Addr().String()
-	s.web = &http.Server{
+	s.web = s.serve(handler, listeners...)
+	if !s.cfg.Inherited {
+		s.stack.OnStop(s.closeDoor) // registered last, so done first
+	}
+	return nil
+}
+
+// serve answers on listeners until the server that it returns is shut down.
+func (s *Server) serve(handler http.Handler, listeners ...net.Listener) *http.Server {
+	web := &http.Server{
 		Handler: handler,
 		// Above the shop's own 15 s, so that a slow caller is answered, not cut.
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
@@ -134,18 +172,15 @@ func (s *Server) listen(handler http.Handler) error {
 	}
 	for _, listener := range listeners {
 		go func() {
-			if err := s.web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				select {
 				case s.failed <- fmt.Errorf("serve: %w", err):
-				default: // one is enough
+				default: // the first error ends it
 				}
 			}
 		}()
 	}
-	if !s.cfg.Inherited {
-		s.stack.OnStop(s.closeDoor) // registered last, so done first
-	}
-	return nil
+	return web
 }
 
 // closeDoor ends the serving: what is under way ends as it would. What comes on open
@@ -161,9 +196,14 @@ func (s *Server) closeDoor() {
 	if s.endStreams != nil {
 		s.endStreams()
 	}
+	s.shutdown(s.web)
+}
+
+// shutdown lets a server end what is under way.
+func (s *Server) shutdown(web *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	if err := s.web.Shutdown(ctx); err != nil {
+	if err := web.Shutdown(ctx); err != nil {
 		s.cfg.Logger.Error("drain requests", "error", err)
 	}
 }

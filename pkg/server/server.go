@@ -31,9 +31,10 @@ import (
 
 // Config is everything that a server needs.
 type Config struct {
-	DatabaseURL string
-	Listen      string
-	Listeners   []net.Listener // instead of Listen, where some are open already
+	DatabaseURL   string
+	Listen        string
+	MetricsListen string         // where /metrics, /livez and /readyz are; "": where all is
+	Listeners     []net.Listener // instead of Listen, where some are open already
 	// Inherited says that the listeners are somebody's who keeps them open beyond our
 	// end: who connects while this process stops is served by the next.
 	Inherited     bool
@@ -67,6 +68,7 @@ type Server struct {
 	cfg     Config
 	addr    string
 	pools   pools
+	machine string // of a listener for machines
 	metrics *metrics.Metrics
 	clients clients.Factory
 	failed  chan error
@@ -102,6 +104,9 @@ func (s *Server) Stop() { s.stack.Stop() }
 
 // Addr is where it listens, host:port.
 func (s *Server) Addr() string { return s.addr }
+
+// MetricsAddr is where metrics and health are if they have a listener of their own.
+func (s *Server) MetricsAddr() string { return s.machine }
 
 // Failed tells of an error after which it serves no more.
 func (s *Server) Failed() <-chan error { return s.failed }
@@ -141,7 +146,7 @@ func (s *Server) start(ctx context.Context) error {
 	router := httprouter.New()
 	// Its redirects know no base path, and a shop may not follow them.
 	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
-	if err := s.route(ctx, router, db, registry); err != nil {
+	if err := s.route(ctx, router, db); err != nil {
 		return err
 	}
 	return s.listen(underBase(BasePath(s.cfg.BaseURL), router))
