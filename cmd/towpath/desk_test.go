@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,7 +158,7 @@ func requireSnakeCase(t *testing.T, raw []byte) {
 		case map[string]any:
 			for name, entry := range v {
 				require.Regexp(t, snakeCase, name)
-				if name != "body" && name != "policy" {
+				if !slices.Contains([]string{"body", "policy", "sent", "answer"}, name) {
 					look(entry)
 				}
 			}

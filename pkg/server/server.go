@@ -149,6 +149,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.route(ctx, router, db); err != nil {
 		return err
 	}
+	if err := s.serveMachines(router, db, registry); err != nil {
+		return err
+	}
 	return s.listen(underBase(BasePath(s.cfg.BaseURL), router))
 }
 
