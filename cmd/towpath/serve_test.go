@@ -51,7 +51,11 @@ func Test_A_scrape_has_every_metric(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	s := d.serve(t, "ingress")
-	before := ask(t, http.MethodGet, "http://"+s.Addr()+"/metrics").body
+	var before string
+	until(t, "the queue is in a scrape", func() bool { // on a busy machine the first is answered before it was looked at
+		before = ask(t, http.MethodGet, "http://"+s.Addr()+"/metrics").body
+		return strings.Contains(before, "\n# TYPE towpath_queue_jobs ")
+	})
 	for _, name := range metricNames() {
 		require.Contains(t, before, "\n# TYPE "+name+" ", "before the first event")
 	}

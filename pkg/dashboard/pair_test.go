@@ -40,7 +40,7 @@ func Test_A_shop_is_paired_on_a_page_and_a_refusal_says_why(t *testing.T) {
 	require.NotContains(t, paired.body, "<b>Rope")
 	require.Contains(t, readable(paired.body), "Next, bind it to its account")
 	require.Equal(t, 2, b.count(`tenants`))
-	require.Equal(t, 1, b.count(`audit WHERE who = 'admin' AND action = 'tenant.paired'`))
+	require.Equal(t, 1, b.count(`audit WHERE who = 'ada' AND action = 'tenant.paired'`))
 
 	var id string
 	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT id::text FROM tenants WHERE name LIKE '%Rope%'`).Scan(&id))
@@ -89,7 +89,7 @@ func Test_The_audit_says_who_changed_what_from_what_to_what(t *testing.T) {
 	review := b.post(path+"/settings", values)
 	require.Equal(t, http.StatusSeeOther, b.post(path+"/settings/save", formOf(t, review.body, "/settings/save")).status)
 	log := b.get("/dashboard/audit")
-	require.Contains(t, readable(log.body), `admin Settings savedAcme Number prefix: null → "<i>M</i>-"`)
+	require.Contains(t, readable(log.body), `ada Settings savedAcme Number prefix: null → "<i>M</i>-"`)
 	require.NotContains(t, log.body, "<i>M")
 	require.NotContains(t, log.body, "ada@example.com", "no personal data")
 	var before, after []byte
@@ -106,7 +106,7 @@ func Test_The_audit_says_who_changed_what_from_what_to_what(t *testing.T) {
 	require.Contains(t, readable(first.body), "a shop that is gone")
 	require.Contains(t, first.body, ">Older<")
 	require.Contains(t, readable(b.get("/dashboard/audit?action=tenant.deleted&who=admin").body), "Nobody changed anything that fits.")
-	require.Contains(t, readable(b.get("/dashboard/audit?tenant="+b.tenant.String()+"&since=2026-01-01").body), "admin Settings saved")
+	require.Contains(t, readable(b.get("/dashboard/audit?tenant="+b.tenant.String()+"&since=2026-01-01").body), "ada Settings saved")
 	for _, wrong := range []string{"action=x", "tenant=x", "since=x", "before=x"} {
 		require.Equal(t, http.StatusBadRequest, b.get("/dashboard/audit?"+wrong).status, wrong)
 	}

@@ -156,7 +156,7 @@ func (s server) settings() Finding {
 		odd = append(odd, "autovacuum is off: the queue's tables grow without end")
 	}
 	if len(odd) > 0 {
-		return database.warn("settings", "put them back to Postgres's defaults for this role and database (ALTER ROLE ... RESET, ALTER DATABASE ... RESET)", "%s", strings.Join(odd, "; "))
+		return database.warn("settings", "take isolation and timeout out of DATABASE_URL (without them each connection has Towpath's own); RESET autovacuum (ALTER SYSTEM RESET autovacuum)", "%s", strings.Join(odd, "; "))
 	}
 	return database.ok("settings", "isolation, timeouts and autovacuum are as Postgres has them")
 }
