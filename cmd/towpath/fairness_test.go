@@ -35,7 +35,7 @@ const otherOrgID = "0a0b0c0d-0000-4000-8000-000000000002"
 var fairDelay = flag.Duration("fair.delay", 0, "fail where the backlog adds more than that (0: only report it)")
 
 func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.T) {
-	t.Parallel()
+	// Not parallel: it measures, and what runs beside it would be measured too.
 	s := newSoak(t)
 	binary := filepath.Join(t.TempDir(), "towpath")
 	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
