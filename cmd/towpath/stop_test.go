@@ -31,6 +31,7 @@ func (d *desk) webhook(t *testing.T, base string, id int64) (int, http.Header) {
 	req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", id))
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
+		t.Logf("webhook %d: %v", id, err)
 		return 0, nil
 	}
 	_ = resp.Body.Close()
