@@ -101,13 +101,8 @@ func Test_A_restart_under_systemd_refuses_nothing(t *testing.T) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		cut := false
 		for id := int64(1000); ; id++ {
 			status, _ := d.webhook(t, u.base, id)
-			if status == 0 && !cut { // one connection has been seen to break at the handover: the shop sends it again
-				cut, id = true, id-1
-				continue
-			}
 			if status != http.StatusAccepted {
 				t.Errorf("webhook %d was answered %d", id, status)
 				return

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -67,7 +66,7 @@ func (s *Server) serveMachines(router *httprouter.Router, db pools, registry *pr
 		return err
 	}
 	s.machine = listener.Addr().String()
-	web := s.serve(router, listener)
+	web := newFront(router, s.cfg.Logger, s.fail, listener)
 	// Registered before the front door's, so stopped after it: it is watched while it drains.
 	s.stack.OnStop(func() { s.shutdown(web) })
 	return nil
@@ -155,32 +154,11 @@ func (s *Server) listen(handler http.Handler) error {
 		listeners = []net.Listener{listener}
 	}
 	s.addr = listeners[0].Addr().String()
-	s.web = s.serve(handler, listeners...)
+	s.web = newFront(handler, s.cfg.Logger, s.fail, listeners...)
 	if !s.cfg.Inherited {
 		s.stack.OnStop(s.closeDoor) // registered last, so done first
 	}
 	return nil
-}
-
-// serve answers on listeners until the server that it returns is shut down.
-func (s *Server) serve(handler http.Handler, listeners ...net.Listener) *http.Server {
-	web := &http.Server{
-		Handler: handler,
-		// Above the shop's own 15 s, so that a slow caller is answered, not cut.
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
-	}
-	for _, listener := range listeners {
-		go func() {
-			if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				select {
-				case s.failed <- fmt.Errorf("serve: %w", err):
-				default: // the first error ends it
-				}
-			}
-		}()
-	}
-	return web
 }
 
 // closeDoor ends the serving: what is under way ends as it would. What comes on open
@@ -200,11 +178,19 @@ func (s *Server) closeDoor() {
 }
 
 // shutdown lets a server end what is under way.
-func (s *Server) shutdown(web *http.Server) {
+func (s *Server) shutdown(web *front) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
+	if err := web.stop(ctx); err != nil {
 		s.cfg.Logger.Error("drain requests", "error", err)
+	}
+}
+
+// fail ends the serving; the first error is the one that is told.
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- fmt.Errorf("serve: %w", err):
+	default:
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -72,7 +71,7 @@ type Server struct {
 	metrics *metrics.Metrics
 	clients clients.Factory
 	failed  chan error
-	web     *http.Server // nil before it listens
+	web     *front // nil before it listens
 	// failover makes all connections of the process leave a server together.
 	failover *pgdb.Failover
 	// drain makes the front door turn new requests away; nil without that role.
