@@ -74,7 +74,7 @@ func refusalOf(err error) error {
 func buttonOf[T any](op riverjobs.Operator, do func(*riverjobs.Operator, context.Context, T) error) func(context.Context, T) error {
 	return func(ctx context.Context, what T) error {
 		by := op
-		by.Who = "dashboard:" + dashboard.VisitorOf(ctx).Name
+		by.Who = dashboard.VisitorOf(ctx).Name // as in the audit
 		err := do(&by, ctx, what)
 		if errors.Is(err, riverjobs.ErrNothingToDo) {
 			return fmt.Errorf("%w: %w", dashboard.ErrNothingToDo, err)
