@@ -28,7 +28,7 @@ import (
 // each run's own backoff. The writes here stand on their own. If one is lost, the next
 // call says the same again; if a process dies at a probe, its job is given back like any
 // other, waits in line, and the next probe goes at its time.
-//
+
 // blockedFor is longer than River keeps a job itself: it is "scheduled" for as long as
 // the trigger needs to put it back in line.
 const blockedFor = time.Minute

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 )
 
@@ -118,13 +119,9 @@ func release(ctx context.Context, tx pgx.Tx, binding dbsqlc.Binding, jobs []int6
 // ReleaseHeld lets every held run of a binding look again now, under the given
 // policy version. It is part of the transaction that changed the settings.
 func (o *Operator) ReleaseHeld(ctx context.Context, tx pgx.Tx, bindingID uuid.UUID, policyVersion int32) (int, error) {
-	queries := dbsqlc.New()
-	binding, err := queries.BindingGet(ctx, tx, bindingID)
+	binding, err := lookAgain(ctx, tx, bindingID)
 	if err != nil {
-		return 0, fmt.Errorf("read binding: %w", err)
-	}
-	if err := queries.BindingLookAgain(ctx, tx, bindingID); err != nil {
-		return 0, fmt.Errorf("let binding %s look again: %w", bindingID, err)
+		return 0, err
 	}
 	binding.PolicyVersion = policyVersion
 	return releaseHeld(ctx, tx, binding, nil, o.Who)
@@ -134,26 +131,38 @@ func (o *Operator) ReleaseHeld(ctx context.Context, tx pgx.Tx, bindingID uuid.UU
 // binding: where one fails, those before it are released, and a repeat goes on. What still
 // cannot go on is held again, without a call where the settings are at fault.
 func (o *Operator) ReleaseReason(ctx context.Context, reason string) error {
-	queries := dbsqlc.New()
-	bindings, err := queries.SyncRunHeldBindings(ctx, o.Pool, reason)
+	bindings, err := dbsqlc.New().SyncRunHeldBindings(ctx, o.Pool, reason)
 	if err != nil {
 		return fmt.Errorf("find what is held for %q: %w", reason, err)
 	}
 	for _, id := range bindings {
 		err := pgx.BeginFunc(ctx, o.Pool, func(tx pgx.Tx) error {
-			binding, err := queries.BindingGet(ctx, tx, id)
+			binding, err := lookAgain(ctx, tx, id)
 			if err != nil {
-				return fmt.Errorf("read binding %s: %w", id, err)
+				return err
 			}
-			if err := queries.BindingLookAgain(ctx, tx, id); err != nil {
-				return fmt.Errorf("let binding %s look again: %w", id, err)
+			n, err := releaseHeld(ctx, tx, binding, &reason, o.Who)
+			if err != nil || n == 0 {
+				return err
 			}
-			_, err = releaseHeld(ctx, tx, binding, &reason, o.Who)
-			return err
+			return audit.Write(ctx, tx, o.Who, audit.Entry{Action: audit.RunsReleased, Tenant: binding.TenantID, Binding: id,
+				Before: map[string]any{"hold_reason": reason, "runs": n}})
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lookAgain reads a binding, whose next look at the ledger's settings is a fresh one.
+func lookAgain(ctx context.Context, tx pgx.Tx, id uuid.UUID) (dbsqlc.Binding, error) {
+	binding, err := dbsqlc.New().BindingGet(ctx, tx, id)
+	if err != nil {
+		return binding, fmt.Errorf("read binding %s: %w", id, err)
+	}
+	if err := dbsqlc.New().BindingLookAgain(ctx, tx, id); err != nil {
+		return binding, fmt.Errorf("let binding %s look again: %w", id, err)
+	}
+	return binding, nil
 }

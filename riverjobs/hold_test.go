@@ -41,6 +41,22 @@ func Test_Runs_held_for_the_same_thing(t *testing.T) {
 		})
 	}
 
+	t.Run("All_go_on_when_somebody_releases_their_reason_and_none_of_another", func(t *testing.T) {
+		t.Parallel()
+		b := b20held(t)
+		b.op.Who = "ada"
+		require.NoError(t, b.op.ReleaseReason(t.Context(), "account_archived"))
+		require.Equal(t, 20, b.count(t, "SELECT count(*) FROM sync_runs WHERE status = 'held'"))
+		require.Zero(t, b.count(t, "SELECT count(*) FROM audit"), "nothing was released")
+		b.lock(t, false)
+		require.NoError(t, b.op.ReleaseReason(t.Context(), "period_locked"))
+		require.Equal(t, map[string]int{syncrun.Succeeded: 20}, b.allTold(t))
+		b.eachOnce(t, 20)
+		b.noMismatch(t)
+		require.Equal(t, 1, b.count(t, `SELECT count(*) FROM audit WHERE who = 'ada' AND action = 'runs.released' AND before = '{"hold_reason": "period_locked", "runs": 20}'`))
+		require.Equal(t, 20, b.count(t, "SELECT count(DISTINCT run_id) FROM sync_run_events WHERE who = 'ada'"))
+	})
+
 	t.Run("All_go_on_when_the_one_that_looks_has_its_time", func(t *testing.T) {
 		t.Parallel()
 		b := b20held(t)

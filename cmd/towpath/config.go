@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,8 +21,6 @@ import (
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
-	"towpath/pkg/server"
-	"towpath/pkg/users"
 )
 
 // This file is the only reader of the environment. A flag wins over a variable,
@@ -285,149 +282,6 @@ func (c console) logger() (*slog.Logger, error) {
 // textLog writes lines for people, none longer than logline.Most.
 func textLog(to io.Writer, options *slog.HandlerOptions) *slog.Logger {
 	return slog.New(logline.New(to, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }))
-}
-
-func parseRoles(names []string) (server.Roles, error) {
-	var r server.Roles
-	for _, name := range names {
-		switch name {
-		case "ingress":
-			r.Ingress = true
-		case "worker":
-			r.Worker = true
-		case "dashboard":
-			r.Dashboard = true
-		default:
-			return r, wrongUse("--roles has %q; use ingress, worker, dashboard", name)
-		}
-	}
-	return r, nil
-}
-
-// config reads the command line and the environment of serve.
-func (s serveCommand) config(io console) (server.Config, error) {
-	var cfg server.Config
-	var err error
-	read := func(target *string, flag, name, otherwise string) {
-		if err == nil {
-			*target, err = io.settingOr(flag, name, otherwise)
-		}
-	}
-	if cfg.DatabaseURL, err = s.url(io); err != nil {
-		return cfg, err
-	}
-	read(&cfg.Listen, s.Listen, "TOWPATH_LISTEN", defaultListen)
-	listen := cfg.Listen
-	if sockets := io.manager.Sockets; len(sockets) > 0 {
-		cfg.Listen, cfg.Listeners, cfg.Inherited = sockets[0].Addr().String(), sockets, true
-	}
-	read(&cfg.MetricsListen, s.MetricsListen, "TOWPATH_METRICS_LISTEN", "")
-	read(&cfg.BaseURL, s.BaseURL, "TOWPATH_BASE_URL", "")
-	var password string
-	read(&password, "", "TOWPATH_ADMIN_PASSWORD", "")
-	if err != nil {
-		return cfg, err
-	}
-	cfg.AdminPassword = secret.NewString(password)
-	open := guessed(cfg.BaseURL, cfg.Listen)
-	if !cfg.AdminPassword.IsEmpty() {
-		if err := users.CheckPassword(cfg.AdminPassword.Reveal()); err != nil {
-			return cfg, wrongUse("TOWPATH_ADMIN_PASSWORD: %w", err)
-		}
-	}
-	if cfg.BaseURL, err = baseURL(cfg.BaseURL, cfg.Listen); err != nil {
-		return cfg, err
-	}
-	if cfg.MetricsListen != "" && !isAddress(cfg.MetricsListen) {
-		return cfg, wrongUse("--metrics-listen (TOWPATH_METRICS_LISTEN) is %q; use host:port with a port up to 65535", cfg.MetricsListen)
-	}
-	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
-		return cfg, err
-	}
-	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
-		return cfg, err
-	}
-	if cfg.Retention, err = io.retention(); err != nil {
-		return cfg, err
-	}
-	if cfg.Notify, err = io.notify(); err != nil {
-		return cfg, err
-	}
-	if cfg.Logger, err = io.logger(); err != nil {
-		return cfg, err
-	}
-	if cfg.Box, err = io.box(); err != nil {
-		return cfg, err
-	}
-	if open {
-		cfg.Logger.Warn("TOWPATH_BASE_URL is not set; links and consents name an address of this machine only. Set it to where people and shops reach this Towpath",
-			"listen", cfg.Listen, "base_url", cfg.BaseURL)
-	}
-	if cfg.Inherited && listen != cfg.Listen && listen != defaultListen {
-		cfg.Logger.Warn("systemd's socket is what serve listens at; TOWPATH_LISTEN (--listen) does nothing", "listen", listen, "socket", cfg.Listen)
-	}
-	cfg.PerTenant, cfg.Migrate, cfg.Workers = s.MetricsPerTenant, s.Migrate, s.Workers
-	if cfg.Workers < 1 || cfg.Workers > 1000 {
-		return cfg, wrongUse("--workers is %d; use 1 to 1000", cfg.Workers)
-	}
-	return cfg, nil
-}
-
-// baseURL is where people and shops reach this Towpath, without a trailing slash.
-func baseURL(set, listen string) (string, error) {
-	if err := checkListen(listen); err != nil {
-		return "", err
-	}
-	if set == "" {
-		host, port, _ := net.SplitHostPort(listen)
-		if isWildcard(host) { // no link leads there
-			host = "127.0.0.1"
-		}
-		return "http://" + net.JoinHostPort(host, port), nil
-	}
-	return checkBaseURL(set)
-}
-
-func checkListen(listen string) error {
-	if !isAddress(listen) {
-		return wrongUse("--listen (TOWPATH_LISTEN) is %q; use host:port with a port up to 65535", listen)
-	}
-	return nil
-}
-
-// isAddress reports whether one can listen there.
-func isAddress(listen string) bool {
-	_, port, err := net.SplitHostPort(listen)
-	n, bad := strconv.Atoi(port)
-	return err == nil && bad == nil && n >= 0 && n <= 65535
-}
-
-// isWildcard reports whether a host to listen at is every address of the machine.
-func isWildcard(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "" || ip != nil && ip.IsUnspecified()
-}
-
-// guessed reports whether the base URL is made of a listen address that does not
-// tell where others reach it.
-func guessed(set, listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return set == "" && err == nil && isWildcard(host)
-}
-
-func checkBaseURL(set string) (string, error) {
-	base, err := server.CheckBaseURL(set)
-	if err != nil {
-		return "", usageError{err}
-	}
-	return base, nil
-}
-
-// warnOfPassword says what is allowed and may still not be meant.
-func warnOfPassword(ctx context.Context, cfg server.Config) {
-	if cfg.Roles.Dashboard && strings.HasPrefix(cfg.BaseURL, "http://") && !server.IsLoopback(cfg.BaseURL) {
-		cfg.Logger.WarnContext(ctx, "the pages' passwords travel in clear: TOWPATH_BASE_URL is not https", "base_url", cfg.BaseURL)
-	}
 }
 
 // who names the person at the command line, for a run's history.

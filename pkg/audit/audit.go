@@ -31,6 +31,7 @@ const (
 	SettingsSaved  = "settings.saved"
 	RunRetried     = "run.retried"
 	RunCancelled   = "run.cancelled"
+	RunsReleased   = "runs.released"
 	UserAdded      = "user.added"
 	UserChanged    = "user.changed"
 	UserDeleted    = "user.deleted"
@@ -40,7 +41,7 @@ const (
 func Actions() []string {
 	return []string{
 		TenantCreated, TenantPaired, TenantChanged, KeyReplaced, TenantDeleted, BindingCreated, BindingChanged, TokenReplaced, AppReplaced,
-		BindingRevoked, SettingsSaved, RunRetried, RunCancelled, UserAdded, UserChanged, UserDeleted,
+		BindingRevoked, SettingsSaved, RunRetried, RunCancelled, RunsReleased, UserAdded, UserChanged, UserDeleted,
 	}
 }
 

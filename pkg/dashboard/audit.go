@@ -158,6 +158,8 @@ func actionWords(action string) string {
 		return "Run retried"
 	case audit.RunCancelled:
 		return "Run cancelled"
+	case audit.RunsReleased:
+		return "Held runs released"
 	case audit.UserAdded:
 		return "User added"
 	case audit.UserChanged:
