@@ -57,6 +57,7 @@ type commands struct {
 	Tenant     tenantCommand     `cmd:"" help:"Paired shops."`
 	Binding    bindingCommand    `cmd:"" help:"A tenant's accounts at providers, and their policies."`
 	User       userCommand       `cmd:"" help:"Who may use the pages, and what they may do there."`
+	Audit      auditCommand      `cmd:"" help:"Who changed what."`
 	Secrets    secretsCommand    `cmd:"" help:"What seals the secrets in the database."`
 	Runs       runsCommand       `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Backfill   backfillCommand   `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`

@@ -68,6 +68,7 @@ func flagsOf() map[string][]string {
 		"user disable":           {"--database-url", "--json"},
 		"user enable":            {"--database-url", "--json"},
 		"user delete":            {"--database-url", "--json"},
+		"audit list":             more(list, "--who", "--action", "--tenant", "--since", "--until", "--limit"),
 		"soak":                   {"--json", "--minutes", "--seed", "--rate", "--pg-bin"},
 		"bench":                  {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
 	}
