@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/syncrun"
 )
 
@@ -28,6 +29,7 @@ type shopEvent struct {
 // fail before and after they took effect, and one process is given up for dead on the
 // way. In the end the ledger is as the events' own order leaves it.
 func Test_Any_order_of_events_ends_the_same(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	b := setupMoney(t)
 	mismatches := b.sample(t)

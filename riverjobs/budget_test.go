@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/quota"
@@ -20,6 +21,7 @@ import (
 // takes six calls a minute and two at once: it never has to refuse one. It lasts as
 // long as Xero's minutes do.
 func Test_Budget_of_a_minute(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	b, answers := setupBehind(t, xerosim.Config{OrgID: orgID, Limits: xerosim.Limits{PerMinute: 6, Concurrent: 2}})
 	b.knowReference(t)

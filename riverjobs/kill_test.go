@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/pgdb"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
 )
@@ -128,6 +129,7 @@ func startProcess(t *testing.T, url string, env ...string) (kill func()) {
 }
 
 func Test_Killed_process(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	for _, place := range []string{"before", "after"} {
 		t.Run("In_the_commit_of_a_set_"+place+"_it_took_effect_loses_and_doubles_nothing", func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
@@ -70,6 +71,7 @@ func (b *bundle) settle(t *testing.T, id uuid.UUID) {
 // A process dies by SIGKILL while one of its writes hangs: another takes it up, looks
 // first, and makes it once.
 func Test_Killed_process_at_each_write_leaves_it_once(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	for name, c := range writesAfterInvoices() {
 		for place, when := range map[string]xerosim.When{"before": xerosim.Before, "after": xerosim.After} {

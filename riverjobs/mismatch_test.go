@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/syncrun"
 )
 
@@ -19,6 +20,7 @@ import (
 // River's tables, and looks at promise 1 all the while (storm_test.go has the
 // weather).
 func Test_Mismatch_is_empty_in_every_snapshot(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	const events = 160
 	b := setup(t)

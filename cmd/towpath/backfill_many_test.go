@@ -3,14 +3,13 @@ package main
 import (
 	"flag"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/pgdb/pgtest"
 )
 
 var backfillInvoices = flag.Int("backfill.invoices", 60, "invoices of the backfill through Xero's own limits; the soak has 5,000")
@@ -18,12 +17,10 @@ var backfillInvoices = flag.Int("backfill.invoices", 60, "invoices of the backfi
 // The estimate is an upper bound by the provider's limits of calls, so it is the calls
 // that are compared with it: the time beside it is the machine's too.
 func Test_A_backfill_posts_each_invoice_once_with_the_calls_of_its_estimate(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	s := newSoak(t)
-	binary := filepath.Join(t.TempDir(), "towpath")
-	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, "%s", built)
-	s.process(t, binary)
+	s.process(t)
 	totals := map[string]string{}
 	for range *backfillInvoices {
 		inv := s.shop.RaiseInvoice(demo.Cart())

@@ -10,9 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/bench"
+	"towpath/pkg/pgdb/pgtest"
 )
 
 func Test_Bench_measures_everything_and_leaves_nothing(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	d := &desk{}
 	root, err := os.MkdirTemp("", "bench") // t.TempDir's are too long for a socket

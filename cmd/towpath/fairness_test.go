@@ -6,8 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/syncrun"
 	"towpath/riverjobs"
@@ -35,12 +34,10 @@ const otherOrgID = "0a0b0c0d-0000-4000-8000-000000000002"
 var fairDelay = flag.Duration("fair.delay", 0, "fail where the backlog adds more than that (0: only report it)")
 
 func Test_One_tenants_backlog_does_not_keep_anothers_invoice_waiting(t *testing.T) {
+	pgtest.Long(t)
 	// Not parallel: it measures, and what runs beside it would be measured too.
 	s := newSoak(t)
-	binary := filepath.Join(t.TempDir(), "towpath")
-	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, "%s", built)
-	_, base := s.process(t, binary)
+	_, base := s.process(t)
 	other := s.pair(t, xerosim.Config{OrgID: otherOrgID, Limits: xeroLimits})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()

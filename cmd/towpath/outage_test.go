@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"towpath/pkg/canon"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
@@ -35,14 +35,12 @@ var (
 //
 //	go test ./cmd/towpath -run Everything_goes_wrong -v -timeout 60m -outage.documents 10000 -outage.customers 500 -outage.faults 72 -outage.every 4s
 func Test_Everything_goes_wrong_and_nothing_is_lost_or_doubled(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	s := newSoak(t)
 	p := s.pairApp(t)
-	binary := filepath.Join(t.TempDir(), "towpath")
-	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, "%s", built)
-	_, first := s.process(t, binary)
-	_, second := s.process(t, binary)
+	_, first := s.process(t)
+	_, second := s.process(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Minute)
 	defer cancel()
 	sampled, stopSampling := s.sample(t)

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,19 +15,34 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/pgdb/pgtest"
 )
 
-// asProcess makes this test binary be towpath.
+// asProcess makes this test binary be towpath: see TestMain. Under the race detector
+// the processes are under it too.
 const asProcess = "TOWPATH_TEST_AS_PROCESS"
 
-// Test_As_a_process is no test: it is towpath itself, where another test starts
-// this binary as a process of its own.
-func Test_As_a_process(t *testing.T) {
-	if os.Getenv(asProcess) == "" {
-		t.Skip("it is what other tests start")
+// TestMain lets more tests run at once than there are processors: they mostly wait.
+func TestMain(m *testing.M) {
+	if os.Getenv(asProcess) != "" {
+		main()
 	}
-	os.Args = append([]string{"towpath"}, flag.Args()...)
-	main()
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	pgtest.Main(m)
+}
+
+// towpath is this binary as the program, with its environment.
+func towpath(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	itself, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(itself, args...)
+	cmd.Env = append(os.Environ(), asProcess+"=1")
+	return cmd
 }
 
 // process is towpath running by itself.
@@ -63,13 +78,8 @@ func (d *desk) start(t *testing.T, args ...string) *process {
 // id before it becomes towpath.
 func (d *desk) startWith(t *testing.T, files []*os.File, args ...string) *process {
 	t.Helper()
-	program := []string{d.binary}
-	if d.binary == "" {
-		itself, err := os.Executable()
-		require.NoError(t, err)
-		program = []string{itself, "-test.run=^Test_As_a_process$", "--"}
-	}
-	words := slices.Concat([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`}, program, args)
+	program := cmp.Or(d.binary, towpath(t).Path)
+	words := append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, program}, args...)
 	p := &process{cmd: exec.Command("sh", words...), end: make(chan struct{})}
 	p.cmd.ExtraFiles = files
 	p.cmd.Env = append(d.environment(), asProcess+"=1")

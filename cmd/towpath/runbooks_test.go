@@ -48,10 +48,8 @@ func Test_The_commands_of_the_runbooks_run(t *testing.T) {
 		return strings.Contains(scrape(t, "http://"+s.Addr(), "text/plain"), `towpath_verify_broken{check="intents"}`)
 	})
 
-	binary, err := os.Executable()
-	require.NoError(t, err)
 	bin := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nexec env %s=1 %q -test.run='^Test_As_a_process$' -- \"$@\"\n", asProcess, binary)
+	script := fmt.Sprintf("#!/bin/sh\nexec env %s=1 %q \"$@\"\n", asProcess, towpath(t).Path)
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "towpath"), []byte(script), 0o700))
 	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TOWPATH_BASE_URL=http://" + s.Addr()}
 	for name, value := range d.env {

@@ -2,24 +2,19 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/soak"
 )
 
 // A short soak of the real program; the long ones are in docs/evidence.md.
 func Test_Soak_finds_nothing_broken(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "towpath")
-	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, "%s", built)
-	cmd := exec.Command(binary, "soak", "--minutes", "0.3", "--seed", "1", "--rate", "3", "--json")
-	cmd.Env = append(os.Environ(), "PGBIN="+os.Getenv("PGBIN"))
+	cmd := towpath(t, "soak", "--minutes", "0.3", "--seed", "1", "--rate", "3", "--json")
 	out, err := cmd.Output()
 	var report soak.Report
 	require.NoError(t, json.Unmarshal(out, &report), "%s", out)

@@ -29,15 +29,6 @@ import (
 	"towpath/pkg/shopjwt"
 )
 
-// TestMain lets more tests run at once than there are processors: they mostly wait.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		panic(err)
-	}
-	pgtest.Main(m)
-}
-
 var soakWebhooks = flag.Int("soak.webhooks", 400, "webhooks of the two-process soak")
 
 // installation is real towpath processes on one database, a simulated shop and a
@@ -112,13 +103,14 @@ func (s *installation) must(t *testing.T, args ...string) []byte {
 }
 
 // process starts a real serve process and waits until it is ready.
-func (s *installation) process(t *testing.T, binary string) (*exec.Cmd, string) {
+func (s *installation) process(t *testing.T) (*exec.Cmd, string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	cmd := exec.Command(binary, "serve", "--listen", address)
+	cmd := towpath(t, "serve", "--listen", address)
+	cmd.Env = []string{asProcess + "=1"}
 	for name, value := range s.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -175,13 +167,11 @@ func (s paired) send(ctx context.Context, id int64, bases []string, dead *atomic
 }
 
 func Test_Two_processes_one_killed_lose_and_double_nothing(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	s := newSoak(t)
-	binary := filepath.Join(t.TempDir(), "towpath")
-	built, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, "%s", built)
-	victim, first := s.process(t, binary)
-	_, second := s.process(t, binary)
+	victim, first := s.process(t)
+	_, second := s.process(t)
 
 	webhooks := *soakWebhooks
 	totals := map[string]string{}

@@ -17,6 +17,7 @@ import (
 	"towpath/pkg/canon"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/freeagent/freeagentsim"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/shopjwt"
@@ -185,6 +186,7 @@ func (d *desk) settle(t *testing.T, ctx context.Context) (held int) {
 // organisation, while answers are lost: each document is right or its run held, none
 // is booked on a stranger, and a prefix for each shop brings all of them home.
 func Test_Two_shops_on_one_organisation_never_mix(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	var url string
 	for name, ledger := range map[string]sharedLedger{
