@@ -440,15 +440,21 @@ CREATE TABLE users (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9._@+-]{0,63}$'),
     role text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
-    -- In PHC form; null: may not sign in.
+    -- In PHC form; null: may not sign in by one.
     password_hash text CHECK (password_hash LIKE '$argon2id$%'),
     -- Sees this shop's runs only, in the frame of the shop's admin; null: all.
     tenant_id uuid REFERENCES tenants (id) ON DELETE CASCADE,
     created_at timestamptz NOT NULL DEFAULT now(),
     password_at timestamptz, -- when it was set
     disabled_at timestamptz, -- may not sign in from then on
+    -- The identity provider that vouches for it, and its account there (OpenID Connect:
+    -- iss and sub); null: none has. The role is then the provider's word.
+    oidc_issuer text,
+    oidc_subject text,
     CHECK (num_nulls(password_hash, password_at) IN (0, 2)),
-    CHECK (tenant_id IS NULL OR role = 'viewer')
+    CHECK (tenant_id IS NULL OR role = 'viewer'),
+    UNIQUE (oidc_issuer, oidc_subject),
+    CHECK (num_nulls(oidc_issuer, oidc_subject) IN (0, 2))
 );
 CREATE INDEX users_tenant ON users (tenant_id) WHERE tenant_id IS NOT NULL;
 

@@ -58,6 +58,7 @@ func rules() map[string]rule {
 		"pkg/policy":  {code: []string{"pkg/canon", "pkg/provider"}},
 		"pkg/pricing": {code: []string{"pkg/canon", "pkg/foreign", "pkg/provider"}, tests: []string{"pkg/policy"}},
 		"pkg/users":   {code: []string{"pkg/audit", "pkg/dbsqlc"}},
+		"pkg/idp":     {code: []string{"pkg/foreign", "pkg/outbound", "pkg/secret", "pkg/users"}},
 		"pkg/syncrun": {code: []string{"pkg/dbsqlc", "pkg/mistake"}, tests: []string{"pkg/policy"}},
 		"pkg/quota":   {code: []string{"pkg/dbsqlc", "pkg/provider", "pkg/provider/specs"}, tests: []string{"pkg/outbound", "pkg/pgdb", "pkg/provider/xero"}},
 		"pkg/oauth": {
@@ -82,7 +83,7 @@ func rules() map[string]rule {
 		},
 		"pkg/dashboard": {
 			code: []string{
-				"pkg/account", "pkg/actions", "pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
+				"pkg/account", "pkg/actions", "pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/idp", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
 				"pkg/bulk",
 				"pkg/syncrun", "pkg/users",
 			},
@@ -143,11 +144,12 @@ func rules() map[string]rule {
 		"pkg/pgdb/pgtest":                     {code: []string{"pkg/pgdb"}},
 		"pkg/magento/magentosim":              {code: []string{"pkg/canon", "pkg/shopjwt"}},
 		"pkg/provider/xero/xerosim":           {},
+		"pkg/idp/idpsim":                      {},
 		"pkg/provider/freeagent/freeagentsim": {},
 
 		// The wiring.
 		"pkg/server": {code: []string{
-			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
+			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/idp", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
 			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/retention", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
 			"pkg/users",
 			"pkg/recorder",
@@ -167,7 +169,7 @@ func rules() map[string]rule {
 		"cmd/towpath": {code: []string{
 			"pkg/account", "pkg/audit", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
 			"pkg/bulk",
-			"pkg/gaps", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
+			"pkg/gaps", "pkg/idp", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 			"pkg/manpage", "pkg/systemd",
 			"pkg/notify", "pkg/retention",
@@ -181,7 +183,7 @@ func rules() map[string]rule {
 }
 
 // simulators are imported by tests, demo, bench and soak.
-var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim"}
+var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim", "pkg/idp/idpsim"}
 
 // testOnly are packages that no product file imports.
 var testOnly = []string{"pkg/canon/canontest", "pkg/pricing/advice", "pkg/canon/testdata", "pkg/pgdb/pgtest"}

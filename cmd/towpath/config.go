@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/idp"
 	"towpath/pkg/logline"
 	"towpath/pkg/notify"
 	"towpath/pkg/oauth"
@@ -231,6 +232,32 @@ func (c console) notify() (notify.Config, error) {
 	}
 	if cfg.DailyAt, err = parseDaily(daily); err != nil {
 		return cfg, err
+	}
+	if err := cfg.Check(); err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// identity reads by which identity provider people may sign in.
+func (c console) identity() (idp.Config, error) {
+	var cfg idp.Config
+	var err error
+	read := func(name, otherwise string) (v string) {
+		if err == nil {
+			v, err = c.settingOr("", "TOWPATH_OIDC_"+name, otherwise)
+		}
+		return strings.TrimSpace(v)
+	}
+	cfg.Issuer, cfg.ClientID, cfg.ClientSecret = read("ISSUER", ""), read("CLIENT_ID", ""), secret.NewString(read("CLIENT_SECRET", ""))
+	roles := read("ROLES", "")
+	cfg.RolesClaim, cfg.UserClaim = read("ROLES_CLAIM", idp.DefaultRolesClaim), read("USER_CLAIM", idp.DefaultUserClaim)
+	cfg.Scopes, cfg.Title = strings.Fields(read("SCOPES", idp.DefaultScopes)), read("NAME", "")
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Roles, err = idp.ParseRoles(roles); err != nil {
+		return cfg, wrongUse("TOWPATH_OIDC_ROLES %w", err)
 	}
 	if err := cfg.Check(); err != nil {
 		return cfg, usageError{err}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"towpath/pkg/idp"
 	"towpath/pkg/pgdb"
 )
 
@@ -30,6 +31,14 @@ func settings() []settingView {
 		{Name: "TOWPATH_METRICS_LISTEN", Value: "the listen address"},
 		{Name: "TOWPATH_BASE_URL", Value: "the listen address"},
 		{Name: "TOWPATH_ADMIN_PASSWORD", Value: "the user admin is left as it is", secret: true},
+		{Name: "TOWPATH_OIDC_ISSUER", Value: "none"},
+		{Name: "TOWPATH_OIDC_CLIENT_ID"},
+		{Name: "TOWPATH_OIDC_CLIENT_SECRET", secret: true},
+		{Name: "TOWPATH_OIDC_ROLES"},
+		{Name: "TOWPATH_OIDC_ROLES_CLAIM", Value: idp.DefaultRolesClaim},
+		{Name: "TOWPATH_OIDC_USER_CLAIM", Value: idp.DefaultUserClaim},
+		{Name: "TOWPATH_OIDC_SCOPES", Value: idp.DefaultScopes},
+		{Name: "TOWPATH_OIDC_NAME", Value: "the issuer's host"},
 		{Name: "TOWPATH_ALLOW_PRIVATE_URLS", Value: "false"},
 		{Name: "TOWPATH_RETENTION", Value: defaultRetention},
 		{Name: "TOWPATH_NOTIFY_WEBHOOK_URL", Value: "none", secret: true},

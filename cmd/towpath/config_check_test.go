@@ -41,6 +41,9 @@ func Test_Config_check_says_what_serve_would_refuse(t *testing.T) {
 		"level":    {"TOWPATH_LOG_LEVEL", "loud", "TOWPATH_LOG_LEVEL"},
 		"address":  {"DATABASE_URL", "postgres://ada:hun/ter2@db.example/x", "DATABASE_URL"},
 		"listen":   {"TOWPATH_LISTEN", "8080", "TOWPATH_LISTEN"},
+		"roles":    {"TOWPATH_OIDC_ROLES", "root=ops", "TOWPATH_OIDC_ROLES has \"root=ops\""},
+		"client":   {"TOWPATH_OIDC_CLIENT_ID", "towpath", "TOWPATH_OIDC_ISSUER is not set, and TOWPATH_OIDC_CLIENT_ID is"},
+		"issuer":   {"TOWPATH_OIDC_ISSUER", "https://id.example", "TOWPATH_OIDC_CLIENT_ID is not set"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"towpath/pkg/clients"
 	"towpath/pkg/doctor"
+	"towpath/pkg/idp"
 	"towpath/pkg/server"
 )
 
@@ -20,8 +22,9 @@ type doctorCommand struct {
 // Help is shown below the flags by --help.
 func (doctorCommand) Help() string {
 	return `Looks at the database's server and settings, the schema, the secret key, the queue, the address,
-and asks every shop and every ledger whether they answer and take what Towpath has for them. It
-changes nothing; each ledger is called a few times, within its limits. Give it the environment of serve.
+and asks the identity provider, every shop and every ledger whether they answer and take what
+Towpath has for them. It changes nothing; each ledger is called a few times, within its limits. Give
+it the environment of serve.
 
 Exit code: 0 all is well, 1 something is not as it should be, 2 something does not work.`
 }
@@ -32,6 +35,10 @@ var errWrong = errors.New("something does not work")
 // Run looks at everything. A database that cannot be reached is a finding too.
 func (c doctorCommand) Run(ctx context.Context, io console) error {
 	base, err := io.settingOr(c.BaseURL, "TOWPATH_BASE_URL", "")
+	if err != nil {
+		return err
+	}
+	identity, err := io.identity()
 	if err != nil {
 		return err
 	}
@@ -46,7 +53,7 @@ func (c doctorCommand) Run(ctx context.Context, io console) error {
 	default:
 		defer pool.Close()
 		found = doctor.Examine(ctx, doctor.Config{
-			Pool: pool, BaseURL: base, ProcessConns: server.ProcessConns,
+			Identity: lookOf(identity, base), Pool: pool, BaseURL: base, ProcessConns: server.ProcessConns,
 			Clients:  func() (clients.Factory, error) { return io.clients(pool) },
 			CheckKey: func(ctx context.Context) error { _, err := io.sealing(ctx, pool); return err },
 		})
@@ -65,6 +72,14 @@ func (c doctorCommand) Run(ctx context.Context, io console) error {
 		return errSilent
 	}
 	return nil
+}
+
+// lookOf asks the identity provider; nil where there is none.
+func lookOf(cfg idp.Config, base string) func(context.Context) (string, error) {
+	if !cfg.Configured() {
+		return nil
+	}
+	return idp.New(cfg, base, nil, time.Now).Look
 }
 
 // printDoctor prints a line each, and below it what mends it.

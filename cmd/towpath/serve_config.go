@@ -42,6 +42,9 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	if cfg.AdminPassword, err = io.adminPassword(); err != nil {
 		return cfg, err
 	}
+	if cfg.Identity, err = io.identity(); err != nil {
+		return cfg, err
+	}
 	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
 		return cfg, err
 	}

@@ -37,12 +37,13 @@ type userView struct {
 	Sessions   int64      `json:"sessions"`
 	CreatedAt  time.Time  `json:"created_at"`
 	DisabledAt *time.Time `json:"disabled_at"`
+	Issuer     *string    `json:"oidc_issuer"`        // the identity provider that vouches for it; null: none
 	Password   string     `json:"password,omitempty"` // only when it was made here
 	Ended      *int64     `json:"sessions_ended,omitempty"`
 }
 
 func viewUser(u users.User) userView {
-	return userView{ID: u.ID.String(), Name: u.Name, Role: u.Role.String(), TenantID: u.Tenant, Sessions: u.Sessions, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt}
+	return userView{ID: u.ID.String(), Name: u.Name, Role: u.Role.String(), TenantID: u.Tenant, Sessions: u.Sessions, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt, Issuer: optional(u.Issuer)}
 }
 
 // passwordFlags is how a password is given.
@@ -179,7 +180,7 @@ func (c userList) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	return printList(io, c.JSON, list, viewUser, []string{"name", "role", "tenant_id", "sessions", "created_at", "disabled_at"}, func(u users.User) []string {
+	return printList(io, c.JSON, list, viewUser, []string{"name", "role", "tenant_id", "sessions", "created_at", "disabled_at", "oidc_issuer"}, func(u users.User) []string {
 		disabled, tenant := "", ""
 		if u.Tenant != nil {
 			tenant = u.Tenant.String()
@@ -187,6 +188,6 @@ func (c userList) Run(ctx context.Context, io console) error {
 		if u.DisabledAt != nil {
 			disabled = u.DisabledAt.Format(time.RFC3339)
 		}
-		return []string{u.Name, u.Role.String(), tenant, fmt.Sprint(u.Sessions), u.CreatedAt.Format(time.RFC3339), disabled}
+		return []string{u.Name, u.Role.String(), tenant, fmt.Sprint(u.Sessions), u.CreatedAt.Format(time.RFC3339), disabled, u.Issuer}
 	})
 }

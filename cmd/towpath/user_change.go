@@ -71,7 +71,11 @@ func (c userRole) Run(ctx context.Context, io console) error {
 		return usageError{err}
 	}
 	return c.changeUser(ctx, io, c.JSON, c.Name, "", "has the role "+c.Role, func(s *users.Store) (users.Changed, error) {
-		return s.SetRole(ctx, c.Name, role)
+		changed, err := s.SetRole(ctx, c.Name, role)
+		if err == nil && changed.User.Issuer != "" {
+			fmt.Fprintf(io.err, "towpath: at the next sign-in by %s the role is what that says (TOWPATH_OIDC_ROLES)\n", changed.User.Issuer)
+		}
+		return changed, err
 	})
 }
 

@@ -44,7 +44,7 @@ func (d *Dashboard) showAccount(w http.ResponseWriter, r *http.Request, status i
 // that, the person signs in with the new password.
 func (d *Dashboard) newPassword(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	visitor := VisitorOf(r.Context())
-	if !visitor.Session {
+	if !visitor.Session || !visitor.Password {
 		d.showAccount(w, r, http.StatusForbidden, accountPage{})
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"towpath/pkg/actions"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/gaps"
+	"towpath/pkg/idp"
 	"towpath/pkg/secret"
 	"towpath/pkg/users"
 )
@@ -33,6 +34,9 @@ type Config struct {
 	// Users are who may sign in, each as its role allows. Without it, and without
 	// Gate, the pages are shown to nobody; see guard.go.
 	Users *users.Store
+	// Identity is the identity provider that vouches for users; nil: there is none. It
+	// needs Users.
+	Identity *idp.Provider
 	// Gate lets in as an admin who brought its token; nil: nobody.
 	Gate *Gate
 	// Box makes the cookies of browsers that knew a password, which an attack on

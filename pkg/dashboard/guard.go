@@ -65,7 +65,7 @@ func (g guard) check(r *http.Request) (Visitor, refusal) {
 			return Visitor{}, refusal{status: http.StatusServiceUnavailable, reason: "not judged", err: err}
 		}
 		if ok {
-			return Visitor{Name: user.Name, Role: user.Role, Session: true, Tenant: user.Tenant}, refusal{}
+			return Visitor{Name: user.Name, Role: user.Role, Session: true, Tenant: user.Tenant, Password: user.Password, Issuer: user.Issuer}, refusal{}
 		}
 	}
 	if name, password, sent := r.BasicAuth(); sent {
@@ -89,12 +89,17 @@ func (g guard) guess(r *http.Request, name, password string) (users.Outcome, ref
 	case err != nil:
 		return outcome, refusal{status: http.StatusServiceUnavailable, reason: "not judged", err: err}
 	case outcome.Wait > 0:
-		return outcome, refusal{status: http.StatusTooManyRequests, reason: "too many wrong passwords", wait: outcome.Wait,
-			text: "Too many wrong passwords. The next one is looked at in " + outcome.Wait.Round(time.Second).String() + "; until then the right one is not either."}
+		return outcome, tooMany("wrong passwords", outcome.Wait)
 	case !outcome.OK:
 		return outcome, refusal{status: http.StatusUnauthorized, reason: "wrong password", text: wrongPassword + "\n" + askPassword}
 	}
 	return outcome, refusal{}
+}
+
+// tooMany refuses somebody whose allowance is spent.
+func tooMany(what string, wait time.Duration) refusal {
+	return refusal{status: http.StatusTooManyRequests, reason: "too many " + what, wait: wait,
+		text: "Too many " + what + ". The next one is looked at in " + wait.Round(time.Second).String() + "; until then the right one is not either."}
 }
 
 // forbid refuses a visitor whose role does not suffice.

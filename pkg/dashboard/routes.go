@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/julienschmidt/httprouter"
 
+	"towpath/pkg/idp"
 	"towpath/pkg/users"
 )
 
@@ -27,6 +28,8 @@ func (d *Dashboard) routes() []route {
 		{http.MethodGet, "/dashboard/sign-in", users.Nobody, d.signInForm},   // name and password
 		{http.MethodPost, "/dashboard/sign-in", users.Nobody, d.signIn},      // a repeat begins another session
 		{http.MethodPost, "/dashboard/sign-out", users.Nobody, d.signOut},    // a repeat finds nothing to end
+		{http.MethodGet, oidcPath, users.Nobody, d.oidcBegin},                // on to the identity provider; stores nothing
+		{http.MethodGet, idp.CallbackPath, users.Nobody, d.oidcCallback},     // back from there; a repeat finds the sign-in ended
 		{http.MethodGet, "/dashboard/account", users.Viewer, d.account},      // who one is, and a form for another password
 		{http.MethodPost, "/dashboard/account", users.Viewer, d.newPassword}, // a repeat finds the old password wrong
 
@@ -107,6 +110,9 @@ type Visitor struct {
 	Role    users.Role
 	Session bool       // signed in on the page, and may sign out there
 	Tenant  *uuid.UUID // may see this shop's frame only; nil: everything that the role may
+
+	Password bool   // of a session: has one, and may change it
+	Issuer   string // of a session: the identity provider that vouches for it; empty: none
 }
 
 type visitorKey struct{}

@@ -25,6 +25,8 @@ func leastRoles() map[string]users.Role {
 		"GET /dashboard/sign-in":                       users.Nobody,
 		"POST /dashboard/sign-in":                      users.Nobody,
 		"POST /dashboard/sign-out":                     users.Nobody,
+		"GET /dashboard/sign-in/oidc":                  users.Nobody,
+		"GET /dashboard/sign-in/callback":              users.Nobody,
 		"GET /dashboard/account":                       users.Viewer,
 		"POST /dashboard/account":                      users.Viewer,
 		"GET /dashboard/sync":                          users.Viewer,

@@ -42,6 +42,9 @@ type signInPage struct {
 	Name, Next string
 	Wrong      string // why the last attempt failed
 	Nobody     bool   // there is no user yet
+	Provider   string // the identity provider; empty: there is none
+	Begin      string // the way to it
+	Refused    string // why nobody is signed in by it
 }
 
 const signInPath = "/dashboard/sign-in"
@@ -90,7 +93,13 @@ func (d *Dashboard) showSignIn(w http.ResponseWriter, r *http.Request, status in
 		d.away(w, r, err)
 		return
 	}
-	page.frame, page.Nobody = d.frame(ctx, "Sign in", ""), !any
+	page.frame, page.Nobody = d.frame(ctx, "Sign in", ""), !any && d.cfg.Identity == nil
+	if d.cfg.Identity != nil {
+		page.Provider, page.Begin = d.cfg.Identity.Name(), oidcPath
+		if page.Next != startPage {
+			page.Begin += "?" + url.Values{"next": {page.Next}}.Encode()
+		}
+	}
 	d.show(w, status, d.pages.signIn, page)
 }
 
@@ -142,7 +151,7 @@ func (d *Dashboard) begin(w http.ResponseWriter, r *http.Request, outcome users.
 	}
 	d.guard.session.set(w, token)
 	d.guard.known.remember(w, outcome.Mark)
-	d.cfg.Logger.InfoContext(r.Context(), "signed in", "user", outcome.User.Name, "role", outcome.User.Role.String(), "peer", addressOf(r))
+	d.cfg.Logger.InfoContext(r.Context(), "signed in", "user", outcome.User.Name, "role", outcome.User.Role.String(), "oidc_issuer", outcome.User.Issuer, "peer", addressOf(r))
 	http.Redirect(w, r, d.at(next), http.StatusSeeOther)
 }
 

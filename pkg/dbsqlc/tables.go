@@ -358,6 +358,8 @@ type User struct {
 	CreatedAt    time.Time
 	PasswordAt   *time.Time
 	DisabledAt   *time.Time
+	OidcIssuer   *string
+	OidcSubject  *string
 }
 
 type UserSession struct {

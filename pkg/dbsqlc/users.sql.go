@@ -124,7 +124,7 @@ func (q *Queries) SignInSweep(ctx context.Context, db DBTX, now time.Time) error
 const userAdd = `-- name: UserAdd :one
 INSERT INTO users (name, role, password_hash, password_at, tenant_id)
 VALUES ($1, $2, $3, $4, $5)
-RETURNING id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at
+RETURNING id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at, oidc_issuer, oidc_subject
 `
 
 type UserAddParams struct {
@@ -153,6 +153,8 @@ func (q *Queries) UserAdd(ctx context.Context, db DBTX, arg UserAddParams) (User
 		&i.CreatedAt,
 		&i.PasswordAt,
 		&i.DisabledAt,
+		&i.OidcIssuer,
+		&i.OidcSubject,
 	)
 	return i, err
 }
@@ -184,6 +186,42 @@ func (q *Queries) UserAddMissing(ctx context.Context, db DBTX, arg UserAddMissin
 	return result.RowsAffected(), nil
 }
 
+const userAddVouched = `-- name: UserAddVouched :one
+INSERT INTO users (name, role, oidc_issuer, oidc_subject)
+VALUES ($1, $2, $3::text, $4::text)
+RETURNING id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at, oidc_issuer, oidc_subject
+`
+
+type UserAddVouchedParams struct {
+	Name        string
+	Role        string
+	OidcIssuer  string
+	OidcSubject string
+}
+
+func (q *Queries) UserAddVouched(ctx context.Context, db DBTX, arg UserAddVouchedParams) (User, error) {
+	row := db.QueryRow(ctx, userAddVouched,
+		arg.Name,
+		arg.Role,
+		arg.OidcIssuer,
+		arg.OidcSubject,
+	)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Role,
+		&i.PasswordHash,
+		&i.TenantID,
+		&i.CreatedAt,
+		&i.PasswordAt,
+		&i.DisabledAt,
+		&i.OidcIssuer,
+		&i.OidcSubject,
+	)
+	return i, err
+}
+
 const userAny = `-- name: UserAny :one
 SELECT EXISTS (SELECT FROM users WHERE disabled_at IS NULL)
 `
@@ -206,7 +244,7 @@ func (q *Queries) UserDelete(ctx context.Context, db DBTX, id uuid.UUID) error {
 }
 
 const userGet = `-- name: UserGet :one
-SELECT id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at
+SELECT id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at, oidc_issuer, oidc_subject
 FROM users
 WHERE name = $1
 `
@@ -223,12 +261,14 @@ func (q *Queries) UserGet(ctx context.Context, db DBTX, name string) (User, erro
 		&i.CreatedAt,
 		&i.PasswordAt,
 		&i.DisabledAt,
+		&i.OidcIssuer,
+		&i.OidcSubject,
 	)
 	return i, err
 }
 
 const userGetForUpdate = `-- name: UserGetForUpdate :one
-SELECT id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at
+SELECT id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at, oidc_issuer, oidc_subject
 FROM users
 WHERE name = $1
 FOR UPDATE
@@ -246,12 +286,45 @@ func (q *Queries) UserGetForUpdate(ctx context.Context, db DBTX, name string) (U
 		&i.CreatedAt,
 		&i.PasswordAt,
 		&i.DisabledAt,
+		&i.OidcIssuer,
+		&i.OidcSubject,
+	)
+	return i, err
+}
+
+const userGetOfIssuerForUpdate = `-- name: UserGetOfIssuerForUpdate :one
+SELECT id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at, oidc_issuer, oidc_subject
+FROM users
+WHERE oidc_issuer = $1::text AND oidc_subject = $2::text
+FOR UPDATE
+`
+
+type UserGetOfIssuerForUpdateParams struct {
+	OidcIssuer  string
+	OidcSubject string
+}
+
+// Of the account that an identity provider means.
+func (q *Queries) UserGetOfIssuerForUpdate(ctx context.Context, db DBTX, arg UserGetOfIssuerForUpdateParams) (User, error) {
+	row := db.QueryRow(ctx, userGetOfIssuerForUpdate, arg.OidcIssuer, arg.OidcSubject)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Role,
+		&i.PasswordHash,
+		&i.TenantID,
+		&i.CreatedAt,
+		&i.PasswordAt,
+		&i.DisabledAt,
+		&i.OidcIssuer,
+		&i.OidcSubject,
 	)
 	return i, err
 }
 
 const userList = `-- name: UserList :many
-SELECT users.id, users.name, users.role, users.password_hash, users.tenant_id, users.created_at, users.password_at, users.disabled_at, (
+SELECT users.id, users.name, users.role, users.password_hash, users.tenant_id, users.created_at, users.password_at, users.disabled_at, users.oidc_issuer, users.oidc_subject, (
         SELECT count(*)
         FROM user_sessions AS live
         WHERE live.user_id = users.id AND live.expires_at > $1 AND live.seen_at > $2
@@ -288,6 +361,8 @@ func (q *Queries) UserList(ctx context.Context, db DBTX, arg UserListParams) ([]
 			&i.User.CreatedAt,
 			&i.User.PasswordAt,
 			&i.User.DisabledAt,
+			&i.User.OidcIssuer,
+			&i.User.OidcSubject,
 			&i.Sessions,
 		); err != nil {
 			return nil, err
@@ -378,7 +453,7 @@ func (q *Queries) UserSessionEndAll(ctx context.Context, db DBTX, userID uuid.UU
 }
 
 const userSessionGet = `-- name: UserSessionGet :one
-SELECT users.id, users.name, users.role, users.password_hash, users.tenant_id, users.created_at, users.password_at, users.disabled_at, s.seen_at
+SELECT users.id, users.name, users.role, users.password_hash, users.tenant_id, users.created_at, users.password_at, users.disabled_at, users.oidc_issuer, users.oidc_subject, s.seen_at
 FROM user_sessions AS s
 JOIN users ON users.id = s.user_id
 WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND users.disabled_at IS NULL
@@ -407,6 +482,8 @@ func (q *Queries) UserSessionGet(ctx context.Context, db DBTX, arg UserSessionGe
 		&i.User.CreatedAt,
 		&i.User.PasswordAt,
 		&i.User.DisabledAt,
+		&i.User.OidcIssuer,
+		&i.User.OidcSubject,
 		&i.SeenAt,
 	)
 	return i, err
@@ -485,4 +562,42 @@ type UserSetRoleParams struct {
 func (q *Queries) UserSetRole(ctx context.Context, db DBTX, arg UserSetRoleParams) error {
 	_, err := db.Exec(ctx, userSetRole, arg.Role, arg.ID)
 	return err
+}
+
+const userVouch = `-- name: UserVouch :one
+UPDATE users
+SET role = $1, oidc_issuer = $2::text, oidc_subject = $3::text
+WHERE id = $4
+RETURNING id, name, role, password_hash, tenant_id, created_at, password_at, disabled_at, oidc_issuer, oidc_subject
+`
+
+type UserVouchParams struct {
+	Role        string
+	OidcIssuer  string
+	OidcSubject string
+	ID          uuid.UUID
+}
+
+// What the identity provider says of a user from now on.
+func (q *Queries) UserVouch(ctx context.Context, db DBTX, arg UserVouchParams) (User, error) {
+	row := db.QueryRow(ctx, userVouch,
+		arg.Role,
+		arg.OidcIssuer,
+		arg.OidcSubject,
+		arg.ID,
+	)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Role,
+		&i.PasswordHash,
+		&i.TenantID,
+		&i.CreatedAt,
+		&i.PasswordAt,
+		&i.DisabledAt,
+		&i.OidcIssuer,
+		&i.OidcSubject,
+	)
+	return i, err
 }

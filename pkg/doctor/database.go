@@ -214,3 +214,16 @@ func (c Config) address() []Finding {
 	}
 	return []Finding{address.ok("base_url", "%s", c.BaseURL)}
 }
+
+// identity looks whether people can be signed in by the identity provider.
+func (c Config) identity(ctx context.Context) []Finding {
+	const provider about = "identity provider"
+	if c.Identity == nil {
+		return nil
+	}
+	says, err := c.Identity(ctx)
+	if err != nil {
+		return []Finding{provider.wrong("answers", "see whether TOWPATH_OIDC_ISSUER is up, and its address; until then people sign in by a password", "%v", err)}
+	}
+	return []Finding{provider.ok("answers", "%s", says)}
+}

@@ -42,6 +42,9 @@ type Config struct {
 	Clients func() (clients.Factory, error)
 	// CheckKey opens a sample of the stored secrets.
 	CheckKey func(context.Context) error
+	// Identity asks the identity provider of the pages for what it says of itself; nil:
+	// there is none.
+	Identity func(context.Context) (string, error)
 	// ProcessConns is how many connections one serve process opens at most.
 	ProcessConns int
 	Now          func() time.Time // nil: time.Now
@@ -61,6 +64,7 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 	schema, usable := cfg.migrations(ctx)
 	found = append(found, schema...)
 	found = append(found, cfg.address()...)
+	found = append(found, cfg.identity(ctx)...)
 	if !usable {
 		return found
 	}

@@ -22,6 +22,9 @@ type Config struct {
 
 	MaxConnsPerHost int    // default 32; more calls wait, within Timeout
 	UserAgent       string // default "towpath"
+	// MaxBody is the most bytes of an answer, after decompression, for callers that read
+	// it to its end by themselves, such as libraries: more is ErrTooLarge. 0: no bound.
+	MaxBody int64
 }
 
 func (c Config) withDefaults() Config {
@@ -59,7 +62,7 @@ func New(cfg Config) *http.Client {
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 	return &http.Client{
-		Transport:     &tracedTransport{next: transport, timeout: cfg.Timeout, userAgent: cfg.UserAgent},
+		Transport:     &tracedTransport{next: transport, timeout: cfg.Timeout, userAgent: cfg.UserAgent, maxBody: cfg.MaxBody},
 		CheckRedirect: checkRedirect,
 	}
 }

@@ -3,6 +3,7 @@ package outbound
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -114,5 +115,10 @@ func TestReadBody_limits_the_decompressed_size(t *testing.T) {
 		} else {
 			require.ErrorIs(t, err, ErrTooLarge)
 		}
+		resp, err = local(Config{MaxBody: limit}).Get(srv.URL)
+		require.NoError(t, err)
+		_, err = io.ReadAll(resp.Body)
+		require.Equal(t, !ok, errors.Is(err, ErrTooLarge), "also where a library reads: %v", err)
+		require.NoError(t, resp.Body.Close())
 	}
 }

@@ -16,6 +16,7 @@ type tracedTransport struct {
 	next      *http.Transport
 	timeout   time.Duration
 	userAgent string
+	maxBody   int64
 }
 
 // RoundTrip may send a request twice where net/http does: a GET, or a write
@@ -41,6 +42,9 @@ func (t *tracedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = &timedBody{ReadCloser: resp.Body, cancel: cancel}
+	if t.maxBody > 0 {
+		resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.maxBody}
+	}
 	return resp, nil
 }
 
@@ -57,4 +61,21 @@ func (b *timedBody) Close() error {
 	err := b.ReadCloser.Close()
 	b.cancel()
 	return err
+}
+
+// boundedBody fails where an answer is longer than its caller takes.
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return n, ErrTooLarge
+	}
+	return n, err
 }

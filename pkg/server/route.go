@@ -126,7 +126,7 @@ func (s *Server) routePages(ctx context.Context, router *httprouter.Router, db p
 	operator := riverjobs.Operator{Pool: db.pages, Client: inserter}
 	many := riverjobs.Operator{Pool: db.pages, Client: inserter, Backfill: true}
 	pages := dashboard.New(dashboard.Config{
-		Pool: db.pages, Users: store, Gate: s.cfg.Gate, Box: s.cfg.Box,
+		Pool: db.pages, Users: store, Identity: s.identity(store), Gate: s.cfg.Gate, Box: s.cfg.Box,
 		BasePath: base, Secure: strings.HasPrefix(s.cfg.BaseURL, "https://"), Logger: s.cfg.Logger, Now: time.Now,
 		Queue: queue,
 		Retry: buttonOf(operator, (*riverjobs.Operator).Retry), Cancel: buttonOf(operator, (*riverjobs.Operator).Cancel),

@@ -16,6 +16,7 @@ import (
 
 	"towpath/pkg/clients"
 	"towpath/pkg/dashboard"
+	"towpath/pkg/idp"
 	"towpath/pkg/magento"
 	"towpath/pkg/metrics"
 	"towpath/pkg/notify"
@@ -40,6 +41,7 @@ type Config struct {
 	BaseURL       string // checked by CheckBaseURL
 	Box           *secret.Box
 	AdminPassword secret.String   // of the user admin; empty: that user is left as it is
+	Identity      idp.Config      // the identity provider that vouches for users; zero: none
 	Gate          *dashboard.Gate // in place of users, where the process makes a token itself
 	AllowPrivate  outbound.Private
 	PerTenant     bool // metrics by tenant

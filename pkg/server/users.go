@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/idp"
 	"towpath/pkg/users"
 )
 
@@ -30,13 +31,23 @@ func (s *Server) users(ctx context.Context, pool *pgxpool.Pool) (*users.Store, e
 	switch {
 	case err != nil:
 		return nil, err
+	case s.cfg.Identity.AdminPossible():
 	case !admin && s.reachable():
 		return nil, fmt.Errorf("the pages at %s have no admin: set TOWPATH_ADMIN_PASSWORD or TOWPATH_ADMIN_PASSWORD_FILE (at least %d characters), or make one: "+
-			"towpath user add NAME --role admin; or serve without pages: --roles ingress,worker", s.cfg.BaseURL, users.MinPassword)
+			"towpath user add NAME --role admin; or let an identity provider say who is one (TOWPATH_OIDC_ISSUER); or serve without pages: --roles ingress,worker", s.cfg.BaseURL, users.MinPassword)
 	case !admin:
 		s.cfg.Logger.WarnContext(ctx, "there is no admin yet: towpath user add NAME --role admin, or set TOWPATH_ADMIN_PASSWORD")
 	}
 	return store, nil
+}
+
+// identity is the identity provider that vouches for users; nil: none. Nobody asks it
+// before somebody signs in.
+func (s *Server) identity(store *users.Store) *idp.Provider {
+	if store == nil || !s.cfg.Identity.Configured() {
+		return nil
+	}
+	return idp.New(s.cfg.Identity, s.cfg.BaseURL, s.cfg.Box, time.Now)
 }
 
 // reachable reports whether others than this machine's browsers come to the pages.

@@ -43,12 +43,18 @@ type User struct {
 	Tenant     *uuid.UUID // sees this shop's runs only; nil: everything
 	CreatedAt  time.Time
 	DisabledAt *time.Time
-	Sessions   int64 // live ones; of List only
+	Issuer     string // the identity provider that vouches for it and says its role; empty: none
+	Password   bool   // signs in by one
+	Sessions   int64  // live ones; of List only
 }
 
 func userOf(row dbsqlc.User) User {
 	role, _ := ParseRole(row.Role) // the table has no other
-	return User{ID: row.ID, Name: row.Name, Role: role, Tenant: row.TenantID, CreatedAt: row.CreatedAt, DisabledAt: row.DisabledAt}
+	user := User{ID: row.ID, Name: row.Name, Role: role, Tenant: row.TenantID, CreatedAt: row.CreatedAt, DisabledAt: row.DisabledAt, Password: row.PasswordHash != nil}
+	if row.OidcIssuer != nil {
+		user.Issuer = *row.OidcIssuer
+	}
+	return user
 }
 
 // ErrExists and ErrNoUser are answers about a name.

@@ -14,6 +14,25 @@ FROM users
 WHERE name = @name
 FOR UPDATE;
 
+-- Of the account that an identity provider means.
+-- name: UserGetOfIssuerForUpdate :one
+SELECT *
+FROM users
+WHERE oidc_issuer = @oidc_issuer::text AND oidc_subject = @oidc_subject::text
+FOR UPDATE;
+
+-- name: UserAddVouched :one
+INSERT INTO users (name, role, oidc_issuer, oidc_subject)
+VALUES (@name, @role, @oidc_issuer::text, @oidc_subject::text)
+RETURNING *;
+
+-- What the identity provider says of a user from now on.
+-- name: UserVouch :one
+UPDATE users
+SET role = @role, oidc_issuer = @oidc_issuer::text, oidc_subject = @oidc_subject::text
+WHERE id = @id
+RETURNING *;
+
 -- name: UserList :many
 SELECT sqlc.embed(users), (
         SELECT count(*)
