@@ -1,9 +1,6 @@
 package shopjwt
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,21 +31,18 @@ func claimsWith(change map[string]any) map[string]any {
 	return c
 }
 
-// signed is a token by RFC 7515 and the standard library alone.
 func signed(t testing.TB, claims any, headers map[string]any) string {
 	key, err := subkey(apiKey, outbound)
 	require.NoError(t, err)
-	header := map[string]any{"alg": "HS256"}
-	maps.Copy(header, headers)
-	var parts [2]string
-	for i, part := range []any{header, claims} {
-		raw, err := json.Marshal(part)
-		require.NoError(t, err)
-		parts[i] = base64.RawURLEncoding.EncodeToString(raw)
+	h := jws.NewHeaders()
+	for name, value := range headers {
+		require.NoError(t, h.Set(name, value))
 	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(parts[0] + "." + parts[1]))
-	return parts[0] + "." + parts[1] + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	payload, err := json.Marshal(claims)
+	require.NoError(t, err)
+	token, err := jws.Sign(payload, jws.WithKey(jwa.HS256, key, jws.WithProtectedHeaders(h)))
+	require.NoError(t, err)
+	return string(token)
 }
 
 func TestVerify_of_signed_claims(t *testing.T) {
