@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
@@ -89,10 +90,40 @@ func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(f
 // errSilent ends a command with exit code 1; what is wrong has been printed.
 var errSilent = errors.New("failed")
 
+// output remembers the first error of writing to it: most commands print and go on.
+type output struct {
+	to  io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.to.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// checked is the exit code: of what was done and could not be told (a full disk), failed.
+func (o *output) checked(code int, stderr io.Writer) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if code != exitDone || o.err == nil {
+		return code
+	}
+	fmt.Fprintln(stderr, "towpath: write the output:", o.err)
+	return exitFailed
+}
+
 // run is the program: a test calls it as main does.
 func run(ctx context.Context, args []string, io console) (code int) {
 	// Rows of older versions, and whatever slipped through, hold others' words.
-	io.out, io.err = foreign.Writer(io.out), foreign.Writer(io.err)
+	out := &output{to: io.out}
+	io.out, io.err = foreign.Writer(out), foreign.Writer(io.err)
+	defer func() { code = out.checked(code, io.err) }()
 	ctx = audit.As(ctx, io.who())
 	if asked, asJSON := versionAsked(args); asked {
 		return exitCode(printVersion(io, asJSON), io.err)

@@ -92,6 +92,36 @@ func (c console) secretFile(path string) (string, error) {
 	return v, nil
 }
 
+// maxFile is more than any file that a command takes; what has no end (a device, a pipe)
+// is refused at it, before it has taken the machine's memory.
+const maxFile = 64 << 20
+
+// readFile is os.ReadFile up to maxFile.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	raw, err := readBounded(file)
+	if err != nil && errors.As(err, new(*fs.PathError)) {
+		return nil, err // names the file
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return raw, nil
+}
+
+// readBounded reads all that there is, and refuses more than maxFile.
+func readBounded(in io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err == nil && len(raw) > maxFile {
+		return nil, fmt.Errorf("larger than %d MiB", maxFile>>20)
+	}
+	return raw, err
+}
+
 func (c console) settingOr(flag, name, otherwise string) (string, error) {
 	if flag != "" {
 		return flag, nil

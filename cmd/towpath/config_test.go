@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 
@@ -105,6 +106,24 @@ func Test_Flags_and_files_reach_the_commands(t *testing.T) {
 	away.must(t, "tenant", "list", "--database-url", url)
 	d.with(map[string]string{"DATABASE_URL": "", "DATABASE_URL_FILE": file(t, "url", url+"\n")}).must(t, "tenant", "list")
 }
+
+func Test_A_file_without_an_end_is_refused_within_bounds(t *testing.T) {
+	t.Parallel()
+	_, err := readFile("/dev/zero")
+	require.EqualError(t, err, "read /dev/zero: larger than 64 MiB")
+}
+
+func Test_Output_that_cannot_be_written_is_a_failure(t *testing.T) {
+	t.Parallel()
+	full := writerFunc(func([]byte) (int, error) { return 0, errors.New("no space left on device") })
+	var said bytes.Buffer
+	require.Equal(t, exitFailed, run(t.Context(), []string{"monitoring", "runbook"}, consoleOf(nil, full, &said)))
+	require.Contains(t, said.String(), "no space left on device")
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func Test_Who_acts_is_named_in_the_history(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ func main() {
 		os.Exit(exitUsage)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, names: environment, readFile: os.ReadFile, manager: manager}
+	io := console{out: os.Stdout, err: os.Stderr, in: os.Stdin, lookup: os.LookupEnv, names: environment, readFile: readFile, manager: manager}
 	if stat, err := os.Stderr.Stat(); err == nil && stat.Mode()&os.ModeCharDevice != 0 {
 		io.terminal = os.Stderr
 	}

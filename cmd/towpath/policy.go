@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -105,7 +104,7 @@ func readPolicy(console console, file string) ([]byte, policy.Policy, []policy.F
 	var raw []byte
 	var err error
 	if file == "-" {
-		raw, err = io.ReadAll(console.in)
+		raw, err = readBounded(console.in)
 	} else {
 		raw, err = console.readFile(file)
 	}

@@ -56,6 +56,9 @@ func viewTenant(t dbsqlc.Tenant) tenantView {
 
 // Run checks everything before it stores anything.
 func (c tenantCreate) Run(ctx context.Context, io console) error {
+	if err := checkShopName(c.Name); err != nil {
+		return err
+	}
 	if strings.TrimSpace(c.Name) == "" {
 		return wrongUse("--name is empty; give the name that people know the shop by")
 	}
@@ -116,6 +119,14 @@ func (c tenantCreate) checkTwins(ctx context.Context, io console, pool *pgxpool.
 	}
 	for _, t := range append(both, similar...) {
 		fmt.Fprintf(io.err, "towpath: tenant %s is %s at %s; where names or addresses are alike, commands want the id\n", t.ID, t.Name, t.MagentoUrl)
+	}
+	return nil
+}
+
+// checkShopName checks a shop's name.
+func checkShopName(name string) error {
+	if err := account.CheckShopName(name); err != nil {
+		return wrongUse("--name: %w", err)
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ func (c tenantChange) Run(ctx context.Context, io console) error {
 	if strings.TrimSpace(c.Name) == "" && c.MagentoURL == "" {
 		return wrongUse("nothing to change: give --name or --magento-url")
 	}
+	if err := checkShopName(c.Name); err != nil {
+		return err
+	}
 	private, err := io.allowPrivate()
 	if err != nil {
 		return err

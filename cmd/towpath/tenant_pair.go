@@ -115,6 +115,9 @@ func (c tenantPair) pairing(io console) (what account.Pairing, warnings []string
 	if err := checkShopURL(c.MagentoURL, private); err != nil {
 		return what, nil, err
 	}
+	if err := checkShopName(c.Name); err != nil {
+		return what, nil, err
+	}
 	if what.BaseURL, err = io.settingOr(c.BaseURL, "TOWPATH_BASE_URL", ""); err != nil {
 		return what, nil, err
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -147,4 +150,19 @@ func Test_A_shop_is_deleted_only_where_nothing_was_accepted(t *testing.T) {
 	_, err := other.shop.Drain(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, other.shop.Outbox()[0].LastError, "401")
+}
+
+func Test_A_name_that_lines_and_terminals_cannot_show_is_refused(t *testing.T) {
+	t.Parallel()
+	for name, why := range map[string]string{"a\nb": "line breaks", "a\x1b[2J": "control", "a\u202eb": "invisible", strings.Repeat("é", 201): "more than 200 characters"} {
+		for _, args := range [][]string{
+			{"tenant", "create", "--magento-url", "https://shop.example"},
+			{"tenant", "change", "A"},
+			{"tenant", "pair", "--magento-url", "https://shop.example", "--code", "c", "--provider", "xero", "--base-url", "https://towpath.example"},
+		} {
+			var said bytes.Buffer
+			require.Equal(t, exitUsage, run(t.Context(), append(args, "--name", name), consoleOf(nil, io.Discard, &said)), "%q %q", args, name)
+			require.Contains(t, said.String(), why)
+		}
+	}
 }

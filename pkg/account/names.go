@@ -2,9 +2,12 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -19,6 +22,21 @@ type AmbiguousError struct {
 
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%q is the name of %d: %s; give the id of one", e.Name, len(e.Candidates), strings.Join(e.Candidates, ", "))
+}
+
+// maxShopName is how long a shop's name may be, in characters.
+const maxShopName = 200
+
+// CheckShopName judges the name that people know a shop by, before it is stored: lines,
+// terminals and commands show it.
+func CheckShopName(name string) error {
+	switch {
+	case utf8.RuneCountInString(name) > maxShopName:
+		return fmt.Errorf("it has more than %d characters", maxShopName)
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("it has line breaks, control or invisible characters; leave them out")
+	}
+	return nil
 }
 
 // FindTenant is the tenant that a person means: by its id, or by its name in whatever

@@ -115,6 +115,8 @@ func (p *pairPage) read(values url.Values) (what account.Pairing, wrong string) 
 		p.Wrong, p.Refused = "tenant", "The shop to pair again is named by no id."
 	case p.MagentoURL == "":
 		p.Wrong, p.Refused = "magento_url", "The shop's address is missing."
+	case account.CheckShopName(p.Name) != nil:
+		p.Wrong, p.Refused = "name", "The shop's name: "+account.CheckShopName(p.Name).Error()+"."
 	case what.Code.IsEmpty():
 		p.Wrong, p.Refused = "code", "The pairing code is missing: make one in the shop's admin, on the page of its Byte8 module."
 	default:
