@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"towpath/pkg/outbound"
 	"towpath/pkg/server"
 )
 
@@ -47,6 +48,8 @@ func (c healthCommand) Run(ctx context.Context, io console) error {
 	switch {
 	case c.JSON:
 		err = printJSON(io.out, view)
+	case c.Live:
+		_, err = fmt.Fprintln(io.out, "it answers")
 	case view.Ready:
 		_, err = fmt.Fprintln(io.out, "ready")
 	default:
@@ -96,7 +99,7 @@ func (c healthCommand) ask(ctx context.Context, address string) (healthView, err
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return healthView{}, fmt.Errorf("ask serve: %w", err)
+		return healthView{}, fmt.Errorf("no serve answers: %w", outbound.Plain(err))
 	}
 	defer answer.Body.Close()
 	if c.Live && answer.StatusCode == http.StatusOK {
@@ -104,7 +107,7 @@ func (c healthCommand) ask(ctx context.Context, address string) (healthView, err
 	}
 	var view healthView
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&view); err != nil || len(view.Checks) == 0 {
-		return healthView{}, fmt.Errorf("ask serve: what answers at %s is not Towpath (%s %s)", address, answer.Status, path)
+		return healthView{}, fmt.Errorf("no serve answers: what answers at %s is not Towpath (%s %s)", address, answer.Status, path)
 	}
 	return view, nil
 }

@@ -2,7 +2,6 @@ package magento
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -57,10 +56,22 @@ func (f *PairFailure) Error() string {
 	if f.Detail != "" {
 		text += " (it says: " + f.Detail + ")"
 	}
-	if f.Err != nil {
-		text += " (" + f.Err.Error() + ")"
+	if cause := f.cause(); cause != "" {
+		text += " (" + cause + ")"
 	}
 	return text + ". " + f.Do + "."
+}
+
+// cause is said where What leaves it open.
+func (f *PairFailure) cause() string {
+	switch f.Problem {
+	case ProblemAddress, ProblemName, ProblemNoListener, ProblemCertificate, ProblemNoTLS:
+		return ""
+	}
+	if f.Err == nil {
+		return ""
+	}
+	return outbound.Plain(f.Err).Error()
 }
 
 // Unwrap is the cause.
@@ -98,7 +109,7 @@ func moduleMissing(base, provider string) *PairFailure {
 
 func httpsRequired(base string) *PairFailure {
 	return &PairFailure{Problem: ProblemHTTPS,
-		What: "The shop does not let itself be paired over plain http: in production mode it wants https",
+		What: "The shop refuses to be paired over plain http: in production mode it wants https",
 		Do:   "Give its address as " + asHTTPS(base) + "; the code is as good as before"}
 }
 
@@ -151,7 +162,6 @@ func refusedPairing(base string, status int, ledgerBaseURL string) *PairFailure 
 // unconnected tells the ways in which no connection comes about.
 func unconnected(base string, err error) *PairFailure {
 	var name *net.DNSError
-	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	host := hostOf(base)
 	switch {
@@ -161,8 +171,8 @@ func unconnected(base string, err error) *PairFailure {
 	case errors.As(err, &name):
 		return &PairFailure{Problem: ProblemName, What: "The name " + host + " does not resolve",
 			Do: "Check how it is spelled in --magento-url, and that this machine's DNS knows it"}
-	case errors.As(err, &certificate):
-		return &PairFailure{Problem: ProblemCertificate, What: "The TLS certificate of " + host + " is not valid: " + whyNotValid(certificate.Err),
+	case outbound.CertificateFault(err) != "":
+		return &PairFailure{Problem: ProblemCertificate, What: "The TLS certificate of " + host + " is not valid: " + outbound.CertificateFault(err),
 			Do: "Mend the certificate, or this machine's list of authorities if the shop's is one of your own (SSL_CERT_FILE names it); the code is as good as before"}
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return &PairFailure{Problem: ProblemNoTLS, What: host + " does not speak TLS at that port",
@@ -173,22 +183,6 @@ func unconnected(base string, err error) *PairFailure {
 	}
 	return &PairFailure{Problem: ProblemNoConnection, What: "No connection to " + host + " comes about",
 		Do: "Check --magento-url, and that a firewall lets this machine through; the code is as good as before"}
-}
-
-// whyNotValid says it in words; what is not known by name says itself.
-func whyNotValid(err error) string {
-	var invalid x509.CertificateInvalidError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	switch {
-	case errors.As(err, &hostname):
-		return "it is for another name"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "it has expired, or a clock is wrong"
-	case errors.As(err, &authority):
-		return "no authority that this machine trusts has signed it, or an intermediate certificate is missing"
-	}
-	return err.Error()
 }
 
 func answerLost(base string, err error) *PairFailure {

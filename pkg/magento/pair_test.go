@@ -185,6 +185,7 @@ func Test_Pair_tells_why_no_connection_comes_about(t *testing.T) {
 			require.False(t, f.Maybe, "nothing was sent, or nothing that Magento has read")
 			require.Contains(t, f.What, c.what)
 			require.Contains(t, f.Do, c.do)
+			require.NotRegexp(t, `dial tcp|lookup |x509|Post "`, f.Error(), "words, not Go's")
 		})
 	}
 }

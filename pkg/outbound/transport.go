@@ -36,6 +36,7 @@ func (t *tracedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(out)
 	if err != nil {
 		cancel()
+		err = Plain(err)
 		if !connected.Load() {
 			return nil, &notSentError{cause: err}
 		}

@@ -36,7 +36,7 @@ func (p Private) CheckURL(raw string) error {
 	case u.RawQuery != "" || u.ForceQuery:
 		return errors.New("url must not hold a query")
 	case u.Scheme == "http" && p.none():
-		return errors.New("url must begin with https:// (plain http only with TOWPATH_ALLOW_PRIVATE_URLS)")
+		return errors.New("url must begin with https://, since over plain http keys and documents can be read on the way (http:// is for addresses on this machine or a private network, with TOWPATH_ALLOW_PRIVATE_URLS=true)")
 	}
 	if err := checkPort(u); err != nil {
 		return err
