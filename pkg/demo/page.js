@@ -30,8 +30,8 @@
 
   const row = (i) => make("tr", { class: i.id === selected ? "chosen" : "", "data-invoice": i.id },
     make("th", { scope: "row" }, make("button", { type: "button", class: "plain", "data-key": `row-${i.id}`, "aria-pressed": String(i.id === selected) }, i.number)),
-    make("td", { class: "wide" }, i.date), make("td", { class: "wide" }, i.order), make("td", {}, i.bill_to),
-    make("td", { class: "wide" }, i.state), make("td", { class: "figure" }, i.total), make("td", { class: "status" }, ...chip(i.chip)));
+    make("td", { class: "wide" }, i.date), make("td", { class: "wide spare" }, i.order), make("td", {}, i.bill_to),
+    make("td", { class: "wide spare" }, i.state), make("td", { class: "figure" }, i.total), make("td", { class: "status" }, ...chip(i.chip)));
 
   const step = (s) => make("li", { class: `${s.where} ${s.tone}` },
     make("span", { class: "after" }, s.after), make("span", { class: "what" }, s.what),
