@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -100,7 +101,7 @@ func (s *Store) AddFor(ctx context.Context, name string, role Role, password str
 		if err != nil {
 			return err
 		}
-		entry := entryOf(audit.UserAdded, name, map[string]any{"role": row.Role})
+		entry := entryOf(audit.UserAdded, name, nil, map[string]any{"role": row.Role})
 		if tenant != nil {
 			entry.Tenant = *tenant
 		}
@@ -157,11 +158,35 @@ type Changed struct {
 	NoAdmins bool  // nobody is left who may change users by the pages' role
 }
 
-// entryOf is a change of a user for the audit: what it is from then on. A password is
-// never in it.
-func entryOf(action, name string, after map[string]any) audit.Entry {
-	after["user"] = name
-	return audit.Entry{Action: action, After: after}
+// entryOf is a change of a user for the audit: who it is, and what was changed. A password
+// is never in it.
+func entryOf(action, name string, before, after map[string]any) audit.Entry {
+	e := audit.Entry{Action: action, Before: map[string]any{"user": name}, After: map[string]any{"user": name}}
+	maps.Copy(e.Before, before)
+	maps.Copy(e.After, after)
+	switch action {
+	case audit.UserAdded:
+		e.Before = nil
+	case audit.UserDeleted:
+		e.After = nil
+	}
+	return e
+}
+
+// was is what the user was of the parts that are changed.
+func was(row dbsqlc.User, changed map[string]any) map[string]any {
+	before := map[string]any{}
+	for part := range changed {
+		switch part {
+		case "role":
+			before[part] = row.Role
+		case "disabled":
+			before[part] = row.DisabledAt != nil
+		case "password":
+			before[part] = "one"
+		}
+	}
+	return before
 }
 
 // change does something to the user of this name and ends its sessions, in one
@@ -187,17 +212,17 @@ func (s *Store) change(ctx context.Context, name, action string, after map[strin
 		if err := do(tx, row); err != nil {
 			return err
 		}
-		if err := audit.Write(ctx, tx, audit.Who(ctx), entryOf(action, name, after)); err != nil {
+		if err := audit.Write(ctx, tx, audit.Who(ctx), entryOf(action, name, was(row, after), after)); err != nil {
 			return err
 		}
-		was := row
+		gone := row
 		others, err := q.UserOtherAdmins(ctx, tx, row.ID)
 		if err != nil {
 			return err
 		}
 		row, err = q.UserGet(ctx, tx, name)
 		if errors.Is(err, pgx.ErrNoRows) { // deleted
-			done.User, done.NoAdmins = userOf(was), others == 0
+			done.User, done.NoAdmins = userOf(gone), others == 0
 			return nil
 		}
 		done.User = userOf(row)
@@ -242,7 +267,7 @@ func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) (Ch
 
 // Delete forgets a user; what it did stays in the runs' histories, by its name.
 func (s *Store) Delete(ctx context.Context, name string) (Changed, error) {
-	return s.change(ctx, name, audit.UserDeleted, map[string]any{}, func(tx pgx.Tx, row dbsqlc.User) error {
+	return s.change(ctx, name, audit.UserDeleted, map[string]any{"role": ""}, func(tx pgx.Tx, row dbsqlc.User) error {
 		return dbsqlc.New().UserDelete(ctx, tx, row.ID)
 	})
 }
@@ -266,7 +291,7 @@ func (s *Store) KeepAdmin(ctx context.Context, password string) (changed bool, e
 			return err
 		}
 		if changed = made > 0; changed {
-			return audit.Write(ctx, tx, theSetting, entryOf(audit.UserAdded, FirstAdmin, map[string]any{"role": Admin.String()}))
+			return audit.Write(ctx, tx, theSetting, entryOf(audit.UserAdded, FirstAdmin, nil, map[string]any{"role": Admin.String()}))
 		}
 		row, err := q.UserGetForUpdate(ctx, tx, FirstAdmin)
 		if err != nil {
@@ -290,7 +315,8 @@ func (s *Store) KeepAdmin(ctx context.Context, password string) (changed bool, e
 		if err := q.UserSetPassword(ctx, tx, dbsqlc.UserSetPasswordParams{ID: row.ID, PasswordHash: &hash, PasswordAt: &now}); err != nil {
 			return err
 		}
-		return audit.Write(ctx, tx, theSetting, entryOf(audit.UserChanged, FirstAdmin, map[string]any{"role": Admin.String(), "password": "another"}))
+		after := map[string]any{"role": Admin.String(), "disabled": false, "password": "another"}
+		return audit.Write(ctx, tx, theSetting, entryOf(audit.UserChanged, FirstAdmin, was(row, after), after))
 	})
 	if err != nil {
 		return false, fmt.Errorf("keep user %s: %w", FirstAdmin, err)

@@ -295,17 +295,22 @@ func Test_Changes_of_users_are_in_the_audit(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.SetRole(ctx, "Grace", Operator)
 	require.NoError(t, err)
+	_, err = s.SetDisabled(ctx, "grace", true)
+	require.NoError(t, err)
 	_, err = s.Delete(ctx, "grace")
 	require.NoError(t, err)
 	_, err = s.KeepAdmin(ctx, thePassword)
 	require.NoError(t, err)
-	rows, err := s.Pool.Query(ctx, "SELECT who || ' ' || action || ' ' || after FROM audit ORDER BY id")
+	rows, err := s.Pool.Query(ctx, "SELECT concat_ws(' ', who, action, coalesce(before::text, '-'), coalesce(after::text, '-')) FROM audit ORDER BY id")
 	require.NoError(t, err)
 	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		`cli:root user.added {"role": "viewer", "user": "grace"}`, `cli:root user.changed {"user": "grace", "password": "another"}`,
-		`cli:root user.changed {"role": "operator", "user": "grace"}`, `cli:root user.deleted {"user": "grace"}`,
-		`TOWPATH_ADMIN_PASSWORD user.added {"role": "admin", "user": "admin"}`,
+		`cli:root user.added - {"role": "viewer", "user": "grace"}`,
+		`cli:root user.changed {"user": "grace", "password": "one"} {"user": "grace", "password": "another"}`,
+		`cli:root user.changed {"role": "viewer", "user": "grace"} {"role": "operator", "user": "grace"}`,
+		`cli:root user.changed {"user": "grace", "disabled": false} {"user": "grace", "disabled": true}`,
+		`cli:root user.deleted {"role": "operator", "user": "grace"} -`,
+		`TOWPATH_ADMIN_PASSWORD user.added - {"role": "admin", "user": "admin"}`,
 	}, got)
 }
