@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,18 +62,29 @@ type intentRow struct {
 }
 
 // intentOf says what is known of a write. That it is settled only says that it is under
-// way no more: of a run that did not succeed it may have been written or not.
-func intentOf(arrived time.Time, status string, i dbsqlc.DashboardIntentListRow) intentRow {
+// way no more: of a run that did not succeed its calls tell whether it was written, where
+// they are kept.
+func intentOf(arrived time.Time, status string, i dbsqlc.DashboardIntentListRow, calls []callRow) intentRow {
 	row := intentRow{DashboardIntentListRow: i, After: after(arrived, i.MadeAt)}
 	switch {
 	case i.SettledAt == nil:
 		row.Tone, row.Name = "held", "A document may exist"
 	case i.Certain:
 		row.Tone, row.Name = "failed", "Not written"
-	case status == "succeeded":
+	case status == "succeeded", answeredWell(i.Operation, calls):
 		row.Tone, row.Name = "succeeded", "Done"
 	default:
-		row.Tone, row.Name = "", "Not under way"
+		row.Tone, row.Name = "", "Ended, outcome not recorded"
 	}
 	return row
+}
+
+// answeredWell reports whether the last write of an object was answered with success.
+func answeredWell(object string, calls []callRow) bool {
+	for _, c := range slices.Backward(calls) {
+		if c.Operation == object+"_create" || c.Operation == object+"_update" {
+			return c.Status >= 200 && c.Status < 300
+		}
+	}
+	return false
 }

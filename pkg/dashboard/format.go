@@ -51,7 +51,7 @@ func took(d time.Duration) string {
 	switch {
 	case d < 10*time.Millisecond:
 		return fmt.Sprintf("%.1f ms", float64(max(d, 0).Microseconds())/1000)
-	case d < 10*time.Second:
+	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())

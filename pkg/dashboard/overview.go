@@ -83,9 +83,9 @@ func (d *Dashboard) readOverview(ctx context.Context) (overviewPage, error) {
 		return page, err
 	}
 	for _, p := range processes {
-		page.Workers = append(page.Workers, worker{p.ClientID, momentOf(now, "since", &p.StartedAt)})
+		page.Workers = append(page.Workers, worker{p.ClientID, momentOf(now, "started", &p.StartedAt)})
 	}
-	page.Since = momentOf(now, "since", &d.started)
+	page.Since = momentOf(now, "started", &d.started)
 	page.Held, page.HeldKnown = d.heldReasons(ctx)
 	hours, known := d.hours(ctx, now)
 	page.Counted, page.Chart = known, chartOf(now, hours)

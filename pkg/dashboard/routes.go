@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/julienschmidt/httprouter"
@@ -93,6 +94,25 @@ func (d *Dashboard) Register(router *httprouter.Router) {
 			router.Handle(http.MethodHead, at.path, d.guarded(at))
 		}
 	}
+	router.NotFound = d.unknown(router.NotFound)
+}
+
+// unknown answers a person who opens a page that is not there with a page, in place of
+// next, which is for machines.
+func (d *Dashboard) unknown(next http.Handler) http.Handler {
+	if next == nil {
+		next = http.NotFoundHandler()
+	}
+	page := d.guarded(route{http.MethodGet, "/dashboard/", users.Viewer, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+		d.show(w, http.StatusNotFound, d.pages.message, d.about(r, "Not found", "There is no such page", "The address may be cut short or mistyped."))
+	}})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/dashboard/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			page(w, r, nil)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // leastRoles is the table by "METHOD path", for what a page offers.

@@ -109,6 +109,14 @@ func Test_Every_route_is_for_its_roles_only(t *testing.T) {
 	require.Equal(t, leastRoles(), seen)
 }
 
+func Test_A_page_that_is_not_there_is_said_on_a_page(t *testing.T) {
+	t.Parallel()
+	a := setup(t).get("/dashboard/nonsense")
+	require.Equal(t, http.StatusNotFound, a.status)
+	require.Contains(t, a.body, "There is no such page")
+	require.Contains(t, a.body, ">Queue</a>", "with the way to the others")
+}
+
 // A button that would be refused is not there.
 func Test_A_viewer_sees_no_button_that_he_may_not_press(t *testing.T) {
 	t.Parallel()

@@ -96,12 +96,15 @@ func (d *Dashboard) readRun(ctx context.Context, id uuid.UUID) (runPage, error) 
 			return runPage{}, err
 		}
 	}
-	page := d.runPage(ctx, row, events, intents, ahead)
+	page := d.runPage(ctx, row, events, ahead)
 	page.Calls = callRows(row.SyncRun.ReceivedAt, calls)
+	for _, i := range intents {
+		page.Intents = append(page.Intents, intentOf(row.SyncRun.ReceivedAt, row.SyncRun.Status, i, page.Calls))
+	}
 	return page, nil
 }
 
-func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncRunEvent, intents []dbsqlc.DashboardIntentListRow, ahead []dbsqlc.DashboardRunsAheadRow) runPage {
+func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, events []dbsqlc.SyncRunEvent, ahead []dbsqlc.DashboardRunsAheadRow) runPage {
 	run := row.SyncRun
 	page := runPage{
 		DashboardRunGetRow: row, Heading: title(run.EntityType, run.MagentoEntityID, run.Body), Happened: happened(run.Event),
@@ -121,9 +124,6 @@ func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, 
 		page.Took = took(run.ToldAt.Sub(run.ReceivedAt))
 	}
 	page.History, page.Cut = history(run.ReceivedAt, events)
-	for _, i := range intents {
-		page.Intents = append(page.Intents, intentOf(run.ReceivedAt, run.Status, i))
-	}
 	for _, a := range ahead {
 		page.Ahead = append(page.Ahead, aheadRow{a.ID, a.Event, a.Status})
 	}

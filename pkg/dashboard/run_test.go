@@ -66,7 +66,7 @@ func Test_Run_says_that_a_document_may_exist(t *testing.T) {
 	b.exec(insert, id, "contact", "customer-7", b.binding, now.Add(-900*time.Millisecond), now)
 	b.exec(insert, id, "invoice", "INV-0042", b.binding, now.Add(-800*time.Millisecond), nil)
 	a := b.get("/dashboard/sync/" + id.String())
-	require.Regexp(t, `(?s)contact <span class="id">customer-7</span>.*Not under way.*invoice <span class="id">INV-0042</span>.*A document may exist`, a.body)
+	require.Regexp(t, `(?s)contact <span class="id">customer-7</span>.*Ended, outcome not recorded.*invoice <span class="id">INV-0042</span>.*A document may exist`, a.body)
 	require.Equal(t, 1, strings.Count(a.body, "A document may exist"))
 
 	b.exec(`UPDATE provider_intents SET settled_at = now()`)
@@ -80,11 +80,14 @@ func Test_Run_shows_what_was_sent_and_answered_also_where_it_was_refused(t *test
 	calls, err := provider.EncodeCalls([]provider.Call{{
 		Operation: "invoice_create", Method: "PUT", Path: "/Invoices?unitdp=4", At: now, Took: 41.2, Status: 400, ID: "c0de-1", Together: 7,
 		Sent: `{"Invoices":[{"Name":"<script>alert(1)</script>"}]}`, Answer: `{"Message":"Account code is not valid"}`,
-	}, {Operation: "invoice_create", Method: "PUT", Path: "/Invoices", At: now, Error: "Xero could not be reached"}})
+	}, {Operation: "invoice_create", Method: "PUT", Path: "/Invoices", At: now, Error: "Xero could not be reached"},
+		{Operation: "contact_create", Method: "POST", Path: "/Contacts", At: now, Status: 200}})
 	require.NoError(t, err)
 	b.exec(`INSERT INTO run_calls (run_id, attempt, calls) VALUES ($1, 3, $2), ($1, 4, '{"of another version":true}')`, id, calls)
 	b.exec(`INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash, certain, settled_at) VALUES ($1, 'invoice', 'M-1', $2, '', true, now())`, id, b.binding)
+	b.exec(`INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash, settled_at) VALUES ($1, 'contact', 'customer-7', $2, '', now())`, id, b.binding)
 	body := unescape(b.get("/dashboard/sync/" + id.String()).body)
+	require.Regexp(t, `(?s)customer-7</span>.{0,200}>Done<`, body, "its call was answered with success")
 	for _, want := range []string{
 		">400</span>", "invoice create", "took 41 ms, attempt 3, one call with 7 documents", "PUT /Invoices?unitdp=4", "c0de-1", "Sent: this document's part",
 		`"Message": "Account code is not valid"`, "No answer", "Xero could not be reached", "Not written",
