@@ -109,7 +109,7 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 		return fmt.Errorf("read binding: %w", err)
 	}
 	if binding.OrgID == "" && specs.Wire(binding.Provider, binding.Wire).NamesOrganisation {
-		fmt.Fprintln(io.err, "towpath: no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
+		io.warn("no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
 	}
 	readReference(ctx, io, pool, binding.ID)
 	if c.JSON {
@@ -188,10 +188,34 @@ func (c bindingList) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return fmt.Errorf("list bindings: %w", err)
 	}
-	headings := []string{"id", "tenant_id", "provider", "wire", "status", "api_url", "org_id", "policy"}
-	return printList(io, c.JSON, list, viewBinding, headings, func(b dbsqlc.Binding) []string {
-		return []string{b.ID.String(), b.TenantID.String(), b.Provider, b.Wire, b.Status, b.ApiUrl, b.OrgID, fmt.Sprint(b.PolicyVersion)}
+	shops, err := shopNames(ctx, pool)
+	if err != nil {
+		return err
+	}
+	headings := []string{"id", "tenant", "provider", "wire", "status", "api_url", "org_id", "policy"}
+	view := func(b dbsqlc.Binding) listedBinding { return listedBinding{viewBinding(b), shops[b.TenantID]} }
+	return printList(io, c.JSON, list, view, headings, func(b dbsqlc.Binding) []string {
+		return []string{b.ID.String(), shops[b.TenantID], b.Provider, b.Wire, b.Status, b.ApiUrl, b.OrgID, fmt.Sprint(b.PolicyVersion)}
 	})
+}
+
+// listedBinding is a binding with the name of its shop.
+type listedBinding struct {
+	bindingView
+	Tenant string `json:"tenant"`
+}
+
+// shopNames are the names of all shops, by tenant.
+func shopNames(ctx context.Context, pool *pgxpool.Pool) (map[uuid.UUID]string, error) {
+	tenants, err := dbsqlc.New().TenantList(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("list tenants: %w", err)
+	}
+	names := make(map[uuid.UUID]string, len(tenants))
+	for _, t := range tenants {
+		names[t.ID] = t.Name
+	}
+	return names, nil
 }
 
 type bindingRevoke struct {
@@ -210,8 +234,10 @@ func (c bindingRevoke) ask(ctx context.Context, io console, pool *pgxpool.Pool, 
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%s of this binding are not done; they would be held (binding_revoked) for good, and the shop's new events wait in its outbox until another binding is made. "+
-		"A wrong token, app, address or organisation is mended by binding token or binding change", counted(int(waiting), "run"))
+	what := "the shop's new events would wait in its outbox until another binding is made. A wrong token, app, address or organisation is mended by binding token or binding change"
+	if waiting > 0 {
+		what = counted(int(waiting), "run") + " of this binding not done would be held (binding_revoked) for good, and " + what
+	}
 	return io.confirm(what, "Revoke it?", "not revoked")
 }
 

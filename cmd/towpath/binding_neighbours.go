@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,7 +12,7 @@ import (
 
 func printAdvice(io console, id uuid.UUID, advice string) {
 	if advice != "" {
-		fmt.Fprintf(io.err, "towpath: binding %s: %s\n", id, advice)
+		io.warn("binding %s: %s", id, advice)
 	}
 }
 
@@ -26,7 +25,7 @@ func tellNeighbours(ctx context.Context, io console, pool *pgxpool.Pool, id uuid
 		_, advice, err = account.Advice(ctx, pool, binding)
 	}
 	if err != nil {
-		fmt.Fprintf(io.err, "towpath: whether other shops write to the organisation is not known: %v\n", err)
+		io.warn("whether other shops write to the organisation is not known: %v", err)
 		return
 	}
 	printAdvice(io, id, advice)

@@ -17,6 +17,7 @@ import (
 // statusView is what waits for a live binding, and what a person should see to.
 type statusView struct {
 	quota.Backlog
+	Tenant string `json:"tenant"` // the shop's name
 	// Settings that refer to what the provider does not have any more.
 	SettingsFaults []policy.FieldError `json:"settings_faults"`
 	// Other live bindings of its organisation, and what to do about the numbers.
@@ -81,13 +82,17 @@ func (c bindingStatus) Run(ctx context.Context, io console) error {
 			printAdvice(io, v.ID, n.String())
 		}
 	}
-	return printTable(io.out, []string{"id", "status", "to fetch", "to post", "held", "takes at most", "calls/min", "at once", "day left", "faults"}, rows)
+	return printTable(io.out, []string{"id", "tenant", "status", "to fetch", "to post", "held", "takes at most", "calls/min", "at once", "day left", "faults"}, rows)
 }
 
 func readStatuses(ctx context.Context, pool *pgxpool.Pool) ([]statusView, error) {
 	rows, err := dbsqlc.New().CallBudgetList(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("read budgets: %w", err)
+	}
+	shops, err := shopNames(ctx, pool)
+	if err != nil {
+		return nil, err
 	}
 	views := []statusView{}
 	for _, backlog := range quota.Backlogs(rows) {
@@ -107,7 +112,7 @@ func readStatuses(ctx context.Context, pool *pgxpool.Pool) ([]statusView, error)
 		if err != nil {
 			return nil, err
 		}
-		views = append(views, statusView{Backlog: backlog, NoAnswer: silent, SettingsFaults: append([]policy.FieldError{}, faults...),
+		views = append(views, statusView{Backlog: backlog, Tenant: shops[binding.TenantID], NoAnswer: silent, SettingsFaults: append([]policy.FieldError{}, faults...),
 			Neighbours: append([]account.Neighbour{}, neighbours...), Advice: advice})
 	}
 	return views, nil
@@ -125,6 +130,6 @@ func (v statusView) row() []string {
 	if v.HourUsed != nil {
 		hour = fmt.Sprintf(", %d of %d/hour", *v.HourUsed, *v.CallsPerHour)
 	}
-	return []string{v.ID.String(), v.Status, fmt.Sprint(v.ToFetch), fmt.Sprint(v.ToPost), fmt.Sprint(v.Held), takes,
+	return []string{v.ID.String(), v.Tenant, v.Status, fmt.Sprint(v.ToFetch), fmt.Sprint(v.ToPost), fmt.Sprint(v.Held), takes,
 		fmt.Sprintf("%d of %d%s", v.CallsUsed, v.CallsPerMinute, hour), fmt.Sprintf("%d of %d", v.CallsUnderWay, v.CallsAtOnce), day, fmt.Sprint(len(v.SettingsFaults))}
 }

@@ -48,6 +48,11 @@ type console struct {
 	readSecret func(ctx context.Context, prompt string) (string, error)
 }
 
+// warn says what did not stop the command and a person should know.
+func (c console) warn(format string, args ...any) {
+	fmt.Fprintf(c.err, "towpath: warning: "+format+"\n", args...)
+}
+
 // commands is the whole command line; one file per command has the rest.
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version, its commit and when that was made; with --json as an object."`

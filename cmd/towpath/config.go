@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -341,11 +342,15 @@ func textLog(to io.Writer, options *slog.HandlerOptions) *slog.Logger {
 	return slog.New(logline.New(to, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }))
 }
 
-// who names the person at the command line, for a run's history.
+// who names the person at the command line, for a run's history. Where USER is not set
+// (cron, a container) it is the name of the process's user, else its number.
 func (c console) who() string {
 	name, err := c.setting("USER")
 	if err != nil || name == "" {
 		name = strconv.Itoa(os.Getuid())
+		if known, err := user.LookupId(name); err == nil {
+			name = known.Username
+		}
 	}
 	return fmt.Sprintf("cli:%s", name)
 }

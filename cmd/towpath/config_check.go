@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"net/url"
 	"regexp"
@@ -94,7 +93,7 @@ func (c configCheck) Run(_ context.Context, io console) error {
 		return err
 	}
 	for _, name := range view.Unknown {
-		fmt.Fprintf(io.err, "towpath: warning: %s is no setting of Towpath, and does nothing\n", name)
+		io.warn("%s is no setting of Towpath, and does nothing", name)
 	}
 	return refused
 }

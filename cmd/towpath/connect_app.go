@@ -87,7 +87,7 @@ func (c bindingCreate) createApp(ctx context.Context, io console) error {
 	}
 	if kind == oauth.ClientCredentials {
 		if done, err := connectApp(ctx, io, pool, conns, row.ID); err != nil {
-			fmt.Fprintf(io.err, "towpath: not connected yet: %v\n", err)
+			io.warn("not connected yet: %v", err)
 		} else if !c.JSON {
 			fmt.Fprintf(io.out, "connected to %s (%s)\n", done.OrgName, done.OrgID)
 		}

@@ -34,7 +34,7 @@ func (r runbooksAt) base(io console) (string, error) {
 	}
 	base, err := baseURL("", listen)
 	if err == nil {
-		fmt.Fprintf(io.err, "towpath: runbook_url leads to %s: neither --base-url nor TOWPATH_BASE_URL is set\n", base)
+		io.warn("runbook_url leads to %s: neither --base-url nor TOWPATH_BASE_URL is set", base)
 	}
 	return base, err
 }

@@ -74,9 +74,9 @@ func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.
 	switch {
 	case err == nil:
 	case provider.AsFailure(err).Kind == provider.Auth:
-		fmt.Fprintf(io.err, "towpath: %s refuses the connection (%v); its runs are held until that is mended: %s\n", binding.ApiUrl, err, reconnect(binding))
+		io.warn("%s refuses the connection (%v); its runs are held until that is mended: %s", binding.ApiUrl, err, reconnect(binding))
 	default:
-		fmt.Fprintf(io.err, "towpath: the accounts and tax rates at %s are not known yet (%v); the first run reads them, and shows whether the connection works\n", binding.ApiUrl, err)
+		io.warn("the accounts and tax rates at %s are not known yet (%v); the first run reads them, and shows whether the connection works", binding.ApiUrl, err)
 	}
 	tellNeighbours(ctx, io, pool, id)
 }

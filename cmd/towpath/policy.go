@@ -92,7 +92,7 @@ func (c policySet) Run(ctx context.Context, console console) error {
 		if err := s.live(); err != nil {
 			return err
 		}
-		if faults = append(faults, s.check(ctx, parsed)...); len(faults) > 0 {
+		if faults = s.check(ctx, parsed, faults); len(faults) > 0 {
 			return s.refuse(faults)
 		}
 		return s.save(ctx, raw, parsed)
@@ -118,15 +118,15 @@ func readPolicy(console console, file string) ([]byte, policy.Policy, []policy.F
 	return raw, parsed, faults, nil
 }
 
-// checkReference names the settings that refer to what the provider does not have,
-// and says what could not be checked.
-func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy) []policy.FieldError {
-	found := refdata.Check(ctx, pool, binding, p, func() (clients.Factory, error) { return console.clients(pool) })
+// checkReference adds to the faults of the settings' form those that refer to what the
+// provider does not have, and says what could not be checked.
+func checkReference(ctx context.Context, console console, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy, form []policy.FieldError) []policy.FieldError {
+	found := refdata.Check(ctx, pool, binding, p, form, func() (clients.Factory, error) { return console.clients(pool) })
 	if found.NotAsked != nil {
-		fmt.Fprintf(console.err, "towpath: the provider could not be asked for its accounts and tax rates now (%v)\n", found.NotAsked)
+		console.warn("the provider could not be asked for its accounts and tax rates now (%v)", found.NotAsked)
 	}
 	if !found.Known {
-		fmt.Fprintln(console.err, "towpath: they are not known, so no account, tax type, theme or tracking option was checked")
+		console.warn("its accounts and tax rates are not known, so no account, tax type, theme or tracking option was checked")
 	}
 	return found.Faults
 }

@@ -104,8 +104,8 @@ func (e *edit) settings(ctx context.Context, s saving) ([]byte, policy.Policy, e
 		}
 		last = raw
 		parsed, faults, err := policy.Parse(raw)
-		if err == nil && len(faults) == 0 {
-			faults = s.check(ctx, parsed)
+		if err == nil {
+			faults = s.check(ctx, parsed, faults)
 		}
 		if err == nil && len(faults) == 0 {
 			return raw, parsed, nil

@@ -67,7 +67,7 @@ func (c policyDiff) Run(ctx context.Context, console console) error {
 		}
 		printChanges(console, proposal.Version, proposal.Changes)
 		if len(proposal.Dropped) > 0 {
-			fmt.Fprintf(console.err, "towpath: set in force and not in the file, so back to the default: %s\n", strings.Join(proposal.Dropped, ", "))
+			console.warn("set in force and not in the file, so back to the default: %s", strings.Join(proposal.Dropped, ", "))
 		}
 		return nil
 	})
@@ -125,7 +125,7 @@ func (c policyRestore) Run(ctx context.Context, console console) error {
 		if err := s.live(); err != nil {
 			return err
 		}
-		if faults = append(faults, s.check(ctx, parsed)...); len(faults) > 0 {
+		if faults = s.check(ctx, parsed, faults); len(faults) > 0 {
 			return s.refuse(faults)
 		}
 		return s.save(ctx, nil, parsed)

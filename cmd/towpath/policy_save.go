@@ -49,9 +49,10 @@ func (s saving) live() error {
 	return nil
 }
 
-// check is what has to be right before settings are saved, apart from their form.
-func (s saving) check(ctx context.Context, p policy.Policy) []policy.FieldError {
-	return checkReference(ctx, s.console, s.pool, s.binding, p)
+// check adds to the faults of the settings' form what else has to be right before they
+// are saved.
+func (s saving) check(ctx context.Context, p policy.Policy, form []policy.FieldError) []policy.FieldError {
+	return checkReference(ctx, s.console, s.pool, s.binding, p, form)
 }
 
 // refuse names every fault.
@@ -118,13 +119,13 @@ func (s saving) announce(proposal account.Proposal) {
 		return
 	}
 	if len(proposal.Dropped) > 0 && (s.Yes || s.dryRun) { // else it is what is asked about
-		fmt.Fprintf(s.console.err, "towpath: set in force and not in the file, so back to the default: %s\n", strings.Join(proposal.Dropped, ", "))
+		s.console.warn("set in force and not in the file, so back to the default: %s", strings.Join(proposal.Dropped, ", "))
 	}
 	if proposal.Held > 0 {
 		fmt.Fprintf(s.console.err, "towpath: %s will be tried again under these settings; what they leave out is skipped and told to the shop\n", counted(int(proposal.Held), "held run"))
 	}
 	if s.binding.Wire == provider.WireAccounting && proposal.Policy.RevenueAccountCode == "" {
-		fmt.Fprintln(s.console.err, "towpath: default_xero_revenue_account_code is not set; every document is held (missing_mapping) until it is")
+		s.console.warn("default_xero_revenue_account_code is not set; every document is held (missing_mapping) until it is")
 	}
 }
 

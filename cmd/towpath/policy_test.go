@@ -55,12 +55,14 @@ func Test_Faults_of_a_policy_are_named_by_field_and_nothing_is_saved(t *testing.
 		"default_xero_payment_terms_days": policy.OutOfRange, "default_xero_revenue_account_code": policy.NotInReference,
 	}
 
+	asked := d.xero.AllCalls()
 	s := d.run(t, "binding", "policy", "set", d.binding, "--file", bad)
 	require.Equal(t, exitFailed, s.code)
 	for field, code := range want {
 		require.Contains(t, s.err, field+": "+code+": ")
 	}
 	require.Contains(t, s.err, "nothing was saved; policy version 2 stays in force")
+	require.Equal(t, asked, d.xero.AllCalls(), "the form is wrong: nobody is asked for the rest")
 
 	asJSON := d.run(t, "binding", "policy", "set", d.binding, "--file", bad, "--json")
 	require.Equal(t, exitFailed, asJSON.code)
@@ -278,7 +280,9 @@ func Test_An_edit_does_not_overwrite_what_was_saved_meanwhile(t *testing.T) {
 	<-saved
 	require.Equal(t, exitFailed, s.code, s.out)
 	require.Contains(t, s.err, "changed by somebody else meanwhile")
-	require.Contains(t, s.err, "kept in")
+	kept := regexp.MustCompile(`kept in (\S+)`).FindStringSubmatch(s.err)
+	require.Len(t, kept, 2, s.err)
+	require.NoError(t, os.Remove(kept[1]))
 	require.NotContains(t, d.must(t, "binding", "policy", "get", d.binding), `"sync_products": true`)
 }
 

@@ -49,7 +49,7 @@ func retryOf(io console) func(*riverjobs.Operator, context.Context, uuid.UUID) e
 			return err
 		}
 		if before.BlankedAt != nil && before.Status != syncrun.Succeeded {
-			fmt.Fprintf(io.err, "towpath: run %s was blanked on %s by %s: it reads its document from the shop again, and what it reads is stored until it is blanked anew\n",
+			io.warn("run %s was blanked on %s by %s: it reads its document from the shop again, and what it reads is stored until it is blanked anew",
 				id, before.BlankedAt.UTC().Format(time.DateOnly), text(before.BlankedBy))
 		}
 		return nil

@@ -219,12 +219,20 @@ func printRun(io console, d runDetail) error {
 	return printTrace(io, d)
 }
 
+// after is the time since the arrival: in milliseconds while those matter.
+func after(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%+.1f ms", float64(d.Microseconds())/1000)
+	}
+	return "+" + d.Round(time.Second).String()
+}
+
 // printTrace prints the history with the time of each step since the arrival.
 func printTrace(io console, d runDetail) error {
 	rows := [][]string{}
 	for _, e := range d.Events {
 		rows = append(rows, []string{
-			fmt.Sprintf("%+.1f ms", float64(e.At.Sub(d.ReceivedAt).Microseconds())/1000),
+			after(e.At.Sub(d.ReceivedAt)),
 			e.Step, text(e.FromStatus), e.ToStatus, fmt.Sprint(e.Attempt), text(e.Who), e.Why,
 		})
 	}

@@ -26,7 +26,7 @@ func (c console) secretFlag(name, value, file string) (string, error) {
 
 // warnShown says that a secret was given where others can read it.
 func (c console) warnShown(flag, better string) {
-	fmt.Fprintf(c.err, "towpath: warning: what %s is given shows in the process list and the shell's history; use %s\n", flag, better)
+	c.warn("what %s is given shows in the process list and the shell's history; use %s", flag, better)
 }
 
 // hasPassword reports whether an address of a database names a password.

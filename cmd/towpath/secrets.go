@@ -50,7 +50,7 @@ func (c secretsRotate) Run(ctx context.Context, io console) error {
 		return err
 	}
 	if done.Left > 0 {
-		fmt.Fprintln(io.err, "towpath: some values are not sealed with the current key: keep the old one. Give both keys (the new one first) to every process, then run this again.")
+		io.warn("some values are not sealed with the current key: keep the old one. Give both keys (the new one first) to every process, then run this again.")
 		return errSilent
 	}
 	return nil

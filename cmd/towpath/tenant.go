@@ -118,7 +118,7 @@ func (c tenantCreate) checkTwins(ctx context.Context, io console, pool *pgxpool.
 		return fmt.Errorf("tenant %s has this name and address already (%s at %s); for a second one, say --force", both[0].ID, both[0].Name, both[0].MagentoUrl)
 	}
 	for _, t := range append(both, similar...) {
-		fmt.Fprintf(io.err, "towpath: tenant %s is %s at %s; where names or addresses are alike, commands want the id\n", t.ID, t.Name, t.MagentoUrl)
+		io.warn("tenant %s is %s at %s; where names or addresses are alike, commands want the id", t.ID, t.Name, t.MagentoUrl)
 	}
 	return nil
 }

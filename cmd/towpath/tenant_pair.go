@@ -180,7 +180,7 @@ func (c tenantPair) notPaired(done account.Paired, err error) error {
 
 func (c tenantPair) print(ctx context.Context, io console, pool *pgxpool.Pool, done account.Paired, base string, warnings []string) error {
 	for _, warning := range warnings {
-		fmt.Fprintln(io.err, "towpath: warning:", warning)
+		io.warn("%s", warning)
 	}
 	if c.JSON {
 		view := pairedView{tenantView: viewTenant(done.Tenant), Again: done.Again, ConfirmedBy: "answer", Released: done.Released, Warnings: append([]string{}, warnings...)}

@@ -20,7 +20,7 @@ func (d database) changeUser(ctx context.Context, io console, asJSON bool, name,
 		return err
 	}
 	if changed.NoAdmins {
-		fmt.Fprintln(io.err, "towpath: there is no admin left; make one: towpath user add NAME --role admin")
+		io.warn("there is no admin left; make one: towpath user add NAME --role admin")
 	}
 	if asJSON {
 		view := viewUser(changed.User)
@@ -50,7 +50,7 @@ func (c userPasswd) Run(ctx context.Context, io console) error {
 		made = password
 	}
 	if name, _ := users.Name(c.Name); name == users.FirstAdmin {
-		fmt.Fprintln(io.err, "towpath: a Towpath that starts with TOWPATH_ADMIN_PASSWORD gives admin that password again: change the setting too, or remove it")
+		io.warn("a Towpath that starts with TOWPATH_ADMIN_PASSWORD gives admin that password again: change the setting too, or remove it")
 	}
 	return c.changeUser(ctx, io, c.JSON, c.Name, made, "has another password", func(s *users.Store) (users.Changed, error) {
 		return s.SetPassword(ctx, c.Name, password)

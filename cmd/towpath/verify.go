@@ -103,7 +103,7 @@ func judged(findings []verify.Finding) error {
 // cannot, and says so.
 func verifySecrets(ctx context.Context, io console, pool *pgxpool.Pool) ([]verify.Finding, error) {
 	if set, err := io.setting("TOWPATH_SECRET_KEY"); err == nil && set == "" {
-		fmt.Fprintln(io.err, "towpath: without TOWPATH_SECRET_KEY it is not checked whether the stored secrets open")
+		io.warn("without TOWPATH_SECRET_KEY it is not checked whether the stored secrets open")
 		return nil, nil
 	}
 	f := verify.Finding{Promise: verify.Promise{Name: "secrets", Text: "the stored secrets open with TOWPATH_SECRET_KEY (a sample of each column)"}, Samples: []string{}}

@@ -50,7 +50,7 @@ func (c whatIfCommand) Run(ctx context.Context, io console) error {
 		return err
 	}
 	return withBinding(ctx, io, c.database, c.Binding, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
-		faults = append(faults, checkReference(ctx, io, pool, binding, tried)...)
+		faults = checkReference(ctx, io, pool, binding, tried, faults)
 		if len(faults) > 0 {
 			printFaults(io, faults)
 			fmt.Fprintln(io.err, "nothing was compared; mend the file, as \"binding policy set\" would take it")

@@ -101,8 +101,8 @@ func (a *Actions) Judge(ctx context.Context, binding dbsqlc.Binding, raw []byte)
 	if err != nil {
 		return Judged{}, err
 	}
-	checked := refdata.Check(ctx, a.Pool, binding, p, func() (clients.Factory, error) { return a.Clients, nil })
-	return Judged{Policy: p, Faults: append(faults, checked.Faults...), Known: checked.Known, NotAsked: checked.NotAsked}, nil
+	checked := refdata.Check(ctx, a.Pool, binding, p, faults, func() (clients.Factory, error) { return a.Clients, nil })
+	return Judged{Policy: p, Faults: checked.Faults, Known: checked.Known, NotAsked: checked.NotAsked}, nil
 }
 
 // Save stores settings as a new version over the one that they were compared with; see

@@ -1099,7 +1099,7 @@ SELECT run.id, run.tenant_id, tenant.name AS tenant, run.binding_id, binding.pro
     run.magento_entity_id, run.idempotency_key, run.status, run.stage, run.attempt, run.next_attempt_at, run.hold_reason,
     run.skip_reason, run.error_code, run.error_message, run.provider_entity_id, run.provider_reference,
     run.provider_url, run.shop_told, run.occurred_at, run.received_at, run.finished_at, run.told_at,
-    coalesce(known.number, '')::text AS number, coalesce(known.customer, '')::text AS customer,
+    coalesce(nullif(known.number, ''), nullif(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]{1,100})'), 'null'), '')::text AS number, coalesce(known.customer, '')::text AS customer,
     coalesce(known.amount, '')::text AS amount, coalesce(known.currency, '')::text AS currency
 FROM sync_runs AS run
 JOIN tenants AS tenant ON tenant.id = run.tenant_id
@@ -1715,7 +1715,7 @@ WITH released AS (
     WHERE run.id = before.id
         AND run.status = 'held'
     RETURNING run.id, run.stage, run.attempt,
-        'looks again' || CASE WHEN before.policy_version <> $2 THEN ', under policy version ' || $2::int ELSE '' END AS why
+        'released' || CASE WHEN before.policy_version <> $2 THEN ', under policy version ' || $2::int ELSE '' END AS why
 )
 INSERT INTO sync_run_events (run_id, step, from_status, to_status, attempt, who, why)
 SELECT released.id, released.stage, 'held', 'queued', released.attempt, $1::text, released.why

@@ -212,7 +212,7 @@ func (c Config) address() []Finding {
 	case inClear(c.BaseURL):
 		return []Finding{address.warn("base_url", "put a reverse proxy with TLS in front, and say https://", "%s is not https: the dashboard's password and the shops' events travel in clear", c.BaseURL)}
 	}
-	return []Finding{address.ok("base_url", "%s", c.BaseURL)}
+	return []Finding{address.ok("base_url", "shops are told %s, which was not called: whether it leads here shows when the first event comes", c.BaseURL)}
 }
 
 // identity looks whether people can be signed in by the identity provider.

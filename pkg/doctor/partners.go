@@ -121,7 +121,7 @@ func (c Config) mapped(ctx context.Context, shop about, tenant dbsqlc.Tenant, me
 		}
 		slices.Sort(missing)
 		if len(missing) > 0 {
-			found = append(found, shop.warn("payment_methods", "towpath binding policy set "+binding.ID.String()+" with payment_method_map (null: leave open) or default_bank_account_id",
+			found = append(found, shop.warn("payment_methods", "towpath binding policy edit "+binding.ID.String()+": payment_method_map (null: leave open) or default_bank_account_id",
 				"payments by %s will be held: the settings say no account for them", strings.Join(missing, ", ")))
 		}
 	}
@@ -174,7 +174,14 @@ func (c Config) settings(ctx context.Context, ledger about, binding dbsqlc.Bindi
 	}
 	var found []Finding
 	for _, f := range faults {
-		found = append(found, ledger.wrong("settings", "towpath binding policy set "+binding.ID.String(), "%s: %s", f.Field, f.Message))
+		found = append(found, ledger.wrong("settings", "towpath binding policy edit "+binding.ID.String(), "%s: %s", f.Field, f.Message))
+	}
+	set, err := settingsOf(ctx, c.Pool, binding.ID, binding.PolicyVersion)
+	switch {
+	case err != nil:
+		found = append(found, ledger.blind("settings", err))
+	case binding.Wire == provider.WireAccounting && set.RevenueAccountCode == "":
+		found = append(found, ledger.warn("settings", "towpath binding policy edit "+binding.ID.String(), "default_xero_revenue_account_code is not set: every document is held (missing_mapping) until it is"))
 	}
 	if len(found) == 0 {
 		found = append(found, ledger.ok("settings", "the ledger has everything that they name"))

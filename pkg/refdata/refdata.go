@@ -53,12 +53,17 @@ type Checked struct {
 	NotAsked error // why it could not be asked, where that was tried
 }
 
-// Check compares settings that are to be saved. What is stored may be a day old, so
-// before anything is refused for it the provider is asked anew.
-func Check(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy, from func() (clients.Factory, error)) Checked {
+// Check compares settings that are to be saved, and answers all their faults; form are
+// those of their form. What is stored may be a day old, so before anything is refused for
+// it the provider is asked anew; not where the form is wrong: they are refused anyway, and
+// whoever mistyped a name waits for no call.
+func Check(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding, p policy.Policy, form []policy.FieldError, from func() (clients.Factory, error)) Checked {
 	ref, known := Stored(binding)
-	if faults := policy.Check(p, ref, binding.Wire); known && len(faults) == 0 {
-		return Checked{Known: true}
+	if len(form) > 0 && !known {
+		return Checked{Faults: form, Known: true}
+	}
+	if faults := policy.Check(p, ref, binding.Wire); len(form) > 0 || known && len(faults) == 0 {
+		return Checked{Faults: append(form, faults...), Known: true}
 	}
 	fresh, err := refreshed(ctx, pool, binding, from)
 	if err != nil {
