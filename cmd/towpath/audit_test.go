@@ -33,7 +33,7 @@ func Test_Audit_lists_who_changed_what_by_the_pages_filters(t *testing.T) {
 	d.mustJSON(t, &raw, "audit", "list", "--action", "user.changed")
 	d.requireColumns(t, raw[0], "audit", "tenant")
 	require.JSONEq(t, `{"user": "grace", "role": "operator"}`, string(raw[0]["after"]))
-	require.Regexp(t, `(?m)^\S+Z +cli:bob +user\.changed +role: "operator"; user: "grace"$`, d.must(t, "audit", "list"))
+	require.Regexp(t, `(?m)^\S+Z +cli:bob +user\.changed +role: "viewer" -> "operator"; user: "grace"$`, d.must(t, "audit", "list"))
 
 	unknown := d.run(t, "audit", "list", "--what", "deleted")
 	require.Equal(t, exitUsage, unknown.code)

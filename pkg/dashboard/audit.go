@@ -122,7 +122,9 @@ func sides(row dbsqlc.AuditListRow) []settingDiffers {
 	slices.Sort(names)
 	var all []settingDiffers
 	for _, name := range names {
-		if string(before[name]) != string(after[name]) {
+		if name == "user" && before[name] == nil { // whose it is, and no change
+			all = append(all, settingDiffers{Label: labelOf(name), Field: name, After: side(after[name])})
+		} else if string(before[name]) != string(after[name]) {
 			all = append(all, settingDiffers{Label: labelOf(name), Field: name, Before: side(before[name]), After: side(after[name])})
 		}
 	}

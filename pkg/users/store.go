@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -158,19 +157,15 @@ type Changed struct {
 	NoAdmins bool  // nobody is left who may change users by the pages' role
 }
 
-// entryOf is a change of a user for the audit: who it is, and what was changed. A password
-// is never in it.
+// entryOf is a change of a user for the audit: what was changed, and whose, which stands
+// before only where the user is gone. A password is never in it.
 func entryOf(action, name string, before, after map[string]any) audit.Entry {
-	e := audit.Entry{Action: action, Before: map[string]any{"user": name}, After: map[string]any{"user": name}}
-	maps.Copy(e.Before, before)
-	maps.Copy(e.After, after)
-	switch action {
-	case audit.UserAdded:
-		e.Before = nil
-	case audit.UserDeleted:
-		e.After = nil
+	if action == audit.UserDeleted {
+		before["user"] = name
+		return audit.Entry{Action: action, Before: before}
 	}
-	return e
+	after["user"] = name
+	return audit.Entry{Action: action, Before: before, After: after}
 }
 
 // was is what the user was of the parts that are changed.

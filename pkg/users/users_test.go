@@ -307,9 +307,9 @@ func Test_Changes_of_users_are_in_the_audit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		`cli:root user.added - {"role": "viewer", "user": "grace"}`,
-		`cli:root user.changed {"user": "grace", "password": "one"} {"user": "grace", "password": "another"}`,
-		`cli:root user.changed {"role": "viewer", "user": "grace"} {"role": "operator", "user": "grace"}`,
-		`cli:root user.changed {"user": "grace", "disabled": false} {"user": "grace", "disabled": true}`,
+		`cli:root user.changed {"password": "one"} {"user": "grace", "password": "another"}`,
+		`cli:root user.changed {"role": "viewer"} {"role": "operator", "user": "grace"}`,
+		`cli:root user.changed {"disabled": false} {"user": "grace", "disabled": true}`,
 		`cli:root user.deleted {"role": "operator", "user": "grace"} -`,
 		`TOWPATH_ADMIN_PASSWORD user.added - {"role": "admin", "user": "admin"}`,
 	}, got)
