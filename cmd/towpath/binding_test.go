@@ -27,7 +27,7 @@ func Test_A_binding_is_created_with_its_reference_data(t *testing.T) {
 	var list []map[string]json.RawMessage
 	d.mustJSON(t, &list, "binding", "list")
 	require.Len(t, list, 1)
-	d.requireColumns(t, list[0], "bindings")
+	d.requireColumns(t, list[0], "bindings", "tenant")
 	require.JSONEq(t, `"`+d.binding+`"`, string(list[0]["id"]))
 	require.JSONEq(t, `"active"`, string(list[0]["status"]))
 	require.JSONEq(t, `"accounting"`, string(list[0]["wire"]))
@@ -86,7 +86,7 @@ func Test_A_revoked_binding_forgets_its_token_and_stays_in_the_list(t *testing.T
 	d := newDesk(t).connect(t)
 	unasked := d.run(t, "binding", "revoke", d.binding)
 	require.Equal(t, exitFailed, unasked.code)
-	require.Contains(t, unasked.err, "0 runs of this binding are not done")
+	require.Contains(t, unasked.err, "towpath: not revoked: the shop's new events would wait")
 	require.Contains(t, unasked.err, "--yes")
 	var revoked struct {
 		ID, Status string

@@ -69,6 +69,8 @@ func Test_Doctor_says_what_is_wrong_and_what_mends_it(t *testing.T) {
 		UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sync_runs_lane'::regclass;
 		UPDATE bindings SET token_sealed = NULL, status = 'needs_consent'`)
 	require.NoError(t, err)
+	_, err = d.pool.Exec(t.Context(), `UPDATE policies SET policy = policy || '{"default_xero_revenue_account_code":""}'`)
+	require.NoError(t, err)
 	_, err = d.pool.Exec(t.Context(), `UPDATE tenants SET magento_url = 'http://127.0.0.1:1'`)
 	require.NoError(t, err)
 	got := d.with(map[string]string{"TOWPATH_SECRET_KEY": "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="}).examined(t)
@@ -87,6 +89,8 @@ func Test_Doctor_says_what_is_wrong_and_what_mends_it(t *testing.T) {
 		"queue indexes":      {doctor.Wrong, "sync_runs_lane", "REINDEX"},
 		"shop Shop answers":  {doctor.Wrong, "", "towpath tenant pair --tenant " + d.tenant},
 		"binding ID answers": {doctor.Wrong, "", "towpath binding connect " + d.binding},
+
+		"binding ID settings": {doctor.Warning, "default_xero_revenue_account_code is not set", "policy edit " + d.binding},
 	} {
 		require.Equal(t, want.level, got[name].Level, name)
 		require.Contains(t, got[name].Text, want.text, name)

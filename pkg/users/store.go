@@ -168,8 +168,8 @@ func entryOf(action, name string, before, after map[string]any) audit.Entry {
 	return audit.Entry{Action: action, Before: before, After: after}
 }
 
-// was is what the user was of the parts that are changed.
-func was(row dbsqlc.User, changed map[string]any) map[string]any {
+// partsOf is what the user was before, of the parts that are changed.
+func partsOf(row dbsqlc.User, changed map[string]any) map[string]any {
 	before := map[string]any{}
 	for part := range changed {
 		switch part {
@@ -179,6 +179,8 @@ func was(row dbsqlc.User, changed map[string]any) map[string]any {
 			before[part] = row.DisabledAt != nil
 		case "password":
 			before[part] = "one"
+		case "oidc_issuer":
+			before[part] = row.OidcIssuer
 		}
 	}
 	return before
@@ -207,17 +209,17 @@ func (s *Store) change(ctx context.Context, name, action string, after map[strin
 		if err := do(tx, row); err != nil {
 			return err
 		}
-		if err := audit.Write(ctx, tx, audit.Who(ctx), entryOf(action, name, was(row, after), after)); err != nil {
+		if err := audit.Write(ctx, tx, audit.Who(ctx), entryOf(action, name, partsOf(row, after), after)); err != nil {
 			return err
 		}
-		gone := row
+		was := row
 		others, err := q.UserOtherAdmins(ctx, tx, row.ID)
 		if err != nil {
 			return err
 		}
 		row, err = q.UserGet(ctx, tx, name)
 		if errors.Is(err, pgx.ErrNoRows) { // deleted
-			done.User, done.NoAdmins = userOf(gone), others == 0
+			done.User, done.NoAdmins = userOf(was), others == 0
 			return nil
 		}
 		done.User = userOf(row)
@@ -311,7 +313,7 @@ func (s *Store) KeepAdmin(ctx context.Context, password string) (changed bool, e
 			return err
 		}
 		after := map[string]any{"role": Admin.String(), "disabled": false, "password": "another"}
-		return audit.Write(ctx, tx, theSetting, entryOf(audit.UserChanged, FirstAdmin, was(row, after), after))
+		return audit.Write(ctx, tx, theSetting, entryOf(audit.UserChanged, FirstAdmin, partsOf(row, after), after))
 	})
 	if err != nil {
 		return false, fmt.Errorf("keep user %s: %w", FirstAdmin, err)

@@ -127,7 +127,7 @@ func (s *Store) leave(ctx context.Context, tx pgx.Tx, row dbsqlc.User, v Vouched
 	if err != nil || ended == 0 {
 		return err
 	}
-	return audit.Write(ctx, tx, theRoles, entryOf(audit.UserChanged, row.Name, map[string]any{"sessions": "ended", "oidc_role": "none"}))
+	return audit.Write(ctx, tx, theRoles, entryOf(audit.UserChanged, row.Name, nil, map[string]any{"sessions": "ended", "oidc_role": "none"}))
 }
 
 func (s *Store) addVouched(ctx context.Context, tx pgx.Tx, v Vouched) (User, *NotLetIn, error) {
@@ -136,7 +136,7 @@ func (s *Store) addVouched(ctx context.Context, tx pgx.Tx, v Vouched) (User, *No
 	if err != nil {
 		return User{}, nil, err
 	}
-	return userOf(row), nil, audit.Write(ctx, tx, theRoles, entryOf(audit.UserAdded, name, map[string]any{"role": row.Role, "oidc_issuer": v.Issuer}))
+	return userOf(row), nil, audit.Write(ctx, tx, theRoles, entryOf(audit.UserAdded, name, nil, map[string]any{"role": row.Role, "oidc_issuer": v.Issuer}))
 }
 
 // keepVouched brings a user to what the provider says of it now.
@@ -158,7 +158,7 @@ func (s *Store) keepVouched(ctx context.Context, tx pgx.Tx, was dbsqlc.User, v V
 	if err != nil {
 		return User{}, err
 	}
-	return userOf(row), audit.Write(ctx, tx, theRoles, entryOf(audit.UserChanged, was.Name, after))
+	return userOf(row), audit.Write(ctx, tx, theRoles, entryOf(audit.UserChanged, was.Name, partsOf(was, after), after))
 }
 
 // Charged judges something that strangers send by what costs more than a query, such as
