@@ -193,7 +193,9 @@ CREATE TABLE sync_runs (
     CHECK ((status = 'held') = (hold_reason IS NOT NULL)),
     CHECK ((status IN ('queued', 'running', 'held')) = (finished_at IS NULL)),
     CHECK (num_nulls(blanked_at, blanked_by) IN (0, 2))
-) WITH (fillfactor = 70);
+-- A row that grows beyond two kilobytes is cut down to one by storing its documents beside
+-- it: what changes or reads many rows does without them.
+) WITH (fillfactor = 70, toast_tuple_target = 1024);
 CREATE UNIQUE INDEX sync_runs_job ON sync_runs (river_job_id) WHERE river_job_id IS NOT NULL;
 CREATE INDEX sync_runs_recent ON sync_runs (received_at, id);
 CREATE INDEX sync_runs_tenant ON sync_runs (tenant_id, received_at);
@@ -208,7 +210,11 @@ CREATE INDEX sync_runs_key ON sync_runs (idempotency_key, binding_id);
 CREATE INDEX sync_runs_entity ON sync_runs (magento_entity_id, entity_type, binding_id, received_at);
 CREATE INDEX sync_runs_lane ON sync_runs (lane, binding_id)
     WHERE coalesce(finished_at, 'infinity') = 'infinity';
-CREATE INDEX sync_runs_unread ON sync_runs (id) WHERE error_code IS NOT NULL AND canonical IS NULL AND blanked_at IS NULL;
+CREATE INDEX sync_runs_unread ON sync_runs (lower(substring(body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]{1,100})')))
+    WHERE error_code IS NOT NULL AND canonical IS NULL AND blanked_at IS NULL;
+-- Lists and counts of runs with an error, and of those left out; written by such runs alone.
+CREATE INDEX sync_runs_error ON sync_runs (received_at, id, error_code) WHERE error_code IS NOT NULL;
+CREATE INDEX sync_runs_skipped ON sync_runs (received_at, id, skip_reason) WHERE skip_reason IS NOT NULL;
 -- Its condition is written as no other query's: it is for retention alone.
 CREATE INDEX sync_runs_to_blank ON sync_runs (finished_at, id)
     WHERE coalesce(blanked_at, 'infinity') = 'infinity' AND finished_at IS NOT NULL;

@@ -156,14 +156,15 @@ func rules() map[string]rule {
 		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
 		"pkg/demo": {code: []string{
 			"pkg/account", "pkg/canon", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
-			"pkg/provider", "pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/stack", "riverjobs",
+			"pkg/provider", "pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/refdata", "pkg/secret", "pkg/server", "pkg/stack", "riverjobs",
 		}},
 		"pkg/bench": {code: []string{
-			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider",
-			"pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack", "riverjobs",
-		}, tests: []string{"pkg/verify"}, river: "all"}, // plain River is measured beside us
+			"pkg/canon", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/gaps", "pkg/magento", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy",
+			"pkg/provider", "pkg/provider/xero", "pkg/provider/xero/xerosim", "pkg/quota", "pkg/retention", "pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/stack",
+			"pkg/verify", "riverjobs",
+		}, river: "all"}, // plain River is measured beside us
 		"pkg/soak": {code: []string{
-			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/xero",
+			"pkg/canon", "pkg/dbsqlc", "pkg/demo", "pkg/magento/magentosim", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider",
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/stack", "pkg/verify",
 		}},
 		"cmd/towpath": {code: []string{

@@ -16,6 +16,7 @@ type benchCommand struct {
 	Tenants  []int  `default:"1,20" placeholder:"N,..." help:"Of how many tenants the waiting runs are: a measurement each."`
 	Samples  int    `default:"60" help:"Invoices sent one at a time for the idle time."`
 	Backlog  int    `default:"1500" help:"Runs that wait when the workers start."`
+	Ended    int    `placeholder:"N" help:"Also measure a database with so many ended runs, 1000000 for instance: the way of a run with few and with many, every page, and what commands ask. About 9 GB on the disk, and a quarter of an hour."`
 	PGBin    string `name:"pg-bin" placeholder:"DIR" help:"The folder of initdb, postgres and pgbench ($$PGBIN; default: found or fetched)."`
 	DataRoot string `name:"data-root" placeholder:"DIR" help:"Where the database's files are for as long as it runs (default: in memory if there is room, else the temporary folder)."`
 }
@@ -27,7 +28,7 @@ func (c benchCommand) Run(ctx context.Context, io console) error {
 		return err
 	}
 	cfg := bench.Config{
-		Seconds: c.Seconds, Clients: c.Clients, Tenants: c.Tenants, Samples: c.Samples, Backlog: c.Backlog,
+		Seconds: c.Seconds, Clients: c.Clients, Tenants: c.Tenants, Samples: c.Samples, Backlog: c.Backlog, Ended: c.Ended,
 		BinDir: bin, DataRoot: c.DataRoot, Logger: textLog(io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
 	}
 	if err := cfg.Check(); err != nil {
@@ -67,7 +68,39 @@ func printReport(out io.Writer, r bench.Report) error {
 		fmt.Fprintf(out, "\nbacklog of %d runs of %d tenants: %.1f s, %.0f whole runs a second, plain River %.0f: %.2f times; run_queue_mismatch had %d rows in %d snapshots\n",
 			d.Runs, d.Tenants, d.Seconds, d.PerSecond, d.Plain, d.Ratio, d.Mismatches, d.Snapshots)
 	}
+	if r.Large != nil {
+		return printLarge(out, *r.Large)
+	}
 	return nil
+}
+
+// printLarge prints what a database with many ended runs costs.
+func printLarge(out io.Writer, f bench.LargeFigure) error {
+	fmt.Fprintf(out, "\nwith %d ended runs\n", f.Ended)
+	hot := [][]string{}
+	for _, row := range []struct {
+		name      string
+		few, many float64
+	}{
+		{"idle p50, ms", f.Few.P50MS, f.Many.P50MS}, {"idle p99, ms", f.Few.P99MS, f.Many.P99MS}, {"backlog, whole runs a second", f.Few.PerSecond, f.Many.PerSecond},
+		{"rows read for a run", f.Few.Rows, f.Many.Rows}, {"blocks touched for a run", f.Few.Blocks, f.Many.Blocks},
+	} {
+		hot = append(hot, []string{row.name, fmt.Sprintf("%.1f", row.few), fmt.Sprintf("%.1f", row.many)})
+	}
+	if err := printTable(out, []string{"", "with few", "with many"}, hot); err != nil {
+		return err
+	}
+	var tables, reads [][]string
+	for _, t := range f.Tables {
+		tables = append(tables, []string{t.Table, fmt.Sprint(t.Rows), fmt.Sprintf("%.1f", t.PerRun), rate(t.Bytes), rate(t.IndexBytes)})
+	}
+	if err := printTable(out, []string{"table", "rows", "rows a run", "bytes a run", "in indexes"}, tables); err != nil {
+		return err
+	}
+	for _, r := range f.Reads {
+		reads = append(reads, []string{r.What, fmt.Sprintf("%.1f", r.FirstMS), fmt.Sprintf("%.1f", r.ThenMS)})
+	}
+	return printTable(out, []string{"what is read", "first ms", "then ms"}, reads)
 }
 
 // doorRows are three rows and the ratios for each number of senders.

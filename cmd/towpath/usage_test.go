@@ -70,7 +70,7 @@ func flagsOf() map[string][]string {
 		"user delete":            {"--database-url", "--json"},
 		"audit list":             more(list, "--who", "--action", "--tenant", "--since", "--until", "--limit"),
 		"soak":                   {"--json", "--minutes", "--seed", "--rate", "--pg-bin"},
-		"bench":                  {"--json", "--seconds", "--clients", "--samples", "--backlog", "--pg-bin", "--data-root"},
+		"bench":                  {"--json", "--seconds", "--clients", "--samples", "--backlog", "--ended", "--pg-bin", "--data-root"},
 	}
 }
 

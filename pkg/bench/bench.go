@@ -21,6 +21,7 @@ type Config struct {
 	Tenants  []int  // of how many the waiting runs are: a measurement each
 	Samples  int    // invoices sent one at a time
 	Backlog  int    // runs that wait when the workers start
+	Ended    int    // runs that have ended, in a database of its own; 0: it is not measured
 	BinDir   string // of initdb, postgres and pgbench; empty: found or fetched
 	DataRoot string // where the database's files are; empty: in memory if there is room
 	Logger   *slog.Logger
@@ -33,7 +34,7 @@ func (c Config) Check() error {
 		value     int
 		low, high int
 	}
-	settings := []setting{{"--seconds", c.Seconds, 1, 600}, {"--samples", c.Samples, 1, 10_000}, {"--backlog", c.Backlog, 1, 10_000}}
+	settings := []setting{{"--seconds", c.Seconds, 1, 600}, {"--samples", c.Samples, 1, 10_000}, {"--backlog", c.Backlog, 1, 10_000}, {"--ended", c.Ended, 0, 10_000_000}}
 	for _, n := range c.Clients {
 		settings = append(settings, setting{"--clients", n, 1, maxClients})
 	}
@@ -49,11 +50,13 @@ func (c Config) Check() error {
 }
 
 // limit bounds the whole measurement: the rounds, a second a sample, a tenth of
-// one a run of the backlogs, and two minutes for all that is started between.
+// one a run of the backlogs, a hundredth a run that has ended, and two minutes for all
+// that is started between.
 func (c Config) limit() time.Duration {
 	rounds := time.Duration(6*len(c.Clients)*c.Seconds) * time.Second
 	runs := time.Duration(2*len(c.Tenants)*c.Backlog) * 100 * time.Millisecond
-	return rounds + time.Duration(c.Samples)*time.Second + runs + 2*time.Minute
+	large := time.Duration(2*c.Samples)*time.Second + time.Duration(2*c.Backlog)*100*time.Millisecond + time.Duration(c.Ended)*10*time.Millisecond
+	return rounds + time.Duration(c.Samples)*time.Second + runs + large + 2*time.Minute
 }
 
 // Measure measures in a private database and leaves nothing behind.
@@ -86,6 +89,11 @@ func (b *measurement) measure(ctx context.Context) error {
 	for _, tenants := range b.cfg.Tenants {
 		if err := b.backlog(ctx, tenants); err != nil {
 			return fmt.Errorf("measure a backlog of %d tenants: %w", tenants, err)
+		}
+	}
+	if b.cfg.Ended > 0 {
+		if err := b.large(ctx); err != nil {
+			return err
 		}
 	}
 	b.report.LoadAfter = load()

@@ -40,10 +40,16 @@ func columnsSet(t *testing.T, pool *pgxpool.Pool, table, condition string) []str
 // connected is a site of one tenant on a database of the tests.
 func connected(t *testing.T) (s *site, binding uuid.UUID) {
 	t.Helper()
+	return connectedTo(t, false)
+}
+
+// connectedTo is one whose shop sends all events, or only invoices.
+func connectedTo(t *testing.T, all bool) (s *site, binding uuid.UUID) {
+	t.Helper()
 	box, err := secret.NewBox()
 	require.NoError(t, err)
 	pool := pgtest.New(t)
-	s = &site{url: pool.Config().ConnString(), pool: pool, box: box}
+	s = &site{url: pool.Config().ConnString(), pool: pool, box: box, all: all}
 	t.Cleanup(s.Stop)
 	require.NoError(t, s.connect(t.Context()))
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT id FROM bindings").Scan(&binding))

@@ -107,7 +107,7 @@ func (b *measurement) newPlain(ctx context.Context, name string, tenants int) (*
 }
 
 func (p *plain) addTenant(ctx context.Context) error {
-	both, err := newParties(&p.Stack)
+	both, err := newParties(&p.Stack, onlyInvoices)
 	if err != nil {
 		return err
 	}

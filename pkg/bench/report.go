@@ -13,6 +13,7 @@ type Report struct {
 	Doors           []DoorFigure  `json:"webhooks"`
 	Idle            IdleFigure    `json:"idle"`
 	Drains          []DrainFigure `json:"backlogs"`
+	Large           *LargeFigure  `json:"large"` // null: it was not measured
 }
 
 // DoorFigure is the front door under so many senders, beside the same done plainly

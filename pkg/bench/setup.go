@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/dashboard"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
@@ -108,9 +109,10 @@ type parties struct {
 	shopURL, xeroURL string
 }
 
-// newParties starts a shop and a Xero; they stop with the stack.
-func newParties(s *stack.Stack) (parties, error) {
-	p := parties{tenant: uuid.New(), orgID: uuid.NewString(), apiKey: shopjwt.NewAPIKey(), shop: magentosim.New(magentosim.Config{Events: []string{"invoice.created"}})}
+// newParties starts a shop that sends these events (nil: all), and a Xero; they stop with
+// the stack.
+func newParties(s *stack.Stack, events []string) (parties, error) {
+	p := parties{tenant: uuid.New(), orgID: uuid.NewString(), apiKey: shopjwt.NewAPIKey(), shop: magentosim.New(magentosim.Config{Events: events})}
 	var err error
 	if p.shopURL, err = s.Host("127.0.0.1:0", p.shop); err != nil {
 		return p, err
@@ -127,6 +129,8 @@ type site struct {
 	box    *secret.Box
 	pool   *pgxpool.Pool
 	shops  []parties
+	gate   *dashboard.Gate // of its pages; nil: it has none
+	all    bool            // shops send every event, and payments and products are booked too
 	server *server.Server
 	base   string
 }
@@ -134,7 +138,7 @@ type site struct {
 // newSite starts everything of one measurement, with the very server that
 // towpath serve starts.
 func (b *measurement) newSite(ctx context.Context, name string, tenants int, play server.Roles) (*site, error) {
-	s := &site{url: b.db.URL(name)}
+	s := &site{url: b.db.URL(name), all: name == largeDatabase}
 	b.OnStop(s.Stop)
 	var err error
 	if s.box, err = secret.NewBox(); err != nil {
@@ -154,14 +158,18 @@ func (b *measurement) newSite(ctx context.Context, name string, tenants int, pla
 
 // connect stores a tenant and its binding to a simulated Xero.
 func (s *site) connect(ctx context.Context) error {
-	p, err := newParties(&s.Stack)
+	events := onlyInvoices
+	if s.all {
+		events = nil
+	}
+	p, err := newParties(&s.Stack, events)
 	if err != nil {
 		return err
 	}
 	s.shops = append(s.shops, p)
 	queries := dbsqlc.New()
 	err = queries.TenantInsert(ctx, s.pool, dbsqlc.TenantInsertParams{
-		ID: p.tenant, Name: "Bench", MagentoUrl: p.shopURL, ConnectionStatus: "active",
+		ID: p.tenant, Name: fmt.Sprintf("Bench %d", len(s.shops)), MagentoUrl: p.shopURL, ConnectionStatus: "active",
 		ApiKeySealed: s.box.Seal([]byte(p.apiKey), secret.Place(secret.TenantAPIKey, p.tenant.String())),
 	})
 	if err != nil {
@@ -174,7 +182,15 @@ func (s *site) connect(ctx context.Context) error {
 	if err := queries.BindingInsert(ctx, s.pool, row); err != nil {
 		return fmt.Errorf("store binding: %w", err)
 	}
-	err = queries.PolicyInsert(ctx, s.pool, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(demo.Policy())})
+	settings := demo.Policy()
+	if s.all {
+		bank, err := demo.BankAccount(ctx, p.xeroURL, p.orgID)
+		if err != nil {
+			return err
+		}
+		settings.SyncProducts, settings.SyncCustomers, settings.DefaultBankAccountID = true, true, &bank
+	}
+	err = queries.PolicyInsert(ctx, s.pool, dbsqlc.PolicyInsertParams{BindingID: row.ID, Version: 1, Policy: policy.Encode(settings)})
 	if err != nil {
 		return fmt.Errorf("store policy: %w", err)
 	}
@@ -195,7 +211,7 @@ func (s *site) serve(ctx context.Context, play server.Roles) error {
 	s.server, err = server.Start(ctx, server.Config{
 		DatabaseURL: s.url, Listen: "127.0.0.1:0", BaseURL: "http://127.0.0.1", Box: s.box, AllowPrivate: outbound.Private{All: true},
 		Roles: play, Workers: 500, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Limits: noLimits,
+		Limits: noLimits, Gate: s.gate,
 	})
 	if err != nil {
 		return err

@@ -77,6 +77,7 @@ type Config struct {
 	PageSize     int              // runs on a page; default 50
 	QueryTimeout time.Duration    // of each page's queries in all; default 5 s
 	Refresh      time.Duration    // how often an open page refreshes; default 3 s
+	CountWait    time.Duration    // how long a page waits for the numbers beside it; default 150 ms
 }
 
 func (c Config) withDefaults() Config {
@@ -91,6 +92,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.QueryTimeout <= 0 {
 		c.QueryTimeout = 5 * time.Second
+	}
+	if c.CountWait <= 0 {
+		c.CountWait = 150 * time.Millisecond
 	}
 	if c.Refresh <= 0 {
 		c.Refresh = 3 * time.Second
@@ -123,6 +127,8 @@ type Dashboard struct {
 	backlog    counter[map[uuid.UUID]dbsqlc.DashboardBacklogListRow]
 	perHour    counter[[]dbsqlc.DashboardHourListRow]
 	heldCounts counter[[]dbsqlc.DashboardHeldListRow]
+	open       context.Context // until Close
+	close      context.CancelFunc
 	changes    broadcaster
 	started    time.Time
 	missing    *gaps.Watch[[]gaps.Gap]
@@ -134,6 +140,7 @@ func New(cfg Config) *Dashboard {
 	cfg = cfg.withDefaults()
 	files := loadStatic()
 	d := &Dashboard{cfg: cfg, guard: newGuard(cfg), queries: dbsqlc.New(), static: files, started: cfg.Now()}
+	d.open, d.close = context.WithCancel(context.Background())
 	d.check = d.guard.check
 	d.missing, d.rhythm = gaps.WatchList(cfg.Pool, gapsSince, maxGaps+1, cfg.Now), gaps.WatchShops(cfg.Pool, cfg.Now)
 	d.pages, d.least = loadPages(files, d.at), leastRoles(d.routes())

@@ -122,6 +122,11 @@ func (f filter) params(before cursor, rows int32) dbsqlc.DashboardRunListParams 
 	}
 	params.Since, _ = dayOf(f.Since, 0)
 	params.Until, _ = dayOf(f.Until, 1)
+	// The index is read from the cursor on: from the end of all runs, if that of the day were
+	// not said as one.
+	if params.Until != nil && params.BeforeAt.After(*params.Until) {
+		params.BeforeAt, params.BeforeID = *params.Until, uuid.Nil
+	}
 	if id, ok := parseID(f.Tenant); ok {
 		params.TenantID = &id
 	} else {

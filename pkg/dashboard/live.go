@@ -94,9 +94,12 @@ func (b *broadcaster) close() {
 	}
 }
 
-// Close ends the streams of live updates, so that a server that is being shut down need
-// not wait for them.
-func (d *Dashboard) Close() { d.changes.close() }
+// Close ends the streams of live updates and the counts under way, so that a server that
+// is being shut down need not wait for them.
+func (d *Dashboard) Close() {
+	d.close()
+	d.changes.close()
+}
 
 // watch tells the listeners when a run has changed, at most once a Refresh.
 func (d *Dashboard) watch(ctx context.Context) {

@@ -51,7 +51,7 @@ func setup(t *testing.T, change ...func(*dashboard.Config)) *bundle {
 	b.users.Cost = users.Cost{KiB: 64, Passes: 1}
 	_, err := b.users.Add(t.Context(), "ada", users.Admin, thePassword)
 	require.NoError(t, err)
-	cfg := dashboard.Config{Pool: b.pool, Now: func() time.Time { return now }, Users: b.users}
+	cfg := dashboard.Config{Pool: b.pool, Now: func() time.Time { return now }, Users: b.users, CountWait: time.Minute}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -119,21 +119,19 @@ WITH page AS MATERIALIZED (
 SELECT page.id, page.received_at,
     (position($1::text IN page.said) > 0 AND page.said ~ $2::text
         OR position($3::text IN page.said) > 0 AND page.said ~ $4::text
-        OR EXISTS (
-            SELECT 1
-            FROM sync_run_events AS event
-            WHERE event.run_id = page.id
-                AND position($1::text IN lower(event.why)) > 0
-                AND lower(event.why) ~ $2::text
-        )
-        OR EXISTS (
-            SELECT 1
-            FROM run_calls AS made
-            WHERE made.run_id = page.id
-                AND (position($1::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ $2::text
-                    OR position($3::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ $4::text)
-        ))::boolean AS named
+        OR coalesce(told.named, false)
+        OR coalesce(called.named, false))::boolean AS named
 FROM page
+CROSS JOIN LATERAL (
+    SELECT bool_or(position($1::text IN lower(event.why)) > 0 AND lower(event.why) ~ $2::text) AS named
+    FROM sync_run_events AS event
+    WHERE event.run_id = page.id
+) AS told
+CROSS JOIN LATERAL (
+    SELECT bool_or(position($1::text IN made.said) > 0 AND made.said ~ $2::text
+        OR position($3::text IN made.said) > 0 AND made.said ~ $4::text) AS named
+    FROM (SELECT lower(run_calls.calls::text) AS said FROM run_calls WHERE run_calls.run_id = page.id OFFSET 0) AS made
+) AS called
 ORDER BY page.received_at, page.id
 `
 
@@ -157,6 +155,8 @@ type ForgetScanRow struct {
 // e-mail: as it is, or escaped as JSON of ASCII has it. The whole of every text is read: a
 // message may quote it too, and what names somebody else of a like address is told by the
 // characters around it.
+// An aggregate each, so that it is a look-up for each run: as EXISTS beside an OR the whole
+// table would be read for every page.
 func (q *Queries) ForgetScan(ctx context.Context, db DBTX, arg ForgetScanParams) ([]ForgetScanRow, error) {
 	rows, err := db.Query(ctx, forgetScan,
 		arg.Email,

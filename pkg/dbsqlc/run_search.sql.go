@@ -198,7 +198,8 @@ type RunSearchTermsParams struct {
 	MaxRows int32
 }
 
-// The runs that bear all the words, newest first.
+// The runs that bear all the words, newest first. No index has this order, on purpose: a
+// beginning of a word is taken for more frequent than it is, and the index would be read to its end.
 func (q *Queries) RunSearchTerms(ctx context.Context, db DBTX, arg RunSearchTermsParams) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, runSearchTerms,
 		arg.Words,
@@ -239,16 +240,17 @@ FROM (
         AND failed.canonical IS NULL
         AND failed.blanked_at IS NULL
         AND failed.finished_at IS NOT NULL
-    LIMIT 10000)
+        AND lower(substring(failed.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]{1,100})')) = lower($1::text)
+    LIMIT 1000)
 ) AS run
 WHERE position(lower($1::text) IN lower(run.body::text)) > 0
-    AND lower(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)')) = lower($1::text)
+    AND lower(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]{1,100})')) = lower($1::text)
 LIMIT 1000
 `
 
 // The runs that were never read from the shop, and so have no row in run_search, whose
-// event names this number: those under way, and those that failed. Each reads an index
-// of few rows; of a great backlog a part.
+// event names this number: those under way, of a great backlog a part, and those that
+// failed, of which the number is in an index.
 func (q *Queries) RunSearchUnread(ctx context.Context, db DBTX, number string) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, runSearchUnread, number)
 	if err != nil {

@@ -1106,6 +1106,11 @@ JOIN tenants AS tenant ON tenant.id = run.tenant_id
 JOIN bindings AS binding ON binding.id = run.binding_id
 LEFT JOIN LATERAL (SELECT run_id, received_at, number, customer, amount, currency, terms FROM run_search WHERE run_search.run_id = run.id OFFSET 0) AS known ON true
 WHERE ($1::text[] IS NULL OR run.status = ANY ($1))
+    -- What the statuses imply is said too, for the planner: see DashboardRunList.
+    AND ($1 IS NULL OR NOT $1 <@ '{failed,cancelled}' OR run.error_code IS NOT NULL)
+    AND ($1 IS NULL OR NOT $1 <@ '{cancelled}' OR run.error_code = 'cancelled')
+    AND ($1 IS NULL OR NOT $1 <@ '{skipped_by_policy}' OR run.skip_reason IS NOT NULL)
+    AND ($1 IS NULL OR NOT $1 <@ '{queued,running,held}' OR run.finished_at IS NULL)
     AND ($2::text[] IS NULL OR run.event = ANY ($2))
     AND ($3::uuid[] IS NULL OR run.tenant_id = ANY ($3))
     AND ($4::text[] IS NULL

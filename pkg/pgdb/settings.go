@@ -26,6 +26,9 @@ func (c Config) settings(fromURL map[string]string) settings {
 		"lock_timeout":                  "0",
 		"statement_timeout":             fmt.Sprint(c.StatementTimeout.Milliseconds()),
 		"idle_session_timeout":          "0",
+		// Nothing here computes long enough to be worth half a second of compiling; what reads
+		// many runs waits for the disk.
+		"jit": "off",
 		// What a frozen or vanished process holds must not hold up the others: its
 		// open transactions end, and its connections are found dead in half a minute.
 		"idle_in_transaction_session_timeout": "30s",

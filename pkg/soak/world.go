@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,11 +22,9 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
-	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
-	"towpath/pkg/provider/xero"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
@@ -132,7 +129,7 @@ func (w *world) startLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bank, err := bankAccount(ctx, address)
+	bank, err := demo.BankAccount(ctx, address, demo.OrgID)
 	if err != nil {
 		return err
 	}
@@ -142,27 +139,6 @@ func (w *world) startLedger(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// bankAccount is the id of the account that payments are booked to.
-func bankAccount(ctx context.Context, ledger string) (string, error) {
-	client, err := xero.New(xero.Config{
-		BaseURL: ledger, OrgID: demo.OrgID, HTTP: outbound.New(outbound.Config{AllowPrivate: true, Timeout: 20 * time.Second}),
-		Token: func(context.Context) (string, error) { return demo.Token, nil },
-	})
-	if err != nil {
-		return "", fmt.Errorf("make the ledger's client: %w", err)
-	}
-	has, err := client.Reference(ctx)
-	if err != nil {
-		return "", fmt.Errorf("read the ledger's accounts: %w", err)
-	}
-	for _, a := range has.Accounts {
-		if a.Type == "BANK" && a.Status == "ACTIVE" {
-			return a.ID, nil
-		}
-	}
-	return "", errors.New("the ledger has no bank account")
 }
 
 // connect stores a tenant and its binding to the ledger.

@@ -129,6 +129,15 @@ func (l Look) Check(ctx context.Context, pool *pgxpool.Pool) ([]Finding, error) 
 	return findings, err
 }
 
+// Check checks one promise in a transaction of its own; the zero time is all runs.
+func (p Promise) Check(ctx context.Context, pool *pgxpool.Pool, since time.Time) (found Finding, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		found, err = p.check(ctx, tx, since)
+		return err
+	})
+	return found, err
+}
+
 // check asks one promise. Where that cannot be done its finding says so, and the others
 // go on.
 func (p Promise) check(ctx context.Context, tx pgx.Tx, since time.Time) (Finding, error) {

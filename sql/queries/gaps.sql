@@ -1,5 +1,6 @@
--- The numbers of invoices and credit memos before which one is missing. A number is taken out of the event's body,
--- else out of the canonical form, as text: JSON may hold what Postgres cannot. A series
+-- The numbers of invoices and credit memos before which one is missing. A number is that of
+-- the search; of a run that has none there it is taken out of the event's body, else out of
+-- the canonical form, as text: JSON may hold what Postgres cannot. A series
 -- is what a store numbers one after another: one kind, what stands before and after the
 -- digits, and no jump of more than @jump, which is a new series. Where ten numbers or
 -- more are never closer than a step, the shop counts by it. A run's own store is 0
@@ -9,16 +10,25 @@ WITH seen AS MATERIALIZED (
     SELECT run.tenant_id, run.binding_id, run.event, run.magento_entity_id, run.received_at,
         coalesce(nullif(run.store_id, 0), substring(run.canonical::text FROM '"store_id"\s*:\s*"?([0-9]{1,9})')::bigint,
             CASE WHEN run.blanked_at IS NOT NULL THEN substring(run.body::text FROM '"store_id"\s*:\s*"?([0-9]{1,9})')::bigint END, 0) AS store_id,
-        coalesce(nullif(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)'), 'null'),
+        coalesce(nullif(known.number, ''), nullif(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)'), 'null'),
             substring(run.canonical::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)')) AS number
     FROM sync_runs AS run
+    LEFT JOIN run_search AS known ON known.run_id = run.id
     WHERE (sqlc.narg('tenant_id')::uuid IS NULL OR run.tenant_id = sqlc.narg('tenant_id'))
         AND run.event IN ('invoice.created', 'creditmemo.created')
         AND run.received_at >= @since
-), parted AS MATERIALIZED (
-    SELECT seen.*, substring(seen.number FROM '([0-9]{1,18})[^0-9]*$') AS digits, substring(seen.number FROM '[^0-9]*$') AS suffix
+), cut AS (
+    SELECT seen.*, CASE WHEN strpos('0123456789', right(seen.number, 1)) > 0 THEN '' ELSE substring(seen.number FROM '[^0-9]*$') END AS suffix
     FROM seen
-    WHERE seen.number ~ '[0-9]'
+    WHERE seen.number <> ''
+), stems AS (
+    SELECT cut.*, left(cut.number, length(cut.number) - length(cut.suffix)) AS stem
+    FROM cut
+), parted AS MATERIALIZED (
+    -- No regular expression where a number ends in digits: over a million they take seconds.
+    SELECT stems.*, right(substr(stems.stem, length(rtrim(stems.stem, '0123456789')) + 1), 18) AS digits
+    FROM stems
+    WHERE stems.stem <> ''
 ), numbered AS (
     SELECT parted.tenant_id, parted.binding_id, parted.event, parted.store_id, parted.suffix, parted.digits::bigint AS n,
         left(parted.number, length(parted.number) - length(parted.digits) - length(parted.suffix)) AS prefix,

@@ -142,21 +142,21 @@ WITH page AS MATERIALIZED (
 SELECT page.id, page.received_at,
     (position(@email::text IN page.said) > 0 AND page.said ~ @pattern::text
         OR position(@escaped::text IN page.said) > 0 AND page.said ~ @escaped_pattern::text
-        OR EXISTS (
-            SELECT 1
-            FROM sync_run_events AS event
-            WHERE event.run_id = page.id
-                AND position(@email::text IN lower(event.why)) > 0
-                AND lower(event.why) ~ @pattern::text
-        )
-        OR EXISTS (
-            SELECT 1
-            FROM run_calls AS made
-            WHERE made.run_id = page.id
-                AND (position(@email::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ @pattern::text
-                    OR position(@escaped::text IN lower(made.calls::text)) > 0 AND lower(made.calls::text) ~ @escaped_pattern::text)
-        ))::boolean AS named
+        OR coalesce(told.named, false)
+        OR coalesce(called.named, false))::boolean AS named
 FROM page
+-- An aggregate each, so that it is a look-up for each run: as EXISTS beside an OR the whole
+-- table would be read for every page.
+CROSS JOIN LATERAL (
+    SELECT bool_or(position(@email::text IN lower(event.why)) > 0 AND lower(event.why) ~ @pattern::text) AS named
+    FROM sync_run_events AS event
+    WHERE event.run_id = page.id
+) AS told
+CROSS JOIN LATERAL (
+    SELECT bool_or(position(@email::text IN made.said) > 0 AND made.said ~ @pattern::text
+        OR position(@escaped::text IN made.said) > 0 AND made.said ~ @escaped_pattern::text) AS named
+    FROM (SELECT lower(run_calls.calls::text) AS said FROM run_calls WHERE run_calls.run_id = page.id OFFSET 0) AS made
+) AS called
 ORDER BY page.received_at, page.id;
 
 -- These runs, and the others of the same document, customer or product.

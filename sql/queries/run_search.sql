@@ -1,4 +1,5 @@
--- The runs that bear all the words, newest first.
+-- The runs that bear all the words, newest first. No index has this order, on purpose: a
+-- beginning of a word is taken for more frequent than it is, and the index would be read to its end.
 -- name: RunSearchTerms :many
 SELECT run_id
 FROM run_search
@@ -26,8 +27,8 @@ WHERE lower(x.provider_reference) = lower(@reference::text)
 LIMIT @max_rows;
 
 -- The runs that were never read from the shop, and so have no row in run_search, whose
--- event names this number: those under way, and those that failed. Each reads an index
--- of few rows; of a great backlog a part.
+-- event names this number: those under way, of a great backlog a part, and those that
+-- failed, of which the number is in an index.
 -- name: RunSearchUnread :many
 SELECT run.id
 FROM (
@@ -43,10 +44,11 @@ FROM (
         AND failed.canonical IS NULL
         AND failed.blanked_at IS NULL
         AND failed.finished_at IS NOT NULL
-    LIMIT 10000)
+        AND lower(substring(failed.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]{1,100})')) = lower(@number::text)
+    LIMIT 1000)
 ) AS run
 WHERE position(lower(@number::text) IN lower(run.body::text)) > 0
-    AND lower(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]+)')) = lower(@number::text)
+    AND lower(substring(run.body::text FROM '"increment_id"\s*:\s*"?([^"\\,{}\s]{1,100})')) = lower(@number::text)
 LIMIT 1000;
 
 -- Where the fill is; nobody else fills meanwhile. No row: it is done, or another's.
