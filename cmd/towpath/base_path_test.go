@@ -230,7 +230,7 @@ func Test_A_base_path_is_served_on_every_page_and_link(t *testing.T) {
 
 // isPost reports whether an address of a form only takes POST.
 func isPost(to string) bool {
-	return slices.ContainsFunc([]string{"/retry", "/cancel", "/connect", "/refresh", "/release", "/sign-out", "/review", "/what-if", "/edit", "/save"}, func(end string) bool { return strings.HasSuffix(to, end) })
+	return slices.ContainsFunc([]string{"/retry", "/cancel", "/connect", "/refresh", "/release", "/sign-out", "/review", "/what-if", "/edit", "/save", "/role", "/password", "/disable", "/enable"}, func(end string) bool { return strings.HasSuffix(to, end) })
 }
 
 func (d *desk) lastRun(t *testing.T) string {

@@ -67,6 +67,7 @@ func flagsOf() map[string][]string {
 		"user role":              {"--database-url", "--json"},
 		"user disable":           {"--database-url", "--json"},
 		"user enable":            {"--database-url", "--json"},
+		"user sign-out":          {"--database-url", "--json"},
 		"user delete":            {"--database-url", "--json"},
 		"audit list":             more(list, "--who", "--action", "--tenant", "--since", "--until", "--limit"),
 		"soak":                   {"--json", "--minutes", "--seed", "--rate", "--pg-bin"},

@@ -20,6 +20,7 @@ type userCommand struct {
 
 	Disable userDisable `cmd:"" help:"Let a user sign in no more; their sessions end. The user stays on the list."`
 	Enable  userEnable  `cmd:"" help:"Let a disabled user sign in again."`
+	SignOut userSignOut `cmd:"" name:"sign-out" help:"End every session of a user, who may sign in again."`
 	Delete  userDelete  `cmd:"" help:"Forget a user; what they did stays in the histories, by name."`
 }
 

@@ -117,3 +117,16 @@ func (c userDelete) Run(ctx context.Context, io console) error {
 		return s.Delete(ctx, c.Name)
 	})
 }
+
+type userSignOut struct {
+	database
+	printed
+	userName
+}
+
+// Run ends the user's sessions.
+func (c userSignOut) Run(ctx context.Context, io console) error {
+	return c.changeUser(ctx, io, c.JSON, c.Name, "", "is signed out", func(s *users.Store) (users.Changed, error) {
+		return s.SignOut(ctx, c.Name)
+	})
+}

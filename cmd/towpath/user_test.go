@@ -94,7 +94,7 @@ func Test_Users_are_made_and_changed_at_the_command_line(t *testing.T) {
 	require.NotContains(t, typed.out+typed.err, "another password\n\n")
 	require.False(t, opens(t, here, session))
 
-	for _, change := range [][]string{{"user", "role", "grace", "operator"}, {"user", "passwd", "grace", "--password-file", file(t, "pw", "another password\n")}, {"user", "disable", "grace"}} {
+	for _, change := range [][]string{{"user", "role", "grace", "operator"}, {"user", "passwd", "grace", "--password-file", file(t, "pw", "another password\n")}, {"user", "sign-out", "grace"}, {"user", "disable", "grace"}} {
 		_, session = signedIn(t, here, "grace", "another password")
 		require.NotNil(t, session, "%v", change)
 		d.must(t, change...)

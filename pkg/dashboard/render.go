@@ -23,7 +23,7 @@ type pages struct {
 	overview, list, run, bulk, held, connections, gaps, consent, message *template.Template
 	pair, end, key, audit                                                *template.Template
 	shops, shop, settings, review, moved, version                        *template.Template
-	signIn, account, embed                                               *template.Template
+	signIn, account, embed, users, user                                  *template.Template
 }
 
 func loadPages(s static, at func(string) string) pages {
@@ -46,7 +46,7 @@ func loadPages(s static, at func(string) string) pages {
 		message: parse("message.html"),
 		shops:   parse("shops.html"), shop: parse("shop.html"), pair: parse("pair.html"), end: parse("end.html"), key: parse("key.html"), audit: parse("audit.html"),
 		settings: parse("settings.html"), review: parse("review.html", "changes.html"), moved: parse("moved.html", "changes.html"), version: parse("version.html", "changes.html"),
-		signIn: parse("sign-in.html"), account: parse("account.html"),
+		signIn: parse("sign-in.html"), account: parse("account.html"), users: parse("users.html", "by.html"), user: parse("user.html", "by.html"),
 		embed: template.Must(template.New("embed.html").Funcs(funcs).ParseFS(files, "templates/embed.html")),
 	}
 }
@@ -58,12 +58,13 @@ type frame struct {
 	Refresh time.Duration // 0: the page does not refresh
 	Section string        // of the navigation; empty: none
 	Visitor Visitor
+	Signed  bool // people sign in here: there are users
 	least   map[string]users.Role
 }
 
 // frame is that of a page for the visitor of ctx.
 func (d *Dashboard) frame(ctx context.Context, title, section string) frame {
-	return frame{Title: title, Now: d.cfg.Now(), Section: section, Visitor: VisitorOf(ctx), least: d.least}
+	return frame{Title: title, Now: d.cfg.Now(), Section: section, Visitor: VisitorOf(ctx), Signed: d.guard.users != nil, least: d.least}
 }
 
 // The sections of the navigation.
@@ -75,6 +76,7 @@ const (
 	sectionGaps        = "gaps"
 	sectionShops       = "shops"
 	sectionAudit       = "audit"
+	sectionUsers       = "users"
 )
 
 // Milliseconds of Refresh, for the script.

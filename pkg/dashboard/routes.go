@@ -75,6 +75,15 @@ func (d *Dashboard) routes() []route {
 		{http.MethodPost, "/dashboard/bindings/:binding/disconnect", users.Admin, d.end},   // a repeat finds it ended
 		{http.MethodGet, "/dashboard/audit", users.Viewer, d.auditLog},                     // who changed what
 
+		{http.MethodGet, "/dashboard/users", users.Admin, d.userList},                      // who may use the pages, and a form for another
+		{http.MethodPost, "/dashboard/users", users.Admin, d.addUser},                      // a repeat finds the name taken
+		{http.MethodGet, "/dashboard/users/:user", users.Admin, d.user},                    // one user, and what can be done to it
+		{http.MethodPost, "/dashboard/users/:user/role", users.Admin, d.setRole},           // a repeat sets the same
+		{http.MethodPost, "/dashboard/users/:user/password", users.Admin, d.resetPassword}, // a repeat makes another
+		{http.MethodPost, "/dashboard/users/:user/disable", users.Admin, d.disableUser},    // a repeat finds it disabled
+		{http.MethodPost, "/dashboard/users/:user/enable", users.Admin, d.enableUser},      // a repeat finds it enabled
+		{http.MethodPost, "/dashboard/users/:user/sign-out", users.Admin, d.signOutUser},   // a repeat finds nothing to end
+
 		{http.MethodGet, "/dashboard/bindings/:binding/settings", users.Viewer, d.settings},         // the form, with the settings in force
 		{http.MethodPost, "/dashboard/bindings/:binding/settings", users.Admin, d.review},           // of a form: what it would change; stores nothing
 		{http.MethodPost, "/dashboard/bindings/:binding/settings/review", users.Admin, d.review},    // the same of JSON, as of an older version

@@ -57,6 +57,15 @@ func leastRoles() map[string]users.Role {
 		"POST /dashboard/shops/:tenant/key":            users.Admin,
 		"GET /dashboard/audit":                         users.Viewer,
 
+		"GET /dashboard/users":                 users.Admin,
+		"POST /dashboard/users":                users.Admin,
+		"GET /dashboard/users/:user":           users.Admin,
+		"POST /dashboard/users/:user/role":     users.Admin,
+		"POST /dashboard/users/:user/password": users.Admin,
+		"POST /dashboard/users/:user/disable":  users.Admin,
+		"POST /dashboard/users/:user/enable":   users.Admin,
+		"POST /dashboard/users/:user/sign-out": users.Admin,
+
 		"GET /dashboard/bindings/:binding/disconnect":  users.Admin,
 		"POST /dashboard/bindings/:binding/disconnect": users.Admin,
 

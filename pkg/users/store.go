@@ -59,8 +59,9 @@ func userOf(row dbsqlc.User) User {
 
 // ErrExists and ErrNoUser are answers about a name.
 var (
-	ErrExists = errors.New("there is a user of this name")
-	ErrNoUser = errors.New("there is no user of this name")
+	ErrOneShop = errors.New("who sees one shop only stays a viewer: another role would see one shop and change all")
+	ErrExists  = errors.New("there is a user of this name")
+	ErrNoUser  = errors.New("there is no user of this name")
 )
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,63}$`)
@@ -226,7 +227,7 @@ func (s *Store) change(ctx context.Context, name, action string, after map[strin
 		done.NoAdmins = others == 0 && (row.Role != Admin.String() || row.DisabledAt != nil)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrNoUser) {
+	if err != nil && !errors.Is(err, ErrNoUser) && !errors.Is(err, ErrOneShop) {
 		err = fmt.Errorf("change user %q: %w", name, err)
 	}
 	return done, err
@@ -246,6 +247,9 @@ func (s *Store) SetPassword(ctx context.Context, name, password string) (Changed
 // SetRole replaces a user's role.
 func (s *Store) SetRole(ctx context.Context, name string, role Role) (Changed, error) {
 	return s.change(ctx, name, audit.UserChanged, map[string]any{"role": role.String()}, func(tx pgx.Tx, row dbsqlc.User) error {
+		if row.TenantID != nil && role != Viewer {
+			return ErrOneShop
+		}
 		return dbsqlc.New().UserSetRole(ctx, tx, dbsqlc.UserSetRoleParams{ID: row.ID, Role: role.String()})
 	})
 }
@@ -260,6 +264,11 @@ func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) (Ch
 	return s.change(ctx, name, audit.UserChanged, map[string]any{"disabled": disabled}, func(tx pgx.Tx, row dbsqlc.User) error {
 		return dbsqlc.New().UserSetDisabled(ctx, tx, dbsqlc.UserSetDisabledParams{ID: row.ID, DisabledAt: at})
 	})
+}
+
+// SignOut ends every session of a user, who may sign in again.
+func (s *Store) SignOut(ctx context.Context, name string) (Changed, error) {
+	return s.change(ctx, name, audit.UserChanged, map[string]any{"sessions": "ended"}, func(pgx.Tx, dbsqlc.User) error { return nil })
 }
 
 // Delete forgets a user; what it did stays in the runs' histories, by its name.

@@ -224,6 +224,7 @@ func Test_Sessions_end(t *testing.T) {
 		"password": func() (Changed, error) { return s.SetPassword(ctx, "ada", "another password") },
 		"role":     func() (Changed, error) { return s.SetRole(ctx, "ada", Viewer) },
 		"disabled": func() (Changed, error) { return s.SetDisabled(ctx, "ada", true) },
+		"out":      func() (Changed, error) { return s.SignOut(ctx, "ada") },
 		"enabled":  func() (Changed, error) { return s.SetDisabled(ctx, "ada", false) },
 	} {
 		token, other := begin(), begin()
