@@ -97,7 +97,7 @@ func rules() map[string]rule {
 		// What people do to tenants, bindings and policies.
 		"pkg/account": {
 			code: []string{
-				"pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/oauth", "pkg/outbound", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt",
+				"pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/secret", "pkg/shopjwt",
 				"riverjobs",
 			},
 			tests: []string{"pkg/pgdb"},

@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 )
 
 // A held run looks again by itself. Where many wait for the same thing (a lock
@@ -64,7 +65,7 @@ func (p *pipeline) gotThrough(ctx context.Context, h hand) {
 	if reason == "" {
 		return
 	}
-	err := pgx.BeginFunc(ctx, p.Pool, func(tx pgx.Tx) error {
+	err := pgdb.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
 		if err := p.queries.HoldLookEnd(ctx, tx, dbsqlc.HoldLookEndParams{BindingID: h.Binding.ID, RunID: h.SyncRun.ID}); err != nil {
 			return fmt.Errorf("end the look: %w", err)
 		}
@@ -136,7 +137,7 @@ func (o *Operator) ReleaseReason(ctx context.Context, reason string) error {
 		return fmt.Errorf("find what is held for %q: %w", reason, err)
 	}
 	for _, id := range bindings {
-		err := pgx.BeginFunc(ctx, o.Pool, func(tx pgx.Tx) error {
+		err := pgdb.InTx(ctx, o.Pool, func(tx pgx.Tx) error {
 			binding, err := lookAgain(ctx, tx, id)
 			if err != nil {
 				return err

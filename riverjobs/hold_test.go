@@ -57,6 +57,28 @@ func Test_Runs_held_for_the_same_thing(t *testing.T) {
 		require.Equal(t, 20, b.count(t, "SELECT count(DISTINCT run_id) FROM sync_run_events WHERE who = 'ada'"))
 	})
 
+	for name, c := range map[string]struct {
+		on      string // what the transaction that releases does besides
+		release func(t *testing.T, b *bundle)
+	}{
+		"somebody_releases_them":         {"INSERT ON audit", func(t *testing.T, b *bundle) { require.NoError(t, b.op.ReleaseReason(t.Context(), "period_locked")) }},
+		"the_one_that_looks_got_through": {"DELETE ON hold_looks", func(t *testing.T, b *bundle) { b.fiveMinutesLater(t) }},
+	} {
+		t.Run("All_go_on_though_a_deadlock_ended_the_transaction_when_"+name, func(t *testing.T) {
+			t.Parallel()
+			b := b20held(t)
+			b.exec(t, `CREATE SEQUENCE tries`) // a rollback does not take it back
+			b.exec(t, `CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				IF nextval('tries') < 3 THEN RAISE 'deadlock' USING ERRCODE = '40P01'; END IF; RETURN coalesce(NEW, OLD); END $$`)
+			b.exec(t, `CREATE TRIGGER deadlock BEFORE `+c.on+` FOR EACH ROW EXECUTE FUNCTION deadlock()`)
+			b.lock(t, false)
+			c.release(t, b)
+			require.Equal(t, map[string]int{syncrun.Succeeded: 20}, b.allTold(t))
+			require.GreaterOrEqual(t, b.count(t, `SELECT last_value FROM tries`), 3)
+			b.eachOnce(t, 20)
+		})
+	}
+
 	t.Run("All_go_on_when_the_one_that_looks_has_its_time", func(t *testing.T) {
 		t.Parallel()
 		b := b20held(t)

@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/syncrun"
 )
 
@@ -154,7 +155,7 @@ func (o *Operator) Cancel(ctx context.Context, runID uuid.UUID) error {
 // withJob reads the run and locks its job, then runs do in one transaction. If
 // the run went on between the two, it is read again. What was done is recorded with it.
 func (o *Operator) withJob(ctx context.Context, runID uuid.UUID, action string, act func(tx pgx.Tx, run dbsqlc.SyncRun, job *dbsqlc.SyncRunLockJobRow) error) error {
-	return pgx.BeginFunc(ctx, o.Pool, func(tx pgx.Tx) error {
+	return pgdb.InTx(ctx, o.Pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT set_config('towpath.who', $1, true)", o.Who); err != nil {
 			return fmt.Errorf("set who: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/riverjobs"
 )
@@ -21,7 +22,7 @@ func CreateBinding(ctx context.Context, pool *pgxpool.Pool, row dbsqlc.BindingIn
 	if _, err := queries.TenantGet(ctx, pool, row.TenantID); isNoRow(err) {
 		return ErrNoTenant
 	}
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err := pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		if err := queries.BindingInsert(ctx, tx, row); err != nil {
 			return err
 		}
@@ -58,7 +59,7 @@ func WaitingRuns(ctx context.Context, db dbsqlc.DBTX, id uuid.UUID) (open, held 
 // RevokeBinding ends a binding; its token is forgotten, its runs and xrefs stay.
 // ErrBindingRevoked where that has been done.
 func RevokeBinding(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	return pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		queries := dbsqlc.New()
 		before, err := queries.BindingLock(ctx, tx, id)
 		if err != nil {
@@ -80,7 +81,7 @@ func RevokeBinding(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error 
 // releases the held runs: a mistake is mended without revoking the binding.
 // ErrBindingRevoked.
 func ChangeBinding(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, apiURL, orgID *string) (released int, err error) {
-	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, op.Pool, func(tx pgx.Tx) error {
 		before, err := dbsqlc.New().BindingLock(ctx, tx, id)
 		if err != nil {
 			return fmt.Errorf("lock binding: %w", err)
@@ -105,7 +106,7 @@ func ChangeBinding(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, ap
 // SaveToken stores a sealed access token and releases the held runs.
 // ErrBindingRevoked.
 func SaveToken(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, sealed []byte) (binding dbsqlc.Binding, released int, err error) {
-	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, op.Pool, func(tx pgx.Tx) error {
 		n, err := dbsqlc.New().BindingSetToken(ctx, tx, dbsqlc.BindingSetTokenParams{ID: id, TokenSealed: sealed})
 		if err != nil {
 			return fmt.Errorf("store token: %w", err)

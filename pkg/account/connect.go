@@ -13,6 +13,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
 )
 
@@ -36,7 +37,7 @@ func AppKind(ctx context.Context, pool *pgxpool.Pool, binding dbsqlc.Binding) (s
 // it is to be connected to, and another secret of its app. ErrOtherOrganisation.
 func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding dbsqlc.Binding, orgID string, value secret.String) error {
 	queries := dbsqlc.New()
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	return pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		if orgID != "" && orgID != binding.OrgID {
 			n, err := queries.OAuthBindingPin(ctx, tx, dbsqlc.OAuthBindingPinParams{ID: binding.ID, OrgID: orgID})
 			if err != nil {
@@ -71,7 +72,7 @@ func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding
 // *FieldError, ErrBindingRevoked.
 func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uuid.UUID, app App, private outbound.Private) (kind string, err error) {
 	queries := dbsqlc.New()
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := queries.BindingLock(ctx, tx, id); err != nil {
 			return fmt.Errorf("lock binding: %w", err)
 		}

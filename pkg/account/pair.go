@@ -16,6 +16,7 @@ import (
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/provider"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
@@ -173,7 +174,7 @@ type offer struct {
 // then, it has the right one.
 func (p Pairer) offer(ctx context.Context, what Pairing) (offer, error) {
 	o := offer{address: what.MagentoURL}
-	err := pgx.BeginFunc(ctx, p.Op.Pool, func(tx pgx.Tx) error {
+	err := pgdb.InTx(ctx, p.Op.Pool, func(tx pgx.Tx) error {
 		id, err := findTenant(ctx, tx, what)
 		if err != nil {
 			return err
@@ -287,7 +288,7 @@ func (p Pairer) undo(ctx context.Context, o offer, why *magento.PairFailure) err
 // releases its held runs. The shop's first token may have done the first already.
 func (p Pairer) confirm(ctx context.Context, o offer) (tenant dbsqlc.Tenant, released int, err error) {
 	queries := dbsqlc.New()
-	err = pgx.BeginFunc(ctx, p.Op.Pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, p.Op.Pool, func(tx pgx.Tx) error {
 		tenant, err = queries.TenantLock(ctx, tx, o.tenant.ID)
 		if err != nil {
 			return fmt.Errorf("lock tenant: %w", err)

@@ -53,6 +53,20 @@ func Test_Pair_stores_the_key_before_the_shop_has_it(t *testing.T) {
 	require.True(t, b.accepts(t, before, before.ApiKeySealed), "the very key that was stored")
 }
 
+// Releasing what is held meets workers that hold the same rows.
+func Test_Pair_is_not_lost_to_a_deadlock(t *testing.T) {
+	t.Parallel()
+	b := setup(t, magentosim.Config{})
+	b.pair(t)
+	_, err := b.pool.Exec(t.Context(), `CREATE SEQUENCE tries;
+		CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('tries') < 3 THEN RAISE 'deadlock' USING ERRCODE = '40P01'; END IF; RETURN NEW; END $$;
+		CREATE TRIGGER deadlock BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION deadlock()`)
+	require.NoError(t, err)
+	require.True(t, b.pair(t).Again)
+	require.True(t, b.accepts(t, b.one(t), b.one(t).ApiKeySealed))
+}
+
 func Test_Pair_whose_answer_is_lost_asks_the_shop(t *testing.T) {
 	t.Parallel()
 	b := setup(t, magentosim.Config{})

@@ -13,6 +13,7 @@ import (
 
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/riverjobs"
 )
@@ -105,7 +106,7 @@ func SettingsHistory(ctx context.Context, db dbsqlc.DBTX, binding dbsqlc.Binding
 // ErrBindingRevoked.
 func SavePolicy(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, p policy.Policy, over int32) (version int32, released int, err error) {
 	queries := dbsqlc.New()
-	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, op.Pool, func(tx pgx.Tx) error {
 		locked, err := queries.BindingLock(ctx, tx, id)
 		switch {
 		case err != nil:

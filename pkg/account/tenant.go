@@ -11,6 +11,7 @@ import (
 
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
 	"towpath/riverjobs"
 )
@@ -27,7 +28,7 @@ type Tenant struct {
 
 // CreateTenant stores a tenant with its key. ErrTenantExists.
 func CreateTenant(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, t Tenant) (tenant dbsqlc.Tenant, err error) {
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		if tenant, err = storeTenant(ctx, tx, box, t); err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func sealKey(box *secret.Box, id uuid.UUID, key string) []byte {
 // ChangeTenant sets the name and the address that are given, and releases the
 // shop's held runs. ErrNoTenant.
 func ChangeTenant(ctx context.Context, op *riverjobs.Operator, id uuid.UUID, name, magentoURL *string) (tenant dbsqlc.Tenant, released int, err error) {
-	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, op.Pool, func(tx pgx.Tx) error {
 		before, err := dbsqlc.New().TenantLock(ctx, tx, id)
 		if isNoRow(err) {
 			return ErrNoTenant
@@ -101,7 +102,7 @@ const keyGrace = 15 * time.Minute
 
 // ReplaceKey stores another key for a shop and releases its held runs. ErrNoTenant.
 func ReplaceKey(ctx context.Context, op *riverjobs.Operator, box *secret.Box, id uuid.UUID, key string) (released int, err error) {
-	err = pgx.BeginFunc(ctx, op.Pool, func(tx pgx.Tx) error {
+	err = pgdb.InTx(ctx, op.Pool, func(tx pgx.Tx) error {
 		queries := dbsqlc.New()
 		tenant, err := queries.TenantLock(ctx, tx, id)
 		if isNoRow(err) {

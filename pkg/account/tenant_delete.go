@@ -11,6 +11,7 @@ import (
 
 	"towpath/pkg/audit"
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb"
 )
 
 // InUseError: a tenant has runs, and what was synced stays known.
@@ -58,7 +59,7 @@ func CheckUnused(ctx context.Context, db dbsqlc.DBTX, id uuid.UUID) error {
 // as one of an unknown shop. ErrNoTenant, an *InUseError.
 func DeleteTenant(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) error {
 	queries := dbsqlc.New()
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	return pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		tenant, err := queries.TenantLock(ctx, tx, id)
 		switch {
 		case isNoRow(err):
