@@ -10,12 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/server"
 )
 
 // What asks for a few runs reads a few rows of each table, also where nothing fits and
 // however many ended runs there are.
 func Test_Ended_runs_are_copied_soundly_and_are_not_read_by_who_asks_for_few(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	s, _ := connectedTo(t, true)
 	require.NoError(t, s.serve(t.Context(), server.Roles{Ingress: true, Worker: true}))
