@@ -112,6 +112,7 @@ func Test_What_is_no_JSON_is_named_by_its_place(t *testing.T) {
 		want    string
 	}{
 		"a missing comma": {"{\n  \"sync_products\": true\n  \"sync_customers\": true}", exitUsage, "line 3, column 3"},
+		"nothing":         {" \n", exitUsage, "line 1, column 1: there is nothing"},
 		"a comment":       {"{\n  // all\n}", exitUsage, "line 2, column 3: JSON has no comments"},
 		"UK":              {`{"default_xero_revenue_account_code":"200","tax_rate_map":{"UK:20.00":"OUTPUT2"}}`, exitFailed, "the United Kingdom is GB"},
 		"XX":              {`{"default_xero_revenue_account_code":"200","tax_rate_map":{"XX:20.00":"OUTPUT2"}}`, exitFailed, "XX is no country code"},

@@ -15,7 +15,7 @@ import (
 // private addresses it may have.
 func CheckShopURL(raw string, private outbound.Private) error {
 	if !strings.Contains(raw, "://") {
-		return fmt.Errorf("%q is no address; it begins with https:// (or http://)", raw)
+		return fmt.Errorf("%q has no https:// before it; give the whole address, such as https://shop.example.com", raw)
 	}
 	if path := strings.TrimRight(raw, "/"); strings.HasSuffix(path, "/rest") || strings.HasSuffix(path, "/rest/V1") {
 		return fmt.Errorf("%q is the address of its REST API; give the shop's base URL, without /rest", raw)

@@ -119,6 +119,10 @@ func (d *Dashboard) tryOut(w http.ResponseWriter, r *http.Request, params httpro
 // versions shows whether it was saved.
 func (d *Dashboard) save(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 	d.judged(w, r, params, func(ctx context.Context, s sent, page reviewPage) {
+		if len(page.Changes) == 0 { // as the command line has it: no version that changes nothing
+			d.show(w, http.StatusOK, d.pages.review, page)
+			return
+		}
 		p, _, err := policy.Parse(s.raw)
 		if err != nil {
 			d.away(w, r, err)

@@ -210,6 +210,11 @@ func Test_Wrong_settings_are_named_at_their_inputs_and_nothing_is_saved(t *testi
 	require.Equal(t, http.StatusBadRequest, b.post(path+"/settings/save", url.Values{"version": {"1"}, "settings": {"no JSON"}}).status)
 	require.Equal(t, http.StatusUnprocessableEntity, b.post(path+"/settings/save", url.Values{"version": {"1"}, "settings": {`{"nonsense":1}`}}).status)
 	require.Equal(t, http.StatusBadRequest, b.post(path+"/settings/save", url.Values{"settings": {`{}`}}).status)
+	var current string
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT policy::text FROM policies`).Scan(&current))
+	same := b.post(path+"/settings/save", url.Values{"version": {"1"}, "settings": {current}})
+	require.Equal(t, http.StatusOK, same.status)
+	require.Contains(t, readable(same.body), "There is nothing to save")
 	require.Equal(t, http.StatusNotFound, b.post("/dashboard/bindings/"+uuid.NewString()+"/settings/save", url.Values{"version": {"1"}, "settings": {`{}`}}).status)
 	require.Equal(t, 1, b.versions())
 }

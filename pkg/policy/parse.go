@@ -81,6 +81,9 @@ func readSince(o object, name string, to **time.Time) {
 
 // syntaxError says where raw stops being JSON.
 func syntaxError(raw []byte) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return errors.New("line 1, column 1: there is nothing; settings are a JSON object, at least {}")
+	}
 	var anything any
 	err := json.Unmarshal(raw, &anything)
 	var syntax *json.SyntaxError

@@ -109,6 +109,8 @@ func (s *Store) findVouched(ctx context.Context, tx pgx.Tx, v Vouched) (row dbsq
 		return row, false, nil, nil
 	case err != nil:
 		return row, false, nil, err
+	case isOf(row, v): // made by another browser since the look above
+		return row, true, nil, nil
 	case !v.Proved:
 		return row, false, nameTaken(name), nil
 	case row.OidcIssuer != nil && *row.OidcIssuer == v.Issuer:
@@ -117,10 +119,15 @@ func (s *Store) findVouched(ctx context.Context, tx pgx.Tx, v Vouched) (row dbsq
 	return row, true, nil, nil // of no provider yet, or of one that is not asked any more
 }
 
+// isOf reports whether the user is the account's.
+func isOf(row dbsqlc.User, v Vouched) bool {
+	return row.OidcSubject != nil && *row.OidcIssuer == v.Issuer && *row.OidcSubject == v.Subject
+}
+
 // leave ends the sessions of a user who has no role any more. One whom the provider has
 // not vouched for before is another's, and goes on.
 func (s *Store) leave(ctx context.Context, tx pgx.Tx, row dbsqlc.User, v Vouched) error {
-	if row.OidcSubject == nil || *row.OidcIssuer != v.Issuer || *row.OidcSubject != v.Subject {
+	if !isOf(row, v) {
 		return nil
 	}
 	ended, err := dbsqlc.New().UserSessionEndAll(ctx, tx, row.ID)
