@@ -29,7 +29,7 @@ type auditList struct {
 	Tenant string `placeholder:"TENANT" help:"Only changes of this tenant, by its id or name."`
 	Since  string `placeholder:"TIME" help:"Only changes since: RFC 3339, YYYY-MM-DD, or a duration such as 30d or 24h."`
 	Until  string `placeholder:"TIME" help:"Only changes before: as --since."`
-	Limit  int32  `default:"100" placeholder:"N" help:"At most so many."`
+	Limit  int32  `default:"100" placeholder:"N" help:"At most so many (${default})."`
 }
 
 // auditView is a change as the command prints it.

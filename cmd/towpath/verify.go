@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type verifyCommand struct {
 func (verifyCommand) Help() string {
 	return `Exit code 0: what was looked at is kept. 1: something is broken, and is named. 2: wrong use. 3: it could not be looked,
 or not at all of it, and nothing that was looked at is broken: the database does not answer, a query fails, the
-command is broken off.`
+command is broken off, the answer cannot be written.`
 }
 
 // Run checks every promise in one snapshot.
@@ -41,12 +42,12 @@ func (c verifyCommand) Run(ctx context.Context, io console) error {
 	if c.JSON {
 		err = printJSON(io.out, findings)
 	} else {
-		printFindings(io, findings)
+		_, err = io.out.Write(describeFindings(findings))
 	}
-	if err != nil {
-		return notLooked(err)
+	if judgement := judged(findings); judgement != nil || err == nil {
+		return judgement
 	}
-	return judged(findings)
+	return notLooked(fmt.Errorf("write the output: %w", err)) // nobody has read that all is well
 }
 
 // look checks the promises, and whether the stored secrets open.
@@ -118,7 +119,8 @@ func verifySecrets(ctx context.Context, io console, pool *pgxpool.Pool) ([]verif
 	return []verify.Finding{f}, err
 }
 
-func printFindings(io console, findings []verify.Finding) {
+func describeFindings(findings []verify.Finding) []byte {
+	var text bytes.Buffer
 	for _, f := range findings {
 		mark := "ok    "
 		switch {
@@ -127,18 +129,19 @@ func printFindings(io console, findings []verify.Finding) {
 		case f.Error != "":
 			mark = "ERROR "
 		}
-		fmt.Fprintf(io.out, "%s  %-20s %s\n", mark, f.Name, f.Text)
+		fmt.Fprintf(&text, "%s  %-20s %s\n", mark, f.Name, f.Text)
 		if f.Error != "" {
-			fmt.Fprintf(io.out, "        could not be checked: %s\n", f.Error)
+			fmt.Fprintf(&text, "        could not be checked: %s\n", f.Error)
 		}
 		if f.Blanked > 0 {
-			fmt.Fprintf(io.out, "        %d were not compared: their documents were blanked (towpath prune, forget, TOWPATH_RETENTION)\n", f.Blanked)
+			fmt.Fprintf(&text, "        %d were not compared: their documents were blanked (towpath prune, forget, TOWPATH_RETENTION)\n", f.Blanked)
 		}
 		if f.Broken > 0 {
-			fmt.Fprintf(io.out, "        %d found, for instance:\n", f.Broken)
+			fmt.Fprintf(&text, "        %d found, for instance:\n", f.Broken)
 		}
 		for _, sample := range f.Samples {
-			fmt.Fprintln(io.out, "        "+sample)
+			fmt.Fprintln(&text, "        "+sample)
 		}
 	}
+	return text.Bytes()
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -177,6 +179,19 @@ func Test_Verify_tells_that_it_could_not_look_from_broken(t *testing.T) {
 	require.Equal(t, exitFailed, both.code, "what is broken goes first")
 	require.Contains(t, both.out, "BROKEN  xref")
 	require.Contains(t, both.out, "ERROR   exact_totals")
+}
+
+func Test_Verify_that_cannot_be_read_has_not_said_that_all_is_well(t *testing.T) {
+	t.Parallel()
+	d, exec := soundDesk(t)
+	full := writerFunc(func([]byte) (int, error) { return 0, errors.New("no space left on device") })
+	for _, args := range [][]string{{"verify"}, {"verify", "--json"}} {
+		var said bytes.Buffer
+		require.Equal(t, exitUnseen, run(t.Context(), args, consoleOf(d.env, full, &said)))
+		require.Contains(t, said.String(), "no space left on device")
+	}
+	exec(`DELETE FROM entity_xref`)
+	require.Equal(t, exitFailed, run(t.Context(), []string{"verify"}, consoleOf(d.env, full, io.Discard)), "what is broken goes first")
 }
 
 func Test_Verify_since_leaves_out_what_came_before(t *testing.T) {

@@ -70,7 +70,7 @@ func ChangeApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, binding
 // and what was synced stay. What the app before got is forgotten; a fixed token
 // serves until the app is connected, which is of the kind that is answered. A
 // *FieldError, ErrBindingRevoked.
-func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uuid.UUID, app App, private outbound.Private) (kind string, err error) {
+func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uuid.UUID, given App, private outbound.Private) (kind string, err error) {
 	queries := dbsqlc.New()
 	err = pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := queries.BindingLock(ctx, tx, id); err != nil {
@@ -83,6 +83,7 @@ func ReplaceApp(ctx context.Context, pool *pgxpool.Pool, box *secret.Box, id uui
 		if binding.Status == "revoked" {
 			return ErrBindingRevoked
 		}
+		app := given
 		row, err := queries.OAuthGrantGet(ctx, tx, id)
 		switch {
 		case err == nil:

@@ -173,8 +173,9 @@ type offer struct {
 // key that an earlier pairing has offered is offered again: if the shop took it
 // then, it has the right one.
 func (p Pairer) offer(ctx context.Context, what Pairing) (offer, error) {
-	o := offer{address: what.MagentoURL}
+	var o offer
 	err := pgdb.InTx(ctx, p.Op.Pool, func(tx pgx.Tx) error {
+		o = offer{address: what.MagentoURL}
 		id, err := findTenant(ctx, tx, what)
 		if err != nil {
 			return err

@@ -79,10 +79,11 @@ func intentOf(arrived time.Time, status string, i dbsqlc.DashboardIntentListRow,
 	return row
 }
 
-// answeredWell reports whether the last write of an object was answered with success.
+// answeredWell reports whether the last write of an object was answered with success. The
+// answer of a call for several documents says nothing of one of them.
 func answeredWell(object string, calls []callRow) bool {
 	for _, c := range slices.Backward(calls) {
-		if c.Operation == object+"_create" || c.Operation == object+"_update" {
+		if c.Together == 0 && (c.Operation == object+"_create" || c.Operation == object+"_update") {
 			return c.Status >= 200 && c.Status < 300
 		}
 	}

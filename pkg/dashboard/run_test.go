@@ -97,6 +97,18 @@ func Test_Run_shows_what_was_sent_and_answered_also_where_it_was_refused(t *test
 	require.NotContains(t, b.get("/dashboard/sync/"+id.String()).body, "<script>alert")
 }
 
+// Of several documents in one call some may have been refused.
+func Test_Run_does_not_take_the_answer_of_a_call_for_several_as_its_own(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.add("failed", nil)
+	calls, err := provider.EncodeCalls([]provider.Call{{Operation: "invoice_create", Method: "PUT", Path: "/Invoices", At: now, Status: 200, Together: 7}})
+	require.NoError(t, err)
+	b.exec(`INSERT INTO run_calls (run_id, attempt, calls) VALUES ($1, 1, $2)`, id, calls)
+	b.exec(`INSERT INTO provider_intents (run_id, operation, object_key, binding_id, body_hash, settled_at) VALUES ($1, 'invoice', 'M-1', $2, '', now())`, id, b.binding)
+	require.Regexp(t, `(?s)M-1</span>.{0,200}Ended, outcome not recorded`, unescape(b.get("/dashboard/sync/"+id.String()).body))
+}
+
 func Test_Run_is_cancelled_by_its_button(t *testing.T) {
 	t.Parallel()
 	outcome := error(nil)
