@@ -87,26 +87,5 @@ func (s *site) rowsRead(t *testing.T, ask func(ctx context.Context, tx pgx.Tx) e
 	tx, err := s.pool.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tx.Rollback(t.Context())) }()
-	before := rowsCounted(t, tx)
-	require.NoError(t, ask(t.Context(), tx))
-	for table, n := range rowsCounted(t, tx) {
-		if n -= before[table]; n >= rows {
-			rows, of = n, table
-		}
-	}
-	return rows, of
-}
-
-// rowsCounted is the rows read of each table, counted by this transaction and by those
-// before it on the same connection whose counts it has not handed in yet.
-func rowsCounted(t *testing.T, tx pgx.Tx) map[string]int {
-	t.Helper()
-	rows, err := tx.Query(t.Context(), `
-		SELECT relname, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int
-		FROM pg_stat_xact_user_tables`)
-	require.NoError(t, err)
-	counted, table, n := map[string]int{}, "", 0
-	_, err = pgx.ForEachRow(rows, []any{&table, &n}, func() error { counted[table] = n; return nil })
-	require.NoError(t, err)
-	return counted
+	return pgtest.RowsRead(t, tx, func() error { return ask(t.Context(), tx) })
 }

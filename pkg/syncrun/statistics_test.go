@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/syncrun"
 )
 
@@ -60,13 +61,7 @@ func Test_A_burst_on_an_empty_database_is_not_read_for_each_run(t *testing.T) {
 		tx, err := conn.Begin(ctx)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, tx.Rollback(ctx)) }()
-		require.NoError(t, ask(tx))
-		require.NoError(t, tx.QueryRow(ctx, `
-			SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0), relname
-			FROM pg_stat_xact_user_tables
-			ORDER BY 1 DESC
-			LIMIT 1`).Scan(&rows, &of))
-		return rows, of
+		return pgtest.RowsRead(t, tx, func() error { return ask(tx) })
 	}
 	const untilPlansStay = 7 // Postgres plans a statement anew for its first five
 	for range untilPlansStay {
