@@ -54,6 +54,9 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	if cfg.Retention, err = io.retention(); err != nil {
 		return cfg, err
 	}
+	if cfg.StateFile, err = io.stateFile(); err != nil {
+		return cfg, err
+	}
 	if cfg.Notify, err = io.notify(); err != nil {
 		return cfg, err
 	}

@@ -19,7 +19,7 @@ var (
 
 const providerIntentTake = `-- name: ProviderIntentTake :batchone
 WITH mine AS (
-    SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key
+    SELECT run.tenant_id, run.magento_entity_id, run.occurred_at, run.backfill, binding.provider, binding.org_key
     FROM sync_runs AS run
     JOIN bindings AS binding ON binding.id = run.binding_id
     WHERE run.id = $1
@@ -67,7 +67,12 @@ RETURNING tries, generation, EXISTS (
     JOIN bindings AS binding ON binding.provider = mine.provider
         AND binding.org_key = mine.org_key
         AND binding.tenant_id <> mine.tenant_id
-) AS shared
+) AS shared, EXISTS (
+    SELECT 1
+    FROM mine
+    JOIN restores ON restores.back_to IS NOT NULL
+        AND (mine.occurred_at < restores.at + interval '1 hour' OR mine.backfill OR $2 IN ('contact', 'item'))
+) AS forgotten
 `
 
 type ProviderIntentTakeBatchResults struct {
@@ -89,6 +94,7 @@ type ProviderIntentTakeRow struct {
 	Generation    int32
 	TriedByOthers bool
 	Shared        bool
+	Forgotten     bool
 }
 
 // Records the intent, or takes up the run's own earlier one. No row where
@@ -128,6 +134,7 @@ func (b *ProviderIntentTakeBatchResults) QueryRow(f func(int, ProviderIntentTake
 			&i.Generation,
 			&i.TriedByOthers,
 			&i.Shared,
+			&i.Forgotten,
 		)
 		if f != nil {
 			f(t, i, err)

@@ -43,7 +43,8 @@ type Intent struct {
 type Taken struct {
 	Intent
 	Generation int32
-	// Uncertain: this or another run has tried before, so the object may exist.
+	// Uncertain: this or another run has tried before, or one that a restore of the
+	// database has forgotten, so the object may exist.
 	Uncertain bool
 	// Shared: other shops write to the organisation too.
 	Shared bool
@@ -163,7 +164,7 @@ func take(ctx context.Context, tx pgx.Tx, set []Intent, places []int, judged []J
 		case err != nil:
 			failed = fmt.Errorf("record intent %s %q: %w", in.Operation, in.ObjectKey, err)
 		default:
-			to.Taken = Taken{Intent: in, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers, Shared: row.Shared}
+			to.Taken = Taken{Intent: in, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers || row.Forgotten, Shared: row.Shared}
 			notes.RunIds, notes.Attempts = append(notes.RunIds, in.RunID), append(notes.Attempts, int32(in.Attempt))
 			notes.Whos, notes.Whys = append(notes.Whos, in.Who), append(notes.Whys, to.Taken.why())
 		}
