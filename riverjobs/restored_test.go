@@ -68,41 +68,41 @@ func (b *bundle) at(t *testing.T, url string) *bundle {
 	return &other
 }
 
-// shopEvent is an event of the shop's.
-type shopEvent struct {
+// forgottenEvent is an event of the shop's.
+type forgottenEvent struct {
 	name string
 	id   int64
 }
 
 // sales are, in the shop, an invoice that is paid, one that is taken back in part, one that
 // is paid and then taken back in part, a customer's change and a product.
-func (b *bundle) sales(t *testing.T) []shopEvent {
+func (b *bundle) sales(t *testing.T) []forgottenEvent {
 	t.Helper()
-	var events []shopEvent
+	var events []forgottenEvent
 	for _, sale := range []struct{ paid, refunded bool }{{true, false}, {false, true}, {true, true}} {
 		inv, err := b.shop.RaiseCanonical(canontest.Named(t, "plain_vat").Raw)
 		require.NoError(t, err)
-		events = append(events, shopEvent{"invoice.created", inv.ID})
+		events = append(events, forgottenEvent{"invoice.created", inv.ID})
 		if sale.paid {
 			require.NoError(t, b.shop.MarkPaid(inv.ID))
-			events = append(events, shopEvent{"invoice.paid", inv.ID})
+			events = append(events, forgottenEvent{"invoice.paid", inv.ID})
 		}
 		if sale.refunded {
 			memo, err := b.shop.RefundInvoice(inv.ID, b.partly(t, inv, 1))
 			require.NoError(t, err)
-			events = append(events, shopEvent{"creditmemo.created", memo.ID})
+			events = append(events, forgottenEvent{"creditmemo.created", memo.ID})
 		}
 	}
-	events = append(events, shopEvent{"customer.upserted", customerOf(t)})
+	events = append(events, forgottenEvent{"customer.upserted", customerOf(t)})
 	if b.xero != nil {
 		_, err := b.shop.SaveProduct(magentosim.Product{ID: 7, SKU: "24-MB01", Name: "Rope", Price: new(decimal.RequireFromString("5.25"))})
 		require.NoError(t, err)
-		events = append(events, shopEvent{"product.upserted", 7})
+		events = append(events, forgottenEvent{"product.upserted", 7})
 	}
 	return events
 }
 
-func (b *bundle) acceptAll(t *testing.T, events []shopEvent) []uuid.UUID {
+func (b *bundle) acceptAll(t *testing.T, events []forgottenEvent) []uuid.UUID {
 	t.Helper()
 	runs := make([]uuid.UUID, len(events))
 	for i, e := range events {

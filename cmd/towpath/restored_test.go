@@ -14,8 +14,8 @@ import (
 	"towpath/pkg/pgdb"
 )
 
-// privateServer is a server whose one database can be dumped, and lost.
-func privateServer(t *testing.T) *pgdb.Private {
+// losableServer is a server whose one database can be dumped, and lost.
+func losableServer(t *testing.T) *pgdb.Private {
 	t.Helper()
 	server, err := pgdb.StartPrivate(t.Context(), pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: true})
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func postgresTool(t *testing.T, program string, args ...string) {
 // A backup is made; then an invoice is posted, and another accepted; the database is lost.
 func Test_What_a_restored_backup_forgot_is_noticed_and_fetched(t *testing.T) {
 	t.Parallel()
-	lost := privateServer(t)
+	lost := losableServer(t)
 	d := deskAt(t, lost.URL("towpath")).with(map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"})
 	d.must(t, "migrate", "up")
 	d.connect(t)
@@ -67,7 +67,7 @@ func Test_What_a_restored_backup_forgot_is_noticed_and_fetched(t *testing.T) {
 	d.pool.Close()
 	require.NoError(t, lost.Stop())
 
-	fresh := privateServer(t)
+	fresh := losableServer(t)
 	postgresTool(t, fresh.Program("pg_restore"), "--dbname="+fresh.URL("towpath"), dump)
 	back := deskAt(t, fresh.URL("towpath")).with(map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"})
 	back.shop, back.xero, back.tenant, back.binding, back.key = d.shop, d.xero, d.tenant, d.binding, d.key
