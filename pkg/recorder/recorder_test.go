@@ -343,7 +343,7 @@ func Test_Gatherer_with_patience(t *testing.T) {
 	// stuck does sets that wait for a word each, and tells of each that has begun.
 	stuck := func(patience time.Duration) (g *recorder.Gatherer[int, int], begun chan []int, goOn chan struct{}) {
 		begun, goOn = make(chan []int, 10), make(chan struct{})
-		return &recorder.Gatherer[int, int]{AtOnce: 2, Patience: patience, Do: func(_ context.Context, set []int) []recorder.Answer[int] {
+		return &recorder.Gatherer[int, int]{AtOnce: 2, Patience: patience, Do: func(_ context.Context, set []int, _ func()) []recorder.Answer[int] {
 			begun <- set
 			<-goOn
 			answers := make([]recorder.Answer[int], len(set))
