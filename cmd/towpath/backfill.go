@@ -235,7 +235,7 @@ func atMost(takes time.Duration) string {
 	if takes == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; with what waits already %s at most by the provider's limits, reading the shop not counted", takes.Round(time.Minute))
+	return fmt.Sprintf("; with what waits already %s at most by the provider's limits, reading the shop not counted", roughly(takes))
 }
 
 // progress says how a long command goes on: to a terminal in one line that changes,
