@@ -148,7 +148,12 @@ FROM (
     ORDER BY run.received_at DESC, run.id DESC
     LIMIT $3::int
 ) AS recent
-JOIN run_search AS found ON found.run_id = recent.id
+JOIN LATERAL (
+    SELECT run_search.run_id, run_search.terms
+    FROM run_search
+    WHERE run_search.run_id = recent.id
+    OFFSET 0 -- one by its key after the other, until enough are found
+) AS found ON true
 WHERE found.terms @@ CAST($4::text AS tsquery)
 ORDER BY recent.received_at DESC, recent.id DESC
 LIMIT $5
