@@ -326,8 +326,8 @@ CREATE TABLE provider_intents (
     -- idempotency key, so the next try needs a new one; a lost answer does not.
     generation integer NOT NULL DEFAULT 0,
     tries integer NOT NULL DEFAULT 1,
-    -- The provider has said what became of every try: nothing was written. Where
-    -- it has not, the object may exist under this very key, also after the run ended.
+    -- No try has written it: the provider has said so, or nothing was sent. Else the
+    -- object may exist under this very key, also after the run ended.
     certain boolean NOT NULL DEFAULT false,
     -- An earlier try of this run may have written it.
     maybe boolean NOT NULL DEFAULT false,

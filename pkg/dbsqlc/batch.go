@@ -51,7 +51,7 @@ SET tries = intent.tries + 1,
     maybe = NOT intent.certain,
     certain = false,
     settled_at = NULL
-RETURNING tries, generation, EXISTS (
+RETURNING tries, generation, maybe, EXISTS (
     SELECT 1
     FROM mine
     JOIN bindings AS binding ON binding.provider = mine.provider
@@ -87,6 +87,7 @@ type ProviderIntentTakeParams struct {
 type ProviderIntentTakeRow struct {
 	Tries         int32
 	Generation    int32
+	Maybe         bool
 	TriedByOthers bool
 	Shared        bool
 }
@@ -126,6 +127,7 @@ func (b *ProviderIntentTakeBatchResults) QueryRow(f func(int, ProviderIntentTake
 		err := row.Scan(
 			&i.Tries,
 			&i.Generation,
+			&i.Maybe,
 			&i.TriedByOthers,
 			&i.Shared,
 		)
