@@ -127,7 +127,7 @@ func Test_Settings_are_chosen_out_of_what_the_ledger_has_and_shown_before_they_a
 	page := b.get(path + "/settings")
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.body, `<option value="200">200 Sales</option>`)
-	require.Contains(t, readable(page.body), "Came of late: stores 3.")
+	require.Contains(t, readable(page.body), "Seen in recent events: stores 3.")
 	values := formOf(t, page.body, path+"/settings")
 	require.Equal(t, "checkmo", values.Get("payment_method_map.0.key"), "a method that came is there to be mapped")
 	unchanged := b.post(path+"/settings", values)
