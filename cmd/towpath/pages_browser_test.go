@@ -10,11 +10,13 @@ import (
 
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
 // What a person does on the pages, in a real browser and over the program as a process.
 func Test_In_a_browser(t *testing.T) {
+	pgtest.Long(t)
 	t.Parallel()
 	b := openBrowser(t)
 	for name, test := range map[string]func(*testing.T, *browser){
