@@ -85,7 +85,9 @@ func Test_Share(t *testing.T) {
 			require.Equal(t, map[string]int{syncrun.Succeeded: 302}, b.allTold(t))
 			after := b.count(t, `SELECT count(*) FROM sync_runs AS run JOIN sync_runs AS second ON second.id = $1 AND run.told_at > second.told_at`, second)
 			t.Logf("%d of 300 were told after it", after)
-			require.Greater(t, after, 200, "in the order of arrival none would be")
+			// What is in flight when it comes to a stage goes first: four claims of twenty, or
+			// four calls for up to fifty, and more of them on a busy machine than on an idle one.
+			require.Greater(t, after, 100, "in the order of arrival none would be")
 			mismatches()
 		}
 	})
