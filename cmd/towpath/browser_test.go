@@ -118,12 +118,6 @@ func (p *person) types(label, text string) {
 	p.does("type into "+label, chromedp.Steps(chromedp.Clear(at), chromedp.SendKeys(at, text)))
 }
 
-// chooses sets a list to one of its values.
-func (p *person) chooses(label, value string) {
-	p.t.Helper()
-	p.does("choose at "+label, chromedp.SetValue(chromedp.JSPath(fmt.Sprintf(input, literal(label))), value))
-}
-
 // sees waits until all of this stands on the page.
 func (p *person) sees(texts ...string) {
 	p.t.Helper()
