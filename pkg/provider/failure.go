@@ -106,11 +106,13 @@ func AsFailure(err error) *Failure {
 // Doubted is err where an earlier call of the same try may have taken effect: a failure
 // that leaves the write as before says maybe.
 func Doubted(err error) error {
-	f := AsFailure(err)
-	if err == nil || f.Wrote != WroteAsBefore {
+	if err == nil {
+		return nil
+	}
+	doubted := *AsFailure(err)
+	if doubted.Wrote != WroteAsBefore {
 		return err
 	}
-	doubted := *f
 	doubted.Wrote, doubted.KeySpent = WroteMaybe, true // the earlier call was answered
 	return &doubted
 }
