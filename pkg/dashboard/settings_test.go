@@ -16,6 +16,7 @@ import (
 	"towpath/pkg/actions"
 	"towpath/pkg/clients"
 	"towpath/pkg/dashboard"
+	"towpath/pkg/loopback"
 	"towpath/pkg/outbound"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/secret"
@@ -51,7 +52,7 @@ func (b *bundle) post(path string, values url.Values) answer {
 	req.SetBasicAuth("ada", thePassword)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()

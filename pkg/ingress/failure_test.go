@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/syncrun"
 )
 
@@ -274,7 +274,7 @@ func TestWebhook_is_stored_though_the_shop_hangs_up(t *testing.T) {
 	r := d.request(t, request{}).WithContext(ctx)
 	failed := make(chan error)
 	go func() {
-		_, err := http.DefaultClient.Do(r) //nolint:bodyclose // there is none
+		_, err := loopback.Client.Do(r) //nolint:bodyclose // there is none
 		failed <- err
 	}()
 	<-entered

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/loopback"
 	"towpath/pkg/metrics"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/secret"
@@ -160,7 +161,7 @@ func (a answer) runID() string {
 
 func (d *door) send(t testing.TB, q request) answer {
 	r := d.request(t, q)
-	response, err := http.DefaultClient.Do(r)
+	response, err := loopback.Client.Do(r)
 	require.NoError(t, err)
 	return readAnswer(t, response)
 }
