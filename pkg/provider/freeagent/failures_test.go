@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/provider"
 )
 
@@ -117,7 +118,7 @@ func TestFailures_as_before_when_only_read(t *testing.T) {
 
 func TestFailures_Temporary_when_nothing_was_sent(t *testing.T) {
 	t.Parallel()
-	client, err := New(Config{BaseURL: "http://127.0.0.1:1", Token: goodToken})
+	client, err := New(Config{BaseURL: "http://127.0.0.1:1", Token: goodToken, HTTP: loopback.Client})
 	require.NoError(t, err)
 	_, err = ensureInvoice(t.Context(), client, provider.Document{Body: []byte("{}")}, provider.Try{})
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)

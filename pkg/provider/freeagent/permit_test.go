@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/freeagent/freeagentsim"
@@ -248,7 +249,7 @@ func TestPermit_ended_once_whatever_becomes_of_the_call(t *testing.T) {
 func TestPermit_ended_when_nobody_answers(t *testing.T) {
 	t.Parallel()
 	p := &permits{}
-	client, err := New(Config{BaseURL: "http://127.0.0.1:1", Token: goodToken, Permit: p.permit})
+	client, err := New(Config{BaseURL: "http://127.0.0.1:1", Token: goodToken, HTTP: loopback.Client, Permit: p.permit})
 	require.NoError(t, err)
 	_, err = ensureContact(t.Context(), client, policy.Buyer{Name: "A"}, provider.Try{})
 	require.Equal(t, provider.Temporary, failureIn(t, err).Kind)
