@@ -516,6 +516,8 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   sync_run_end           ends a live run without success
 --   sync_run_revive        a finished job was made live again
 --   towpath_insert_push    inserts the job that tells the shop
+--   towpath_insert_jobs    inserts jobs, as waiting where their share is full
+--   towpath_accept         what T1 writes for a set of events
 --   run_queue_mismatch     promise 1 as a query: empty in every snapshot (view)
 --
 -- Shares. No tenant's backlog may keep another's invoice waiting. Each job names a

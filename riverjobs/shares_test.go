@@ -336,7 +336,7 @@ func (b *bundle) acceptIn(t *testing.T, tx pgx.Tx, age time.Duration, event stri
 			JTI: uuid.NewString(), JTIExpiresAt: time.Now().Add(time.Minute),
 		}
 	}
-	accepted, err := syncrun.Accept(t.Context(), tx, riverjobs.Enqueue(b.insert), events)
+	accepted, err := syncrun.Accept(t.Context(), tx, riverjobs.Enqueue, events)
 	require.NoError(t, err)
 	ids := make([]uuid.UUID, len(accepted))
 	for i, a := range accepted {
