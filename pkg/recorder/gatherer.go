@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -103,9 +104,6 @@ func (g *Gatherer[T, A]) begin() {
 	if len(g.waiting) == 0 || g.last != nil || g.underWay >= orDefault(g.AtOnce, 1) {
 		return
 	}
-	n := min(len(g.waiting), orDefault(g.Most, 128))
-	set := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
 	g.underWay++
 	letGo := func() {}
 	if g.Patience > 0 {
@@ -121,23 +119,39 @@ func (g *Gatherer[T, A]) begin() {
 		patience = time.AfterFunc(g.Patience, letGo)
 		g.last = patience
 	}
-	go g.do(set, letGo)
+	go g.do(letGo)
 }
 
-// do does a set; letGo lets the next one begin.
-func (g *Gatherer[T, A]) do(set []*item[T, A], letGo func()) {
+// do does a set; letGo lets the next one begin. Whoever is about to hand something over
+// comes along: callers that were answered together come back together, and the first
+// of them would otherwise go alone and keep the others waiting.
+func (g *Gatherer[T, A]) do(letGo func()) {
+	runtime.Gosched()
+	set := g.take()
 	values := make([]T, len(set))
 	for i, it := range set {
 		values[i] = it.value
 	}
-	for i, a := range guarded(len(set), func() []Answer[A] { return g.Do(context.Background(), values, letGo) }) {
-		set[i].answer <- a
+	if len(set) > 0 { // else they were withdrawn, or taken by the set before
+		for i, a := range guarded(len(set), func() []Answer[A] { return g.Do(context.Background(), values, letGo) }) {
+			set[i].answer <- a
+		}
 	}
 	letGo()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.underWay--
 	g.begin()
+}
+
+// take takes what waits, as far as it fits into a set.
+func (g *Gatherer[T, A]) take() []*item[T, A] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), orDefault(g.Most, 128))
+	set := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	return set
 }
 
 // withdraw reports whether the item still waited; it does no more.
