@@ -139,16 +139,17 @@ func (s *Server) start(ctx context.Context) error {
 	if s.cfg.Inherited {
 		s.stack.OnStop(s.closeDoor) // after the workers: until then what comes is accepted
 	}
+	router := httprouter.New()
+	// Its redirects know no base path, and a shop may not follow them.
+	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
+	// Before the workers, who take what connections there are: each pool has one by now.
+	if err := s.route(ctx, router, db); err != nil {
+		return err
+	}
 	if s.cfg.Roles.Worker {
 		if err := s.startWorkers(ctx, db); err != nil {
 			return err
 		}
-	}
-	router := httprouter.New()
-	// Its redirects know no base path, and a shop may not follow them.
-	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
-	if err := s.route(ctx, router, db); err != nil {
-		return err
 	}
 	if err := s.serveMachines(router, db, registry); err != nil {
 		return err
