@@ -326,8 +326,8 @@ CREATE TABLE provider_intents (
     -- idempotency key, so the next try needs a new one; a lost answer does not.
     generation integer NOT NULL DEFAULT 0,
     tries integer NOT NULL DEFAULT 1,
-    -- The provider has said what became of every try: nothing was written. Where
-    -- it has not, the object may exist under this very key, also after the run ended.
+    -- No try has written it: the provider has said so, or nothing was sent. Else the
+    -- object may exist under this very key, also after the run ended.
     certain boolean NOT NULL DEFAULT false,
     -- An earlier try of this run may have written it.
     maybe boolean NOT NULL DEFAULT false,
@@ -537,6 +537,8 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   sync_run_end           ends a live run without success
 --   sync_run_revive        a finished job was made live again
 --   towpath_insert_push    inserts the job that tells the shop
+--   towpath_insert_jobs    inserts jobs, as waiting where their share is full
+--   towpath_accept         what T1 writes for a set of events
 --   run_queue_mismatch     promise 1 as a query: empty in every snapshot (view)
 --
 -- Shares. No tenant's backlog may keep another's invoice waiting. Each job names a

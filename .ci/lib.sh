@@ -17,10 +17,11 @@ checkout() {
 }
 
 # build ARCH FILE TREE: the static binary of a checkout, the same wherever it is built.
+# Functions begin at multiples of 16 bytes in place of 32.
 build() (
 	cd "$3"
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 GOFLAGS=-mod=readonly GOAMD64=v1 \
-		go build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' -o "$2" ./cmd/towpath
+		go build -trimpath -buildvcs=true -ldflags='-s -w -buildid= -funcalign=16' -o "$2" ./cmd/towpath
 )
 
 # the time of the last commit, for all that has a date.

@@ -143,6 +143,7 @@ func rules() map[string]rule {
 		"pkg/pricing/advice":                  {code: []string{"pkg/policy", "pkg/provider"}},
 		"pkg/canon/canontest":                 {code: []string{"pkg/canon", "pkg/canon/testdata", "pkg/magento/magentosim"}},
 		"pkg/pgdb/pgtest":                     {code: []string{"pkg/pgdb"}},
+		"pkg/loopback":                        {},
 		"pkg/magento/magentosim":              {code: []string{"pkg/canon", "pkg/shopjwt"}},
 		"pkg/provider/xero/xerosim":           {},
 		"pkg/idp/idpsim":                      {},
@@ -188,7 +189,7 @@ func rules() map[string]rule {
 var simulators = []string{"pkg/magento/magentosim", "pkg/provider/xero/xerosim", "pkg/provider/freeagent/freeagentsim", "pkg/idp/idpsim"}
 
 // testOnly are packages that no product file imports.
-var testOnly = []string{"pkg/canon/canontest", "pkg/pricing/advice", "pkg/canon/testdata", "pkg/pgdb/pgtest"}
+var testOnly = []string{"pkg/canon/canontest", "pkg/pricing/advice", "pkg/canon/testdata", "pkg/pgdb/pgtest", "pkg/loopback"}
 
 // file is one Go file: its folder and name, and what it imports.
 type file struct {

@@ -179,9 +179,7 @@ func (p *pipeline) ended(w work, outcome string) {
 // their own; if one is lost, the next failure says the same again.
 func (p *pipeline) remember(ctx context.Context, w work, f *provider.Failure) {
 	var err error
-	switch f.Kind {
-	case provider.Temporary, provider.Unknown: // the next probe goes at its time
-	default:
+	if f.Kind != provider.Temporary { // then the next probe goes at its time
 		p.probeAgain(ctx, w)
 	}
 	switch {

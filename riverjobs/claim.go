@@ -173,12 +173,11 @@ func (c *claimed) judge(ctx context.Context, w work, err error) {
 		return
 	}
 	f := failureOf(err)
-	switch f.Kind {
-	case provider.Temporary, provider.Unknown, provider.RateLimited, provider.Auth:
+	if provider.Halts(f) {
 		c.broken.Store(true)
 	}
 	switch f.Kind {
-	case provider.Temporary, provider.Unknown:
+	case provider.Temporary:
 		if f.NoAnswer != "" {
 			c.timedOut.Store(true)
 			c.noAnswer(ctx, w, f)

@@ -46,9 +46,8 @@ func NewInserter(pool *pgxpool.Pool, logger *slog.Logger) (*Client, error) {
 // Join gave it. Every worker client knows every kind: one that did not would,
 // as leader, discard the others' stuck jobs.
 func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, error) {
-	var client *Client
 	p := &pipeline{Config: cfg, who: clientID, queries: dbsqlc.New()}
-	p.ends, p.intents = newEnds(cfg.Pool, clientID, func() *Client { return client }), newIntents(cfg.Pool)
+	p.ends, p.intents = newEnds(cfg.Pool, clientID), newIntents(cfg.Pool)
 	p.lookups = newLookups(cfg.Pool)
 	workers := river.NewWorkers()
 	queues := map[string]river.QueueConfig{}
@@ -56,8 +55,7 @@ func NewWorker(riverPool *pgxpool.Pool, clientID string, cfg Config) (*Client, e
 		k.work(workers, p)
 		queues[k.name] = river.QueueConfig{MaxWorkers: cfg.Workers}
 	}
-	var err error
-	client, err = river.NewClient(riverpgxv5.New(riverPool), &river.Config{
+	client, err := river.NewClient(riverpgxv5.New(riverPool), &river.Config{
 		ID:                   clientID,
 		Schema:               Schema,
 		Logger:               quiet(cfg.Logger),

@@ -5,123 +5,79 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/mistake"
-	"towpath/pkg/syncrun"
 )
 
-// Enqueue inserts the first job of each run; it is the ingress's Enqueue.
-func Enqueue(client *Client) syncrun.Enqueue {
-	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
-		next := make([]nextJob, len(runs))
-		if mistake.Made(mistake.JobOutside) {
-			return enqueueOutside(ctx, client, runs)
-		}
-		for i, run := range runs {
-			next[i] = nextJob{args: FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, share: run.TenantID, backfill: run.Backfill, after: run.After}
-		}
-		return insertJobs(ctx, tx, client, next)
+// Enqueue writes what T1 stores, with the first job of each run; it is the ingress's
+// Enqueue.
+func Enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+	rows.Kind = FetchCanonicalArgs{}.Kind()
+	jobs, err := dbsqlc.New().SyncRunAccept(ctx, tx, rows)
+	if err == nil && len(rows.ID) > 0 && mistake.Made(mistake.JobOutside) {
+		err = moveOutside(ctx, tx, rows)
 	}
+	return jobs, err
 }
 
-// enqueueOutside is a mistake to be noticed: jobs and runs do not commit together.
-func enqueueOutside(ctx context.Context, client *Client, runs []syncrun.FirstJob) ([]int64, error) {
-	ids := make([]int64, len(runs))
-	for i, run := range runs {
-		result, err := client.Insert(ctx, FetchCanonicalArgs{RunArgs{RunID: run.RunID, Share: run.TenantID}}, options(run.Backfill))
-		if err != nil {
-			return nil, fmt.Errorf("insert job: %w", err)
-		}
-		ids[i] = result.Job.ID
+// moveOutside is a mistake to be noticed: jobs and runs do not commit together.
+func moveOutside(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) error {
+	outside, err := pgx.ConnectConfig(ctx, tx.Conn().Config())
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
 	}
-	return ids, nil
+	defer func() { _ = outside.Close(ctx) }()
+	n := len(rows.ID)
+	jobs, err := dbsqlc.New().QueueInsertMany(ctx, outside, dbsqlc.QueueInsertManyParams{
+		Kind: rows.Kind, Runs: rows.ID, Shares: rows.Share[:n], Priorities: rows.Priority[:n], After: rows.After[:n],
+	})
+	if err != nil {
+		return fmt.Errorf("insert jobs: %w", err)
+	}
+	for i, run := range rows.ID {
+		_, err := tx.Exec(ctx, `WITH old AS (SELECT river_job_id AS id FROM sync_runs WHERE id = $1), moved AS (UPDATE sync_runs SET river_job_id = $2 WHERE id = $1)
+			DELETE FROM river.river_job USING old WHERE river_job.id = old.id`, run, jobs[i])
+		if err != nil {
+			return fmt.Errorf("move job: %w", err)
+		}
+	}
+	return nil
 }
 
 // nextJob is a job to be inserted.
 type nextJob struct {
-	args     river.JobArgs
-	share    uuid.UUID
-	backfill bool
-	after    time.Duration // it is not due before; the heartbeat lets it in
-}
-
-// partition is whose room a job asks for.
-type partition struct {
+	RunArgs
 	kind     string
-	share    uuid.UUID
-	priority int
+	backfill bool
 }
 
-func (n nextJob) partition() partition {
-	return partition{n.args.Kind(), n.share, options(n.backfill).Priority}
-}
-
-// insertJobs inserts a set of jobs in tx and returns their ids, in order. Of a share
-// without room, and beyond what could have room, they are inserted as waiting: the
-// gate in the database would find the same, but a row at a time.
-func insertJobs(ctx context.Context, tx pgx.Tx, client *Client, next []nextJob) ([]int64, error) {
-	full, err := fullPartitions(ctx, tx, next)
-	if err != nil {
-		return nil, err
-	}
-	taken := map[partition]int{}
-	params := make([]river.InsertManyParams, len(next))
+// insertJobs inserts a set of jobs in tx and returns their ids, in order: a kind after
+// the other, always in the same order, since this locks partitions.
+func insertJobs(ctx context.Context, tx pgx.Tx, next []nextJob) ([]int64, error) {
+	sets := map[string]*dbsqlc.QueueInsertManyParams{}
+	places := map[string][]int{}
 	for i, n := range next {
-		opts := options(n.backfill)
-		if n.after > 0 {
-			opts.Pending, opts.ScheduledAt = true, time.Now().Add(n.after)
-		} else {
-			taken[n.partition()]++
-			opts.Pending = full[n.partition()] || taken[n.partition()] > mostInFlight
+		of := sets[n.kind]
+		if of == nil {
+			of = &dbsqlc.QueueInsertManyParams{Kind: n.kind}
+			sets[n.kind] = of
 		}
-		params[i] = river.InsertManyParams{Args: n.args, InsertOpts: opts}
+		of.Runs, of.Shares = append(of.Runs, n.RunID), append(of.Shares, n.Share)
+		of.Priorities, of.After = append(of.Priorities, int32(options(n.backfill).Priority)), append(of.After, 0)
+		places[n.kind] = append(places[n.kind], i)
 	}
-	results, err := client.InsertManyTx(ctx, tx, params)
-	if err != nil {
-		return nil, fmt.Errorf("insert %d jobs: %w", len(next), err)
-	}
-	ids := make([]int64, len(results))
-	for i, r := range results {
-		ids[i] = r.Job.ID
+	ids := make([]int64, len(next))
+	for _, kind := range slices.Sorted(maps.Keys(sets)) {
+		inserted, err := dbsqlc.New().QueueInsertMany(ctx, tx, *sets[kind])
+		if err != nil {
+			return nil, fmt.Errorf("insert %d jobs: %w", len(places[kind]), err)
+		}
+		for n, place := range places[kind] {
+			ids[place] = inserted[n]
+		}
 	}
 	return ids, nil
-}
-
-// mostInFlight is how many jobs of one kind and share are with the workers at a
-// time at most; towpath_has_room in schema.sql is the judge.
-const mostInFlight = 5
-
-// fullPartitions are those of the jobs' that have no room; the others are this
-// transaction's until it ends. One kind after the other, in order, since this locks.
-func fullPartitions(ctx context.Context, tx pgx.Tx, next []nextJob) (map[partition]bool, error) {
-	asked := map[string]dbsqlc.QueueFullParams{}
-	known := map[partition]bool{}
-	for _, n := range next {
-		p := n.partition()
-		if known[p] {
-			continue
-		}
-		known[p] = true
-		of := asked[p.kind]
-		of.Kind = p.kind
-		of.Shares, of.Priorities = append(of.Shares, p.share.String()), append(of.Priorities, int32(p.priority))
-		asked[p.kind] = of
-	}
-	full := map[partition]bool{}
-	for _, kind := range slices.Sorted(maps.Keys(asked)) {
-		rows, err := dbsqlc.New().QueueFull(ctx, tx, asked[kind])
-		if err != nil {
-			return nil, fmt.Errorf("ask for room: %w", err)
-		}
-		for _, row := range rows {
-			full[partition{kind, uuid.MustParse(row.Share), int(row.Priority)}] = true
-		}
-	}
-	return full, nil
 }

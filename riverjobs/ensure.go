@@ -136,8 +136,8 @@ func (w write[D, T]) make(ctx context.Context, b *batch[D], set []*one[D, T]) {
 func (w write[D, T]) conclude(ctx context.Context, b *batch[D], o *one[D, T]) error {
 	cause := o.outcome.Err
 	if cause == nil && o.outcome.Value.Absent {
-		// Not certain: the call whose answer was lost may still be under way.
-		if err := o.taken.Answered(context.WithoutCancel(ctx), b.Pool, syncrun.Answer{Settled: true}); err != nil {
+		// As before: the call whose answer was lost may still be under way.
+		if err := b.failed(ctx, o.taken, &provider.Failure{Wrote: provider.WroteAsBefore}); err != nil {
 			return err
 		}
 		return o.instead(ctx)
@@ -148,34 +148,26 @@ func (w write[D, T]) conclude(ctx context.Context, b *batch[D], o *one[D, T]) er
 			return cause
 		} // else what bears the key is not ours: the intent must not keep it
 	}
+	noted := b.failed(ctx, o.taken, provider.AsFailure(cause))
 	if w.refused == nil {
-		return b.answered(ctx, o.taken, cause)
+		return errors.Join(cause, noted)
 	}
-	return errors.Join(w.refused(ctx, b, o.draft, cause), b.answered(ctx, o.taken, cause))
+	return errors.Join(w.refused(ctx, b, o.draft, cause), cause, noted)
 }
 
-// answered notes that the provider did answer, unless its answer was lost: then
-// the same idempotency key must be used again.
-func (p *pipeline) answered(ctx context.Context, taken syncrun.Taken, cause error) error {
-	f := provider.AsFailure(cause)
-	if f.Kind == provider.Unknown && !f.Answered {
-		return cause
-	}
-	return errors.Join(cause, taken.Answered(context.WithoutCancel(ctx), p.Pool, syncrun.Answer{
-		Settled: f.Kind != provider.Unknown, Certain: certain(taken, f),
-	}))
-}
-
-// certain reports whether a failure says that nothing was written, by this try
-// or an earlier one. Refused and Held are the provider's judgement of the very
-// document. Any other answer to an uncertain try may be one to its look-up, and
-// then says nothing of what the earlier try did.
-func certain(taken syncrun.Taken, f *provider.Failure) bool {
-	switch f.Kind {
-	case provider.Refused, provider.Held:
-		return !f.Exists
-	case provider.Auth, provider.RateLimited:
-		return !taken.Uncertain
-	}
-	return false
+// failed puts on record what a failed try has left of its write. It is the rule of which
+// "never two documents" hangs, and the only place that asks a failure what became of
+// the write; if the process stops before it, the write may have taken effect.
+//
+//	wrote      others may go on   the document may take another number
+//	no         yes                yes
+//	as before  yes                unless an earlier try may have written it
+//	maybe      no                 no
+//	yes        yes                no
+func (p *pipeline) failed(ctx context.Context, taken syncrun.Taken, f *provider.Failure) error {
+	return taken.Failed(context.WithoutCancel(ctx), p.Pool, syncrun.Left{
+		Settled:  f.Wrote != provider.WroteMaybe,
+		Certain:  f.Wrote == provider.WroteNo || f.Wrote == provider.WroteAsBefore && !taken.Maybe,
+		KeySpent: f.KeySpent,
+	})
 }

@@ -218,11 +218,10 @@ func writerOf(event string) (kind, bool) {
 // next is a run's job of this kind.
 func (k kind) next(run dbsqlc.SyncRun) *nextJob {
 	share := partitionOf(k.stage, run.TenantID, run.BindingID)
-	return &nextJob{args: k.args(RunArgs{RunID: run.ID, Share: share}), share: share, backfill: run.Backfill}
+	return &nextJob{RunArgs: RunArgs{RunID: run.ID, Share: share}, kind: k.name, backfill: run.Backfill}
 }
 
 // tellNext tells the shop how the run ended.
 func tellNext(run dbsqlc.SyncRun) *nextJob {
-	args := PushSyncStateArgs{RunArgs{RunID: run.ID, Share: run.TenantID}}
-	return &nextJob{args: args, share: run.TenantID, backfill: run.Backfill}
+	return &nextJob{RunArgs: RunArgs{RunID: run.ID, Share: run.TenantID}, kind: PushSyncStateArgs{}.Kind(), backfill: run.Backfill}
 }

@@ -83,8 +83,8 @@ func newLookups(pool *pgxpool.Pool) *lookups {
 
 // grouped does a set in as many queries as it has groups, mostly one, and answers what
 // was not found with nothing.
-func grouped[T, G comparable, A any](group func(T) G, ask func(context.Context, G, []T) (map[T]A, error)) func(context.Context, []T) []recorder.Answer[A] {
-	return func(ctx context.Context, set []T) []recorder.Answer[A] {
+func grouped[T, G comparable, A any](group func(T) G, ask func(context.Context, G, []T) (map[T]A, error)) func(context.Context, []T, func()) []recorder.Answer[A] {
+	return func(ctx context.Context, set []T, _ func()) []recorder.Answer[A] {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 		defer cancel()
 		groups := map[G][]T{}

@@ -23,6 +23,6 @@ func Test_Group_of_lookups_that_fails_leaves_the_others_their_answers(t *testing
 	})
 	require.Equal(t, []recorder.Answer[string]{
 		{Value: "found"}, {Err: away}, {}, {Err: away}, {Value: "found"},
-	}, do(t.Context(), []int{1, 10, 2, 11, 20}), "in the order of the questions; what is not there is nothing, and no error")
+	}, do(t.Context(), []int{1, 10, 2, 11, 20}, nil), "in the order of the questions; what is not there is nothing, and no error")
 	require.Equal(t, map[int][]int{0: {1, 2}, 1: {10, 11}, 2: {20}}, asked, "a query for each group")
 }

@@ -25,7 +25,7 @@ func Test_Mismatch_is_empty_in_every_snapshot(t *testing.T) {
 	const events = 160
 	b := setup(t)
 	s := newStorm(b)
-	samples := b.sample(t)
+	samples := b.sampleEvery(t, 0)
 	s.faults()
 	workers := [2]worker{s.work(t, 0), s.work(t, 1)}
 	began := time.Now()
@@ -56,10 +56,16 @@ func Test_Mismatch_is_empty_in_every_snapshot(t *testing.T) {
 	s.check(t)
 }
 
-// sample asks the view in one snapshot after another until the returned
+// sample asks a hundred times a second: the storm asks without a pause.
+func (b *bundle) sample(t *testing.T) (stop func() (taken, busy int)) {
+	t.Helper()
+	return b.sampleEvery(t, 10*time.Millisecond)
+}
+
+// sampleEvery asks the view in one snapshot after another until the returned
 // function stops it; a row fails the test. busy are the snapshots in which jobs
 // were running.
-func (b *bundle) sample(t *testing.T) (stop func() (taken, busy int)) {
+func (b *bundle) sampleEvery(t *testing.T, pace time.Duration) (stop func() (taken, busy int)) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), b.url)
 	require.NoError(t, err)
@@ -79,7 +85,7 @@ func (b *bundle) sample(t *testing.T) (stop func() (taken, busy int)) {
 				return
 			case <-t.Context().Done():
 				return
-			case <-time.After(2 * took): // those who are looked at need the processors, too
+			case <-time.After(max(pace, 2*took)): // those who are looked at need the processors, too
 			}
 			var found []string
 			var running int

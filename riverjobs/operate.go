@@ -66,7 +66,7 @@ func finished(state string) bool {
 
 // tellAgain gives a run that succeeded a new job to tell the shop.
 func (o *Operator) tellAgain(ctx context.Context, tx pgx.Tx, run dbsqlc.SyncRun, lost bool) error {
-	inserted, err := o.Client.InsertTx(ctx, tx, tellNext(run).args, options(run.Backfill))
+	inserted, err := o.Client.InsertTx(ctx, tx, PushSyncStateArgs{RunArgs{RunID: run.ID, Share: run.TenantID}}, options(run.Backfill))
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
 	}

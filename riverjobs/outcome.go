@@ -12,7 +12,6 @@ import (
 //
 //	kind          what happens                                            attempt
 //	temporary     error: retried after about 1 s, 2 s, 4 s, ...           counted
-//	unknown       the same; the next attempt looks before it writes       counted
 //	rate_limited  snooze until the provider's time (the binding pauses)   given back
 //	              or until the budget has a call again
 //	auth          tenant or binding marked, run held                      given back
@@ -20,7 +19,8 @@ import (
 //	refused, gone the run fails in this job's own transaction             -
 //	bug           error; the run fails after bugAttempts                  counted
 //
-// Whatever kind, the last attempt fails the run in its own transaction.
+// Whatever kind, the last attempt fails the run in its own transaction. What became of a
+// write is no part of this: the next attempt looks before it writes (ensure.go).
 const (
 	bugAttempts   = 8
 	authRecheck   = 5 * time.Minute
@@ -79,11 +79,7 @@ func judge(f *provider.Failure, attempt int) verdict {
 	case provider.Held:
 		say.Outcome = outcomeHeld
 		return verdict{snooze: orDefault(f.RetryAfter, holdRecheck), report: say}
-	case provider.Temporary, provider.Unknown:
-		if f.Reason == provider.ReasonBudget { // the second call of a document had to wait
-			say.Outcome = outcomeWait
-			return verdict{snooze: orDefault(f.RetryAfter, rateLimitWait), report: say}
-		}
+	case provider.Temporary:
 		return verdict{end: attempt >= maxAttempts, report: say}
 	default:
 		return verdict{end: attempt >= bugAttempts, report: say}

@@ -35,7 +35,7 @@ type Shop interface {
 }
 
 // Ledger is what the jobs ask of a provider. Every error is or wraps a
-// provider.Failure; a write whose outcome is not known answers Kind Unknown.
+// provider.Failure, which says what became of the write apart from why it failed.
 type Ledger interface {
 	// Reference reads what a policy may refer to; a part that the provider does
 	// not offer stays nil.

@@ -10,7 +10,6 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/syncrun"
-	"towpath/riverjobs"
 )
 
 func Test_Push(t *testing.T) {
@@ -46,25 +45,6 @@ func Test_Push(t *testing.T) {
 			s.ChangedAt, said[0].ChangedAt = time.Time{}, time.Time{}
 			require.Equal(t, said[0].Chip, s.Chip)
 		}
-	})
-
-	t.Run("Job_inserted_in_SQL_equals_the_one_inserted_in_Go", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		_, run := b.raise(t, "plain_vat")
-		tx := b.begin(t)
-		var inSQL int64
-		require.NoError(t, tx.QueryRow(t.Context(), "SELECT towpath_insert_push($1)", run).Scan(&inSQL))
-		inGo, err := b.insert.InsertTx(t.Context(), tx, riverjobs.PushSyncStateArgs{RunArgs: riverjobs.RunArgs{RunID: run, Share: b.tenant.ID}}, nil)
-		require.NoError(t, err)
-		other, err := b.insert.JobGetTx(t.Context(), tx, inSQL)
-		require.NoError(t, err)
-		want := *inGo.Job
-		require.WithinDuration(t, want.ScheduledAt, other.ScheduledAt, time.Minute)
-		want.ID, want.CreatedAt, want.ScheduledAt = other.ID, other.CreatedAt, other.ScheduledAt
-		require.JSONEq(t, string(want.EncodedArgs), string(other.EncodedArgs))
-		want.EncodedArgs = other.EncodedArgs
-		require.Equal(t, want, *other)
 	})
 
 	t.Run("Refused_key_holds_no_end_back_for_ever", func(t *testing.T) {

@@ -44,15 +44,14 @@ func (p *pipeline) end(ctx context.Context, h hand, c change) error {
 // ends is the recorder of a worker process.
 type ends = recorder.Recorder[change, struct{}]
 
-func newEnds(pool *pgxpool.Pool, who string, client func() *Client) *ends {
-	w := endWriter{who: who, client: client, queries: dbsqlc.New()}
+func newEnds(pool *pgxpool.Pool, who string) *ends {
+	w := endWriter{who: who, queries: dbsqlc.New()}
 	return recorder.New(recorder.Config[change, struct{}]{Pool: pool, Write: w.write, Timeout: commitTimeout})
 }
 
 // endWriter writes sets of changes.
 type endWriter struct {
 	who     string
-	client  func() *Client
 	queries *dbsqlc.Queries
 }
 
@@ -111,7 +110,7 @@ func (w endWriter) insertNext(ctx context.Context, tx pgx.Tx, set []change) (map
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	ids, err := insertJobs(ctx, tx, w.client(), jobs)
+	ids, err := insertJobs(ctx, tx, jobs)
 	if err != nil {
 		return nil, err
 	}

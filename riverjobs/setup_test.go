@@ -264,7 +264,7 @@ func (b *bundle) accept(t *testing.T, event string, id int64) uuid.UUID {
 	var accepted []syncrun.Accepted
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
 		var err error
-		accepted, err = syncrun.Accept(t.Context(), tx, riverjobs.Enqueue(b.insert), []syncrun.Event{{
+		accepted, err = syncrun.Accept(t.Context(), tx, riverjobs.Enqueue, []syncrun.Event{{
 			TenantID: b.tenant.ID, BindingID: b.binding, PolicyVersion: binding.PolicyVersion, Name: event, EntityID: id,
 			OccurredAt: time.Now(), IdempotencyKey: event + ":" + uuid.NewString(), Body: json.RawMessage("{}"),
 			JTI: uuid.NewString(), JTIExpiresAt: time.Now().Add(time.Minute),

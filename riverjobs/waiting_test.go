@@ -51,7 +51,7 @@ func eventually(t *testing.T, condition func() bool, what string) {
 func pause(t *testing.T) {
 	t.Helper()
 	select {
-	case <-time.After(10 * time.Millisecond):
+	case <-time.After(25 * time.Millisecond):
 	case <-t.Context().Done():
 		require.Fail(t, "the test ended")
 	}

@@ -48,8 +48,7 @@ func contactKnown(row *dbsqlc.EntityXref) (id, stale string) {
 }
 
 // othersDocument holds a run whose number another invoice's document has, and
-// names that one. Of a number that both may have written, this run's document may
-// exist.
+// names that one.
 func (p *pipeline) othersDocument(ctx context.Context, run work, entityType string, posted provider.Posted, cause *syncrun.OthersDocument) error {
 	if cause.Shop == "" { // the unique index said so, and does not tell whose it is
 		owner, err := syncrun.Owner(ctx, p.Pool, run.SyncRun.ID, entityType, posted.ID)
@@ -70,7 +69,10 @@ func (p *pipeline) othersDocument(ctx context.Context, run work, entityType stri
 	default:
 		f.Message += ": give this shop a prefix of its own (invoice_number_prefix)"
 	}
-	f.Exists, f.Err = cause.Unsure, cause
+	f.Wrote, f.Err = provider.WroteNo, cause
+	if cause.Unsure { // both may have written it: nothing may say that it is not this run's
+		f.Wrote = provider.WroteYes
+	}
 	return f
 }
 

@@ -69,7 +69,7 @@ func (c backfillCommand) Run(ctx context.Context, io console) error {
 		if err != nil {
 			return err
 		}
-		request.Pool, request.BindingID, request.Enqueue, request.Who = pool, binding.ID, riverjobs.Enqueue(op.Client), op.Who
+		request.Pool, request.BindingID, request.Enqueue, request.Who = pool, binding.ID, riverjobs.Enqueue, op.Who
 		view := backfillView{BindingID: binding.ID, Event: c.Event, IDs: request.IDs.Len(), DryRun: c.DryRun}
 		if err := c.work(ctx, io, request, &view); err != nil {
 			return err
@@ -235,7 +235,7 @@ func atMost(takes time.Duration) string {
 	if takes == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; with what waits already %s at most by the provider's limits, reading the shop not counted", takes.Round(time.Minute))
+	return fmt.Sprintf("; with what waits already %s at most by the provider's limits, reading the shop not counted", roughly(takes))
 }
 
 // progress says how a long command goes on: to a terminal in one line that changes,

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/server"
 
 	"github.com/stretchr/testify/require"
@@ -127,7 +128,7 @@ func anonymously(t *testing.T, method, address string) int {
 	req.Host = "localhost"
 	req.Header.Set("X-Forwarded-For", "127.0.0.1")
 	req.Header.Set("Origin", "http://localhost")
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := loopback.Transport.RoundTrip(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
@@ -222,7 +223,7 @@ func Test_A_base_path_is_served_on_every_page_and_link(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Addr()+"/tow/path/dashboard/sync/"+id+"/retry", nil)
 	require.NoError(t, err)
 	req.SetBasicAuth("admin", adminPassword)
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := loopback.Transport.RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Contains(t, resp.Header.Get("Location"), "/tow/path/dashboard/sync/"+id)

@@ -122,7 +122,7 @@ func readStatuses(ctx context.Context, pool *pgxpool.Pool) ([]statusView, error)
 func (v statusView) row() []string {
 	takes, day, hour := "-", "-", ""
 	if v.Seconds > 0 {
-		takes = time.Duration(v.Seconds * float64(time.Second)).Round(time.Minute).String()
+		takes = roughly(time.Duration(v.Seconds * float64(time.Second)))
 	}
 	if v.DayLeft != nil {
 		day = fmt.Sprint(*v.DayLeft)

@@ -192,7 +192,9 @@ func exitCode(err error, out io.Writer) int {
 	case errors.Is(err, errNotLooked):
 		return exitUnseen
 	case errors.As(err, &usage):
-		fmt.Fprintln(out, "towpath:", err)
+		for line := range strings.Lines(err.Error()) { // several settings may be refused
+			fmt.Fprintln(out, "towpath:", strings.TrimRight(line, "\n"))
+		}
 		return exitUsage
 	}
 	fmt.Fprintln(out, "towpath:", err)

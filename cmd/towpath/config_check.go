@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/url"
 	"regexp"
@@ -65,7 +66,7 @@ type settingView struct {
 type configView struct {
 	Settings []settingView `json:"settings"`
 	Unknown  []string      `json:"unknown"` // variables that look like ours and are none
-	Refused  string        `json:"refused"` // why serve would not start with them; empty: it would
+	Refused  string        `json:"refused"` // why serve would not start with them, a line each; empty: it would
 }
 
 // Run reads the settings as serve does with no flags. Exit code 2: serve would refuse them.
@@ -104,12 +105,8 @@ func (c console) refused() error {
 	quiet := c
 	quiet.err = io.Discard // what serve would warn of, doctor says
 	_, err := serveCommand{Roles: []string{"ingress", "worker", "dashboard"}, Workers: 1}.config(quiet)
-	if err != nil {
-		return err
-	}
-	address, err := c.setting("DATABASE_URL")
-	if err == nil {
-		err = asSetting(pgdb.CheckAddress(address))
+	if address, unread := c.setting("DATABASE_URL"); unread == nil && address != "" {
+		err = errors.Join(err, asSetting(pgdb.CheckAddress(address)))
 	}
 	return err
 }

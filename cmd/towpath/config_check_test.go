@@ -54,3 +54,20 @@ func Test_Config_check_says_what_serve_would_refuse(t *testing.T) {
 		})
 	}
 }
+
+func Test_Config_check_and_serve_name_every_setting_that_is_refused(t *testing.T) {
+	t.Parallel()
+	d := &desk{env: map[string]string{"DATABASE_URL": "postgres://a@b:port/c", "TOWPATH_SECRET_KEY": "short", "TOWPATH_LOG_LEVEL": "loud", "TOWPATH_RETENTION": "ever"}}
+	var view configView
+	decode(t, []byte(d.run(t, "config", "check", "--json").out), &view)
+	said := d.run(t, "config", "check")
+	require.Equal(t, exitUsage, said.code)
+	for _, name := range []string{"DATABASE_URL", "TOWPATH_SECRET_KEY", "TOWPATH_LOG_LEVEL", "TOWPATH_RETENTION"} {
+		require.Regexp(t, `(?m)^towpath: .*`+name, said.err)
+		require.Contains(t, view.Refused, name)
+	}
+	serve := d.run(t, "serve")
+	require.Equal(t, exitUsage, serve.code)
+	require.Contains(t, serve.err, "TOWPATH_SECRET_KEY")
+	require.Contains(t, serve.err, "TOWPATH_RETENTION")
+}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/loopback"
 )
 
 // press sends the form of the connections page's button for a binding, and does
@@ -20,7 +22,7 @@ func (d *appDesk) press(t *testing.T, base, binding string) answered {
 	require.NoError(t, err)
 	req.Header.Set("Origin", base)
 	req.SetBasicAuth("admin", adminPassword)
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()

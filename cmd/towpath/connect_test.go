@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/oauth"
 	"towpath/pkg/provider/xero/xerosim"
@@ -82,7 +83,7 @@ func visit(t *testing.T, address string) (status int, body string) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	resp, err := (&http.Client{Jar: jar}).Get(address)
+	resp, err := loopback.Browser(jar).Get(address)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/loopback"
 )
 
 // privateServer is what a demo's Postgres leaves to be seen: its folder and its
@@ -133,7 +135,7 @@ func Test_Ctrl_C_ends_the_demo_and_leaves_nothing(t *testing.T) {
 	p, server, page := demoProcess(t)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	resp, err := (&http.Client{Jar: jar}).Get(page)
+	resp, err := loopback.Browser(jar).Get(page)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusOK, resp.StatusCode)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -215,22 +217,31 @@ func printWritten(io console, e explanation, a explain.Answer) error {
 	switch {
 	case e.Payment != nil:
 		printNotes(io, "payment", e.Payment.Notes)
-		fmt.Fprintf(io.out, "  %s %s on %s, to account %s, at most what is open on %s\n\nbody\n",
+		fmt.Fprintf(io.out, "  %s %s on %s, to account %s, at most what is open on %s\n",
 			shopsAmount(e.Payment.Amount), e.Payment.Currency, e.Payment.Date, e.Payment.AccountID, e.Payment.Number)
-		return printJSON(io.out, e.Payment.Body)
+		return printBody(io, e.Payment.Body)
 	case e.Item != nil:
 		printNotes(io, "item "+e.Item.Code, e.Item.Notes)
-		fmt.Fprintln(io.out, "\nbody")
-		return printJSON(io.out, e.Item.Body)
+		return printBody(io, e.Item.Body)
 	}
 	printNotes(io, "document", e.Document.Notes)
 	if e.Event == "creditmemo.created" {
 		printRefund(io, e.Refund)
 	}
-	fmt.Fprintf(io.out, "\ntotals\n  sub total %s, tax %s, total %s; the shop's grand total %s\n  rounding line %s\n\nbody\n",
+	fmt.Fprintf(io.out, "\ntotals\n  sub total %s, tax %s, total %s; the shop's grand total %s\n  rounding line %s\n",
 		e.Document.SubTotal.StringFixed(2), e.Document.TotalTax.StringFixed(2), e.Document.Total.StringFixed(2),
 		shopsAmount(*a.Total), e.Document.Rounding.StringFixed(2))
-	return printJSON(io.out, e.Document.Body)
+	return printBody(io, e.Document.Body)
+}
+
+// printBody prints a body as it would be sent, but for what the ledger has yet to say.
+func printBody(io console, body json.RawMessage) error {
+	heading := "body"
+	if bytes.Contains(body, []byte(explain.StandIn)) {
+		heading += " (zeros stand for an id that the ledger gives)"
+	}
+	fmt.Fprintf(io.out, "\n%s\n", heading)
+	return printJSON(io.out, body)
 }
 
 // printRefund says where the credit goes.

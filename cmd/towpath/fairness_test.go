@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -90,8 +89,6 @@ const mostWebhooks = 2000
 // pile accepts the events of n invoices as the ingress does, many in a transaction.
 func (s *installation) pile(ctx context.Context, t *testing.T, n int) {
 	t.Helper()
-	client, err := riverjobs.NewInserter(s.pool, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
 	tenant := uuid.MustParse(s.tenant)
 	var binding uuid.UUID
 	var version int32
@@ -107,7 +104,7 @@ func (s *installation) pile(ctx context.Context, t *testing.T, n int) {
 			})
 		}
 		require.NoError(t, pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			_, err := syncrun.Accept(ctx, tx, riverjobs.Enqueue(client), set)
+			_, err := syncrun.Accept(ctx, tx, riverjobs.Enqueue, set)
 			return err
 		}))
 	}

@@ -97,7 +97,7 @@ func (c gapsCommand) print(io console, view gapsView, now time.Time) error {
 	for _, s := range view.Shops {
 		last, rhythm := "never", "too few events to tell"
 		if s.LastAt != nil {
-			last = now.Sub(*s.LastAt).Round(time.Minute).String() + " ago"
+			last = roughly(now.Sub(*s.LastAt)) + " ago"
 		}
 		switch {
 		case s.Silent:

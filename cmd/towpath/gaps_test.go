@@ -25,7 +25,7 @@ func Test_Gaps_of_what_came_are_printed_with_the_command_that_asks_for_them(t *t
 	text := d.must(t, "gaps", "--tenant", d.tenant, "--since", "1d")
 	require.Contains(t, text, "Shop, store 1: 1 invoice missing, "+lost.IncrementID+" (noticed ")
 	require.Contains(t, text, "ask the shop for them:\n  towpath backfill --binding "+d.binding+" --event invoice.created --ids 2\n")
-	require.Regexp(t, `(?m)^Shop +\S+ ago +too few events to tell$`, text)
+	require.Regexp(t, `(?m)^Shop +less than a minute ago +too few events to tell$`, text)
 	var view struct {
 		Gaps  []struct{ First, IDs, Command string }
 		Shops []struct{ Silent bool }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/monitoring"
 )
 
@@ -44,7 +45,7 @@ func scrape(t *testing.T, base, accept string) string {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", nil)
 	require.NoError(t, err)
 	req.Header.Set("Accept", accept)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -122,7 +123,7 @@ func Test_Runbooks_are_served_to_everybody_by_every_process(t *testing.T) {
 	d := newDesk(t).with(map[string]string{"TOWPATH_BASE_URL": "http://127.0.0.1:1/towpath"})
 	s := d.serve(t, "worker")
 	for _, path := range []string{"/runbooks/TowpathHeld", "/towpath/runbooks/TowpathHeld"} {
-		resp, err := http.Get("http://" + s.Addr() + path)
+		resp, err := loopback.Client.Get("http://" + s.Addr() + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"towpath/pkg/doctor"
 	"towpath/pkg/idp"
 	"towpath/pkg/idp/idpsim"
+	"towpath/pkg/loopback"
 )
 
 // A Towpath whose admins are the identity provider's alone starts while that is away; the
@@ -46,7 +47,7 @@ func Test_People_sign_in_by_the_identity_provider_of_the_settings(t *testing.T) 
 		for _, c := range cookies {
 			req.AddCookie(c)
 		}
-		resp, err := http.DefaultTransport.RoundTrip(req)
+		resp, err := loopback.Transport.RoundTrip(req)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		return resp

@@ -54,13 +54,19 @@ func (c policyGet) Run(ctx context.Context, console console) error {
 	})
 }
 
-// storedSettings says where the versions are to be found.
+// storedSettings are the settings of a version, every field, in the order of the reference.
 func storedSettings(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID, version int32) (json.RawMessage, error) {
 	raw, err := account.StoredSettings(ctx, pool, id, version)
 	if errors.Is(err, account.ErrNoVersion) {
 		return nil, fmt.Errorf("binding %[1]s has no policy version %[2]d (see: towpath binding policy history %[1]s)", id, version)
 	}
-	return raw, err
+	if err != nil {
+		return nil, err
+	}
+	if parsed, faults, unread := policy.Parse(raw); unread == nil && len(faults) == 0 { // else as it was stored
+		raw = policy.Encode(parsed)
+	}
+	return raw, nil
 }
 
 type policySet struct {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +25,8 @@ func Test_A_policy_is_replaced_as_a_whole(t *testing.T) {
 	require.Equal(t, "200", got.RevenueAccountCode)
 	require.False(t, got.SyncZeroValueInvoices)
 	require.JSONEq(t, first, d.must(t, "binding", "policy", "get", d.binding, "--json"))
+	require.Less(t, strings.Index(first, "sync_unpaid_invoices"), strings.Index(first, "default_xero_revenue_account_code"), "in the order of the reference")
+	require.Less(t, strings.Index(first, "default_xero_revenue_account_code"), strings.Index(first, "b2c_consolidation"))
 
 	var saved struct {
 		ID       string `json:"id"`

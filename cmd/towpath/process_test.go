@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/pgdb/pgtest"
 )
 
@@ -107,7 +108,7 @@ func (d *desk) serveProcess(t *testing.T, args ...string) *process {
 	p.base = "http://" + address
 	until(t, "serve is ready", func() bool {
 		require.False(t, p.ended(), p.output())
-		resp, err := http.Get(p.base + "/readyz")
+		resp, err := loopback.Client.Get(p.base + "/readyz")
 		if err != nil {
 			return false
 		}

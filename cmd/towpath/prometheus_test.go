@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/monitoring"
 	"towpath/pkg/server"
@@ -78,7 +79,7 @@ scrape_configs:
 	})
 	p := &prom{base: "http://" + address, targets: filepath.Join(dir, "targets.json")}
 	until(t, "Prometheus is ready", func() bool {
-		resp, err := http.Get(p.base + "/-/ready")
+		resp, err := loopback.Client.Get(p.base + "/-/ready")
 		if err != nil {
 			return false
 		}
@@ -104,7 +105,7 @@ func (p *prom) watch(t *testing.T, processes ...*server.Server) {
 // get asks its API.
 func (p *prom) get(t *testing.T, path string, query url.Values, data any) {
 	t.Helper()
-	resp, err := http.Get(p.base + path + "?" + query.Encode())
+	resp, err := loopback.Client.Get(p.base + path + "?" + query.Encode())
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
@@ -218,7 +219,7 @@ func (d *desk) forged(t *testing.T, s *server.Server) answered {
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+strings.Repeat("a", 20)+".b.c")
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	return answered{status: resp.StatusCode}

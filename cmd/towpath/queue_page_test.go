@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 )
 
 // queueCall asks River UI as somebody with a session.
@@ -24,7 +25,7 @@ func queueCall(t *testing.T, method, address, body string, session *http.Cookie)
 	if session != nil {
 		req.AddCookie(session)
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := loopback.Transport.RoundTrip(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)

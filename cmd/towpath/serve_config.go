@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -28,49 +29,31 @@ func parseRoles(names []string) (server.Roles, error) {
 	return r, nil
 }
 
-// config reads the command line and the environment of serve.
+// config reads the command line and the environment of serve. The error names every
+// setting that is refused, a line each.
 func (s serveCommand) config(io console) (server.Config, error) {
 	cfg := server.Config{PerTenant: s.MetricsPerTenant, Migrate: s.Migrate, Workers: s.Workers}
-	var err error
-	if cfg.DatabaseURL, err = s.url(io); err != nil {
-		return cfg, err
+	var warnings []string
+	faults := make([]error, 11)
+	cfg.DatabaseURL, faults[0] = s.url(io)
+	warnings, faults[1] = s.addresses(io, &cfg)
+	cfg.AdminPassword, faults[2] = io.adminPassword()
+	cfg.Identity, faults[3] = io.identity()
+	cfg.Roles, faults[4] = parseRoles(s.Roles)
+	cfg.AllowPrivate, faults[5] = io.allowPrivate()
+	cfg.Retention, faults[6] = io.retention()
+	cfg.Notify, faults[7] = io.notify()
+	cfg.Logger, faults[8] = io.logger()
+	cfg.Box, faults[9] = io.box()
+	cfg.StateFile, faults[10] = io.stateFile()
+	if cfg.Workers < 1 || cfg.Workers > 1000 {
+		faults = append(faults, wrongUse("--workers is %d; use 1 to 1000", cfg.Workers))
 	}
-	warnings, err := s.addresses(io, &cfg)
-	if err != nil {
-		return cfg, err
-	}
-	if cfg.AdminPassword, err = io.adminPassword(); err != nil {
-		return cfg, err
-	}
-	if cfg.Identity, err = io.identity(); err != nil {
-		return cfg, err
-	}
-	if cfg.Roles, err = parseRoles(s.Roles); err != nil {
-		return cfg, err
-	}
-	if cfg.AllowPrivate, err = io.allowPrivate(); err != nil {
-		return cfg, err
-	}
-	if cfg.Retention, err = io.retention(); err != nil {
-		return cfg, err
-	}
-	if cfg.StateFile, err = io.stateFile(); err != nil {
-		return cfg, err
-	}
-	if cfg.Notify, err = io.notify(); err != nil {
-		return cfg, err
-	}
-	if cfg.Logger, err = io.logger(); err != nil {
-		return cfg, err
-	}
-	if cfg.Box, err = io.box(); err != nil {
+	if err := errors.Join(faults...); err != nil {
 		return cfg, err
 	}
 	for _, warning := range warnings {
 		cfg.Logger.Warn(warning, "listen", cfg.Listen, "base_url", cfg.BaseURL)
-	}
-	if cfg.Workers < 1 || cfg.Workers > 1000 {
-		return cfg, wrongUse("--workers is %d; use 1 to 1000", cfg.Workers)
 	}
 	return cfg, nil
 }

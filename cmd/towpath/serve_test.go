@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/server"
 )
@@ -25,7 +26,7 @@ func ask(t *testing.T, method, url string) answered {
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	require.NoError(t, err)
 	req.SetBasicAuth("admin", adminPassword)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)

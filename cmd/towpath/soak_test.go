@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
@@ -121,7 +122,7 @@ func (s *installation) process(t *testing.T) (*exec.Cmd, string) {
 		_ = cmd.Wait()
 	})
 	require.Eventually(t, func() bool {
-		resp, err := http.Get("http://" + address + "/readyz")
+		resp, err := loopback.Client.Get("http://" + address + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -150,7 +151,7 @@ func (s paired) send(ctx context.Context, id int64, bases []string, dead *atomic
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", id))
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := loopback.Client.Do(req)
 		if err != nil {
 			continue // the process was killed: the shop sends again
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/demo"
+	"towpath/pkg/loopback"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/shopjwt"
 )
@@ -29,7 +30,7 @@ func (d *desk) webhook(t *testing.T, base string, id int64) (int, http.Header) {
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", id))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	if err != nil {
 		t.Logf("webhook %d: %v", id, err)
 		return 0, nil

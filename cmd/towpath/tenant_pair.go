@@ -16,6 +16,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/magento"
 	"towpath/pkg/monitoring"
+	"towpath/pkg/outbound"
 	"towpath/pkg/secret"
 )
 
@@ -94,7 +95,7 @@ func answers(ctx context.Context, base string) []string {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+monitoring.Path, nil)
 	if err == nil {
 		var resp *http.Response
-		if resp, err = http.DefaultClient.Do(req); err == nil {
+		if resp, err = outbound.New(outbound.Config{AllowPrivate: true}).Do(req); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return nil

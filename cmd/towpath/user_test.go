@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/loopback"
 )
 
 // typing runs a command for a person at a terminal who types these secrets.
@@ -36,7 +38,7 @@ func signedIn(t *testing.T, base, name, password string) (int, *http.Cookie) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/dashboard/sign-in", strings.NewReader(url.Values{"name": {name}, "password": {password}}.Encode()))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := loopback.Transport.RoundTrip(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	for _, c := range resp.Cookies() {
@@ -53,7 +55,7 @@ func opens(t *testing.T, base string, session *http.Cookie) bool {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/dashboard/sync", nil)
 	require.NoError(t, err)
 	req.AddCookie(session)
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := loopback.Transport.RoundTrip(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	return resp.StatusCode == http.StatusOK

@@ -3,8 +3,6 @@ package backfill_test
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -27,7 +25,6 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 type bundle struct {
 	pool            *pgxpool.Pool
 	tenant, binding uuid.UUID
-	enqueue         syncrun.Enqueue
 }
 
 func setup(t *testing.T) *bundle {
@@ -43,9 +40,6 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, queries.PolicyInsert(t.Context(), b.pool, dbsqlc.PolicyInsertParams{
 		BindingID: b.binding, Version: 1, Policy: policy.Encode(policy.Default()),
 	}))
-	client, err := riverjobs.NewInserter(b.pool, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	require.NoError(t, err)
-	b.enqueue = riverjobs.Enqueue(client)
 	return b
 }
 
@@ -53,7 +47,7 @@ func (b *bundle) request(t *testing.T, event, ids string) backfill.Request {
 	t.Helper()
 	parsed, err := backfill.ParseIDs(ids)
 	require.NoError(t, err)
-	return backfill.Request{Pool: b.pool, Enqueue: b.enqueue, BindingID: b.binding, Event: event, IDs: parsed, Who: "cli:ada"}
+	return backfill.Request{Pool: b.pool, Enqueue: riverjobs.Enqueue, BindingID: b.binding, Event: event, IDs: parsed, Who: "cli:ada"}
 }
 
 // run asks, and answers what it was told after each set.
@@ -72,7 +66,7 @@ func (b *bundle) fromShop(t *testing.T, e syncrun.Event) syncrun.Accepted {
 	e.JTI, e.JTIExpiresAt = uuid.NewString(), time.Now().Add(time.Hour)
 	var accepted []syncrun.Accepted
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) (err error) {
-		accepted, err = syncrun.Accept(t.Context(), tx, b.enqueue, []syncrun.Event{e})
+		accepted, err = syncrun.Accept(t.Context(), tx, riverjobs.Enqueue, []syncrun.Event{e})
 		return err
 	}))
 	return accepted[0]
@@ -160,14 +154,14 @@ func Test_A_set_whose_jobs_fail_is_not_there(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	r := b.request(t, "invoice.created", "1-150")
-	r.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
-		if len(runs) < 100 {
+	r.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+		if len(rows.ID) < 100 {
 			return nil, errors.New("no more")
 		}
-		return b.enqueue(ctx, tx, runs)
+		return riverjobs.Enqueue(ctx, tx, rows)
 	}
 	_, counts, err := r.Run(t.Context(), func(backfill.Counts) {})
-	require.ErrorContains(t, err, "accept invoice.created 101 to 150: insert jobs: no more")
+	require.ErrorContains(t, err, "accept invoice.created 101 to 150: store 50 events: no more")
 	require.Equal(t, backfill.Counts{Accepted: 100}, counts)
 	require.Equal(t, 100, b.count(t, "SELECT count(*) FROM sync_runs"))
 }
@@ -177,11 +171,11 @@ func Test_Begun_anew_when_the_shop_sends_the_same_meanwhile(t *testing.T) {
 	b := setup(t)
 	r := b.request(t, "invoice.created", "1-3")
 	var theirs syncrun.Accepted
-	r.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
+	r.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 		if theirs.RunID == uuid.Nil { // it is committed after we looked, and before we insert
 			theirs = b.fromShop(t, syncrun.Event{Name: "invoice.created", EntityID: 2, IdempotencyKey: "invoice.created:2", OccurredAt: time.Now()})
 		}
-		return b.enqueue(ctx, tx, runs)
+		return riverjobs.Enqueue(ctx, tx, rows)
 	}
 	runs, steps := b.run(t, r)
 	require.Equal(t, []backfill.Counts{{Accepted: 2, Known: 1}}, steps)

@@ -237,7 +237,7 @@ func newBrowser(ctx context.Context, base string) (browser, error) {
 	if err != nil {
 		return browser{}, fmt.Errorf("make a cookie jar: %w", err)
 	}
-	b := browser{client: &http.Client{Timeout: time.Minute, Jar: jar}, base: base}
+	b := browser{client: &http.Client{Transport: &http.Transport{}, Timeout: time.Minute, Jar: jar}, base: base}
 	_, err = b.get(ctx, "/dashboard/sync?q="+uuid.NewString()+"&token="+readToken)
 	return b, err
 }

@@ -1,7 +1,22 @@
 package dashboard
 
-// This file says what a person does about runs that are held: one imperative sentence
-// a reason.
+// This file says what a person does about runs that are held or failed: one imperative
+// sentence a reason.
+
+// failedAdvice is what to mend before a failed run is retried.
+func failedAdvice(code, ledger string) string {
+	switch code {
+	case "validation":
+		return "Mend what it says, in the shop or in " + ledger + "."
+	case "not_found":
+		return "If the shop deleted the document, nothing has to be done; if not, make the shop show it."
+	case "auth":
+		return "Connect " + ledger + " or pair the shop again: Connections says which."
+	case "http", "provider", "rate_limited":
+		return "Wait until the other side answers again."
+	}
+	return "Report it with the words above: this is a fault of Towpath."
+}
 
 // heldWords is the reason in words, as a sentence without a full stop; of refused access
 // it cannot know which side it was.

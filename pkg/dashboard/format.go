@@ -96,7 +96,9 @@ func pretty(raw []byte) string {
 	if len(shown) > maxShown {
 		shown = shown[:maxShown] + "\n… cut here; `towpath runs show --json` prints all of it"
 	}
-	return strings.ToValidUTF8(shown, "\uFFFD")
+	// What Go's encoder escapes for the sake of HTML the templates escape themselves: a
+	// person reads "Smith & Sons". An escaped backslash stays one.
+	return strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(strings.ToValidUTF8(shown, "\uFFFD"))
 }
 
 // documentNumber is the number that people know a document by, out of a

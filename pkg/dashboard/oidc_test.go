@@ -16,6 +16,7 @@ import (
 	"towpath/pkg/dashboard"
 	"towpath/pkg/idp"
 	"towpath/pkg/idp/idpsim"
+	"towpath/pkg/loopback"
 	"towpath/pkg/secret"
 	"towpath/pkg/users"
 )
@@ -65,7 +66,7 @@ func (p *provided) leaves(v *visitor, next string) string {
 	p.t.Helper()
 	away := v.get("/dashboard/sign-in/oidc?" + url.Values{"next": {next}}.Encode())
 	require.Equal(p.t, http.StatusSeeOther, away.Code)
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Get(away.Header().Get("Location"))
 	require.NoError(p.t, err)
 	require.NoError(p.t, resp.Body.Close())

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dashboard"
+	"towpath/pkg/loopback"
 )
 
 func Test_Overview_says_how_the_day_goes(t *testing.T) {
@@ -123,7 +124,7 @@ func Test_Live_updates_say_that_something_changed_and_end_with_the_process(t *te
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+"/dashboard/live", nil)
 	require.NoError(t, err)
 	req.SetBasicAuth("ada", thePassword)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))

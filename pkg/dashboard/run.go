@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/provider/specs"
+	"towpath/pkg/syncrun"
 )
 
 // runPage is /dashboard/sync/{id}.
@@ -26,6 +27,7 @@ type runPage struct {
 	Took              string
 	Notice            string
 	Retry             string // the button's label; empty: none
+	Mend              string // what comes before a retry of a run that failed
 	Ahead             []aheadRow
 	Cancel            bool
 	Intents           []intentRow
@@ -118,6 +120,9 @@ func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, 
 	page.Sentence, page.Paused = words.sentence(), words.pause()
 	if d.cfg.Retry != nil {
 		page.Retry = words.retryLabel()
+	}
+	if run.Status == syncrun.Failed {
+		page.Mend = failedAdvice(text(run.ErrorCode), page.Ledger)
 	}
 	page.Cancel = d.cfg.Cancel != nil && run.FinishedAt == nil
 	if run.ToldAt != nil {

@@ -16,6 +16,7 @@ import (
 	"towpath/pkg/actions"
 	"towpath/pkg/clients"
 	"towpath/pkg/dashboard"
+	"towpath/pkg/loopback"
 	"towpath/pkg/outbound"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/secret"
@@ -51,7 +52,7 @@ func (b *bundle) post(path string, values url.Values) answer {
 	req.SetBasicAuth("ada", thePassword)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
@@ -127,7 +128,7 @@ func Test_Settings_are_chosen_out_of_what_the_ledger_has_and_shown_before_they_a
 	page := b.get(path + "/settings")
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.body, `<option value="200">200 Sales</option>`)
-	require.Contains(t, readable(page.body), "Came of late: stores 3.")
+	require.Contains(t, readable(page.body), "Seen in recent events: stores 3.")
 	values := formOf(t, page.body, path+"/settings")
 	require.Equal(t, "checkmo", values.Get("payment_method_map.0.key"), "a method that came is there to be mapped")
 	unchanged := b.post(path+"/settings", values)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dashboard"
+	"towpath/pkg/loopback"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/users"
 )
@@ -150,7 +151,7 @@ func (b *bundle) sendTo(address, method, path string, header map[string]string) 
 	case anonymous:
 		req.Header.Del("Authorization")
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()

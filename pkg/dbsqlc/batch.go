@@ -51,7 +51,7 @@ SET tries = intent.tries + 1,
     maybe = NOT intent.certain,
     certain = false,
     settled_at = NULL
-RETURNING tries, generation, EXISTS (
+RETURNING tries, generation, maybe, EXISTS (
     SELECT 1
     FROM mine
     JOIN bindings AS binding ON binding.provider = mine.provider
@@ -92,6 +92,7 @@ type ProviderIntentTakeParams struct {
 type ProviderIntentTakeRow struct {
 	Tries         int32
 	Generation    int32
+	Maybe         bool
 	TriedByOthers bool
 	Shared        bool
 	Forgotten     bool
@@ -101,7 +102,10 @@ type ProviderIntentTakeRow struct {
 // another run is at the same object, or has meanwhile made the same invoice known.
 // A settled intent is opened again with its tries kept: what it wrote may still be
 // there. Others are all shops of the organisation, since a number is the
-// organisation's; a contact's key is the shop's own.
+// organisation's; a contact's key is the shop's own. forgotten: this database went back
+// in time, and a run that is not there any more may have written it: a document of what
+// happened before that was noticed (by the shop's clock, which is an hour off at most), or
+// a contact or an item at any time.
 func (q *Queries) ProviderIntentTake(ctx context.Context, db DBTX, arg []ProviderIntentTakeParams) *ProviderIntentTakeBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -132,6 +136,7 @@ func (b *ProviderIntentTakeBatchResults) QueryRow(f func(int, ProviderIntentTake
 		err := row.Scan(
 			&i.Tries,
 			&i.Generation,
+			&i.Maybe,
 			&i.TriedByOthers,
 			&i.Shared,
 			&i.Forgotten,

@@ -11,17 +11,18 @@ import (
 	"github.com/google/uuid"
 )
 
-const providerIntentAnswered = `-- name: ProviderIntentAnswered :exec
+const providerIntentFailed = `-- name: ProviderIntentFailed :exec
 UPDATE provider_intents
-SET generation = generation + 1,
-    certain = $1::boolean,
-    settled_at = CASE WHEN $2::boolean THEN clock_timestamp() END
-WHERE run_id = $3
-    AND operation = $4
-    AND object_key = $5
+SET generation = generation + CASE WHEN $1::boolean THEN 1 ELSE 0 END,
+    certain = $2::boolean,
+    settled_at = CASE WHEN $3::boolean THEN clock_timestamp() END
+WHERE run_id = $4
+    AND operation = $5
+    AND object_key = $6
 `
 
-type ProviderIntentAnsweredParams struct {
+type ProviderIntentFailedParams struct {
+	KeySpent  bool
 	Certain   bool
 	Settled   bool
 	RunID     uuid.UUID
@@ -29,11 +30,11 @@ type ProviderIntentAnsweredParams struct {
 	ObjectKey string
 }
 
-// The provider answered. Unless the answer leaves the write under way, others may
-// be at the object meanwhile: they look first, since this run has tried. Certain
-// is an answer that says that nothing was written by any try.
-func (q *Queries) ProviderIntentAnswered(ctx context.Context, db DBTX, arg ProviderIntentAnsweredParams) error {
-	_, err := db.Exec(ctx, providerIntentAnswered,
+// A try failed. Unless it may be under way, others may be at the object meanwhile: they
+// look first, since this run has tried. Certain is that nothing was written by any try.
+func (q *Queries) ProviderIntentFailed(ctx context.Context, db DBTX, arg ProviderIntentFailedParams) error {
+	_, err := db.Exec(ctx, providerIntentFailed,
+		arg.KeySpent,
 		arg.Certain,
 		arg.Settled,
 		arg.RunID,

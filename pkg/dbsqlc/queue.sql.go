@@ -122,44 +122,6 @@ func (q *Queries) QueueDepth(ctx context.Context, db DBTX) ([]QueueDepthRow, err
 	return items, nil
 }
 
-const queueFull = `-- name: QueueFull :many
-SELECT lacking.share::text AS share, lacking.priority::int AS priority
-FROM towpath_full($1::text, $2::text[], $3::int[]) AS lacking
-`
-
-type QueueFullParams struct {
-	Kind       string
-	Shares     []string
-	Priorities []int32
-}
-
-type QueueFullRow struct {
-	Share    string
-	Priority int32
-}
-
-// Which of these shares have no room for one more job: what is inserted for them
-// waits for its turn from the start.
-func (q *Queries) QueueFull(ctx context.Context, db DBTX, arg QueueFullParams) ([]QueueFullRow, error) {
-	rows, err := db.Query(ctx, queueFull, arg.Kind, arg.Shares, arg.Priorities)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []QueueFullRow{}
-	for rows.Next() {
-		var i QueueFullRow
-		if err := rows.Scan(&i.Share, &i.Priority); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const queueGiveBackOrphans = `-- name: QueueGiveBackOrphans :many
 WITH orphan AS (
     SELECT job.id, (
@@ -228,6 +190,32 @@ func (q *Queries) QueueGiveBackOrphans(ctx context.Context, db DBTX, arg QueueGi
 		return nil, err
 	}
 	return items, nil
+}
+
+const queueInsertMany = `-- name: QueueInsertMany :one
+SELECT towpath_insert_jobs($1::text, $2::uuid[], $3::uuid[], $4::int[], $5::double precision[])::bigint[] AS ids
+`
+
+type QueueInsertManyParams struct {
+	Kind       string
+	Runs       []uuid.UUID
+	Shares     []uuid.UUID
+	Priorities []int32
+	After      []float64
+}
+
+// Inserts a job of this kind for each run; their ids in that order.
+func (q *Queries) QueueInsertMany(ctx context.Context, db DBTX, arg QueueInsertManyParams) ([]int64, error) {
+	row := db.QueryRow(ctx, queueInsertMany,
+		arg.Kind,
+		arg.Runs,
+		arg.Shares,
+		arg.Priorities,
+		arg.After,
+	)
+	var ids []int64
+	err := row.Scan(&ids)
+	return ids, err
 }
 
 const queueKeepShares = `-- name: QueueKeepShares :one

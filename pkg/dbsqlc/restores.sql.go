@@ -52,7 +52,13 @@ func (q *Queries) RestoreKnown(ctx context.Context, db DBTX, backTo time.Time) (
 	items := []RestoreKnownRow{}
 	for rows.Next() {
 		var i RestoreKnownRow
-		if err := rows.Scan(&i.BindingID, &i.TenantID, &i.Tenant, &i.LastInvoice, &i.LastMemo); err != nil {
+		if err := rows.Scan(
+			&i.BindingID,
+			&i.TenantID,
+			&i.Tenant,
+			&i.LastInvoice,
+			&i.LastMemo,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -125,7 +131,12 @@ type RestoreLookRow struct {
 func (q *Queries) RestoreLook(ctx context.Context, db DBTX, arg RestoreLookParams) (RestoreLookRow, error) {
 	row := db.QueryRow(ctx, restoreLook, arg.EventID, arg.RunID, arg.At)
 	var i RestoreLookRow
-	err := row.Scan(&i.Standby, &i.Begun, &i.Dumped, &i.Known)
+	err := row.Scan(
+		&i.Standby,
+		&i.Begun,
+		&i.Dumped,
+		&i.Known,
+	)
 	return i, err
 }
 
@@ -236,7 +247,12 @@ func (q *Queries) RestoreOpen(ctx context.Context, db DBTX) ([]RestoreOpenRow, e
 	items := []RestoreOpenRow{}
 	for rows.Next() {
 		var i RestoreOpenRow
-		if err := rows.Scan(&i.ID, &i.At, &i.What, &i.BackTo); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.What,
+			&i.BackTo,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -138,6 +138,63 @@ func (q *Queries) RunSearchInsertMany(ctx context.Context, db DBTX, arg RunSearc
 	return err
 }
 
+const runSearchRecent = `-- name: RunSearchRecent :many
+SELECT found.run_id
+FROM (
+    SELECT run.id, run.received_at
+    FROM sync_runs AS run
+    WHERE ($1::timestamptz IS NULL OR run.received_at >= $1)
+        AND ($2::timestamptz IS NULL OR run.received_at < $2)
+    ORDER BY run.received_at DESC, run.id DESC
+    LIMIT $3::int
+) AS recent
+JOIN LATERAL (
+    SELECT run_search.run_id, run_search.terms
+    FROM run_search
+    WHERE run_search.run_id = recent.id
+    OFFSET 0 -- one by its key after the other, until enough are found
+) AS found ON true
+WHERE found.terms @@ CAST($4::text AS tsquery)
+ORDER BY recent.received_at DESC, recent.id DESC
+LIMIT $5
+`
+
+type RunSearchRecentParams struct {
+	Since   *time.Time
+	Until   *time.Time
+	Newest  int32
+	Words   string
+	MaxRows int32
+}
+
+// The same among the newest runs alone, which are read one after the other: of words that
+// many bear the index above gives all.
+func (q *Queries) RunSearchRecent(ctx context.Context, db DBTX, arg RunSearchRecentParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, runSearchRecent,
+		arg.Since,
+		arg.Until,
+		arg.Newest,
+		arg.Words,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const runSearchReference = `-- name: RunSearchReference :many
 SELECT run.id
 FROM entity_xref AS x

@@ -76,30 +76,3 @@ func (q *Queries) SpentJTIInsert(ctx context.Context, db DBTX, arg SpentJTIInser
 	}
 	return result.RowsAffected(), nil
 }
-
-const spentJTIInsertMany = `-- name: SpentJTIInsertMany :execrows
-INSERT INTO spent_jtis (tenant_id, jti, request_key, expires_at)
-SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::timestamptz[])
-ON CONFLICT DO NOTHING
-`
-
-type SpentJTIInsertManyParams struct {
-	TenantID   []uuid.UUID
-	Jti        []string
-	RequestKey []string
-	ExpiresAt  []time.Time
-}
-
-// The same for a set of tokens, each of them once.
-func (q *Queries) SpentJTIInsertMany(ctx context.Context, db DBTX, arg SpentJTIInsertManyParams) (int64, error) {
-	result, err := db.Exec(ctx, spentJTIInsertMany,
-		arg.TenantID,
-		arg.Jti,
-		arg.RequestKey,
-		arg.ExpiresAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}

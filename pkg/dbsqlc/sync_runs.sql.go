@@ -109,6 +109,76 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 	return items, nil
 }
 
+const syncRunAccept = `-- name: SyncRunAccept :one
+SELECT towpath_accept($1::text, $2::text,
+    $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
+    $7::uuid[], $8::uuid[], $9::uuid[], $10::int[], $11::text[], $12::text[], $13::bigint[],
+    $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::text[], $19::timestamptz[],
+    $20::json[], $21::boolean[], $22::uuid[], $23::uuid[], $24::int[], $25::double precision[])::bigint[] AS jobs
+`
+
+type SyncRunAcceptParams struct {
+	Who             string
+	Kind            string
+	TokenTenantID   []uuid.UUID
+	Jti             []string
+	RequestKey      []string
+	ExpiresAt       []time.Time
+	ID              []uuid.UUID
+	TenantID        []uuid.UUID
+	BindingID       []uuid.UUID
+	PolicyVersion   []int32
+	Event           []string
+	EntityType      []string
+	MagentoEntityID []int64
+	WebsiteID       []int64
+	StoreID         []int64
+	IdempotencyKey  []string
+	DedupeKey       []string
+	Lane            []string
+	OccurredAt      []time.Time
+	Body            [][]byte
+	Backfill        []bool
+	StartsOver      []uuid.UUID
+	Share           []uuid.UUID
+	Priority        []int32
+	After           []float64
+}
+
+// What T1 writes for a set of events; null where another transaction was faster.
+func (q *Queries) SyncRunAccept(ctx context.Context, db DBTX, arg SyncRunAcceptParams) ([]int64, error) {
+	row := db.QueryRow(ctx, syncRunAccept,
+		arg.Who,
+		arg.Kind,
+		arg.TokenTenantID,
+		arg.Jti,
+		arg.RequestKey,
+		arg.ExpiresAt,
+		arg.ID,
+		arg.TenantID,
+		arg.BindingID,
+		arg.PolicyVersion,
+		arg.Event,
+		arg.EntityType,
+		arg.MagentoEntityID,
+		arg.WebsiteID,
+		arg.StoreID,
+		arg.IdempotencyKey,
+		arg.DedupeKey,
+		arg.Lane,
+		arg.OccurredAt,
+		arg.Body,
+		arg.Backfill,
+		arg.StartsOver,
+		arg.Share,
+		arg.Priority,
+		arg.After,
+	)
+	var jobs []int64
+	err := row.Scan(&jobs)
+	return jobs, err
+}
+
 const syncRunAhead = `-- name: SyncRunAhead :many
 SELECT asked.id AS run_id, count(*) FILTER (WHERE other.finished_at IS NULL) AS live,
     count(*) FILTER (WHERE other.status = 'held') AS held, count(*) FILTER (WHERE other.status = 'failed') AS failed
@@ -706,86 +776,6 @@ func (q *Queries) SyncRunHeldJobs(ctx context.Context, db DBTX, arg SyncRunHeldJ
 	items := []int64{}
 	for rows.Next() {
 		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const syncRunInsertMany = `-- name: SyncRunInsertMany :many
-WITH inserted AS (
-    INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
-        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, backfill, river_job_id)
-    SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::int[]),
-        unnest($5::text[]), unnest($6::text[]), unnest($7::bigint[]),
-        unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::text[]),
-        unnest($11::text[]), unnest($12::text[]), unnest($13::timestamptz[]),
-        unnest($14::json[]), unnest($15::boolean[]), unnest($16::bigint[])
-    ON CONFLICT (binding_id, dedupe_key) DO NOTHING
-    RETURNING id
-), noted AS (
-    INSERT INTO sync_run_events (run_id, step, to_status, who)
-    SELECT inserted.id, 'accept', 'queued', $17::text
-    FROM inserted
-)
-SELECT inserted.id
-FROM inserted
-`
-
-type SyncRunInsertManyParams struct {
-	ID              []uuid.UUID
-	TenantID        []uuid.UUID
-	BindingID       []uuid.UUID
-	PolicyVersion   []int32
-	Event           []string
-	EntityType      []string
-	MagentoEntityID []int64
-	WebsiteID       []int64
-	StoreID         []int64
-	IdempotencyKey  []string
-	DedupeKey       []string
-	Lane            []string
-	OccurredAt      []time.Time
-	Body            [][]byte
-	Backfill        []bool
-	RiverJobID      []int64
-	Who             string
-}
-
-// T1 for a set of events. Rows that are known already (same binding, same
-// dedupe_key) are left out of the answer.
-func (q *Queries) SyncRunInsertMany(ctx context.Context, db DBTX, arg SyncRunInsertManyParams) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, syncRunInsertMany,
-		arg.ID,
-		arg.TenantID,
-		arg.BindingID,
-		arg.PolicyVersion,
-		arg.Event,
-		arg.EntityType,
-		arg.MagentoEntityID,
-		arg.WebsiteID,
-		arg.StoreID,
-		arg.IdempotencyKey,
-		arg.DedupeKey,
-		arg.Lane,
-		arg.OccurredAt,
-		arg.Body,
-		arg.Backfill,
-		arg.RiverJobID,
-		arg.Who,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []uuid.UUID{}
-	for rows.Next() {
-		var id uuid.UUID
 		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}

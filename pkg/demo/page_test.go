@@ -19,6 +19,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/provider/xero/xerosim"
@@ -63,7 +64,7 @@ var browser = sync.OnceValue(func() *http.Client {
 	if err != nil {
 		panic(err)
 	}
-	return &http.Client{Jar: jar}
+	return loopback.Browser(jar)
 })
 
 // enter opens a page by the address that is printed, with its token.
@@ -290,7 +291,7 @@ func Test_Demo_page_shows_an_invoice_before_anything_happens_to_it(t *testing.T)
 func Test_Demo_is_open_to_who_brings_its_token_only(t *testing.T) {
 	t.Parallel()
 	d := up(t)
-	stranger := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	stranger := loopback.Alone(nil)
 	for _, address := range []string{
 		d.page + "/", d.page + "/state", d.page + "/?token=", d.page + "/?token=x", d.base + "/dashboard/sync",
 		d.base + "/dashboard/sync?token=x",

@@ -27,11 +27,8 @@ type Question struct {
 	Items func(codes []string) ([]string, error)
 }
 
-// The ids that stand where the ledger's would be.
-const (
-	contactStandIn  = "00000000-0000-0000-0000-000000000000"
-	documentStandIn = contactStandIn
-)
+// StandIn stands in a body where an id of the ledger's would be.
+const StandIn = "00000000-0000-0000-0000-000000000000"
 
 // SaleOf is the invoice that was read with a run's document, among its decision; nil
 // where there is none.
@@ -103,7 +100,7 @@ func (q Question) invoice(a *Answer) (writing, error) {
 		if err != nil {
 			return err
 		}
-		doc, err := l.Document(inv, q.Policy, ref, contactStandIn, "")
+		doc, err := l.Document(inv, q.Policy, ref, StandIn, "")
 		a.Document = &doc
 		return err
 	}, err
@@ -129,7 +126,7 @@ func (q Question) creditMemo(a *Answer) (writing, error) {
 		if err != nil {
 			return err
 		}
-		doc, err := l.CreditNote(memo, q.Policy, ref, contactStandIn, "")
+		doc, err := l.CreditNote(memo, q.Policy, ref, StandIn, "")
 		a.Document = &doc
 		return err
 	}, err
@@ -140,7 +137,7 @@ func (q Question) payment(a *Answer) (writing, error) {
 	decided := policy.DecidePayment(paid, q.OccurredAt, q.Policy)
 	a.Number, a.Decision = paid.InvoiceIncrementID, decided.Decision
 	return func(l Ledger, ref provider.Reference) error {
-		on := provider.Posted{ID: documentStandIn, Number: policy.NumberOf(paid.InvoiceIncrementID, canon.Int(q.StoreID), q.Policy)}
+		on := provider.Posted{ID: StandIn, Number: policy.NumberOf(paid.InvoiceIncrementID, canon.Int(q.StoreID), q.Policy)}
 		p, err := l.Payment(decided.Payment(on, paid.Currency, l.Day(decided.At, ref), q.Policy), ref)
 		a.Payment = &p
 		return err

@@ -102,3 +102,35 @@ func Test_Earlier_runs_are_added_in_steps_and_once(t *testing.T) {
 	require.Len(t, b.find("n0"), 1)
 	require.Len(t, b.find("a@b.c"), 2*fillSet+1)
 }
+
+// What most buyers bear is found among the newest, and not by reading all that bear it;
+// what few bear is found however old it is.
+func Test_Words_that_most_bear_are_not_read_to_the_end(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const runs = 40_000
+	b.exec(`INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id, idempotency_key,
+			dedupe_key, lane, occurred_at, received_at, body, status, stage, finished_at, shop_told)
+		SELECT gen_random_uuid(), $1, $2, 1, 'invoice.created', 'invoice', n, n, n, n, now(), timestamptz '2026-04-29Z' + n * interval '1 s',
+			'{}', 'succeeded', 'done', now(), 'told'
+		FROM generate_series(1, $3::int) AS n`, b.tenant, b.binding, runs)
+	b.exec(`INSERT INTO run_search (run_id, received_at, number, customer, amount, currency, terms)
+		SELECT id, received_at, '', '', '', '', CASE WHEN magento_entity_id % 2 = 0 THEN 'smith'::tsvector WHEN magento_entity_id = 7 THEN 'rare' ELSE 'jones' END
+		FROM sync_runs`)
+	b.exec(`ANALYZE sync_runs, run_search`)
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback(t.Context())) }()
+	var ids []uuid.UUID
+	rows, of := pgtest.RowsRead(t, tx, func() (err error) {
+		ids, err = byWords(t.Context(), tx, Request{}, query("smith"))
+		return err
+	})
+	require.Len(t, ids, Most)
+	require.Less(t, rows, runs, "of %s", of)
+	var wrong int
+	require.NoError(t, tx.QueryRow(t.Context(), `SELECT count(*) FROM sync_runs
+		WHERE id = ANY ($1) AND (magento_entity_id % 2 = 1 OR magento_entity_id <= $2)`, ids, runs-2*Most).Scan(&wrong))
+	require.Zero(t, wrong, "the newest that bear it")
+	require.Len(t, b.find("rare"), 1, "the oldest but six")
+}

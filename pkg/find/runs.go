@@ -14,7 +14,8 @@ import (
 )
 
 // Most is how many runs a search finds at most, of those that bear its words the newest:
-// a first name that half of the buyers have is no search.
+// a first name that half of the buyers have is no search. Of words that one run in fifty
+// bears, or more, those older than the newest 250,000 runs are not found.
 const Most = 5000
 
 // Request is what is looked for: Text as a person wrote it, received from Since and
@@ -36,12 +37,12 @@ func Runs(ctx context.Context, db dbsqlc.DBTX, r Request) ([]uuid.UUID, error) {
 	if id, err := uuid.Parse(text); err == nil {
 		return []uuid.UUID{id}, nil
 	}
-	queries := dbsqlc.New()
-	ids, err := queries.RunSearchTerms(ctx, db, dbsqlc.RunSearchTermsParams{Words: query(text), Since: r.Since, Until: r.Until, MaxRows: Most})
+	ids, err := byWords(ctx, db, r, query(text))
 	if err != nil {
 		return nil, fmt.Errorf("find runs by their words: %w", err)
 	}
 	found = append(found, ids...)
+	queries := dbsqlc.New()
 	if ids, err = queries.RunSearchReference(ctx, db, dbsqlc.RunSearchReferenceParams{Reference: text, MaxRows: Most}); err != nil {
 		return nil, fmt.Errorf("find runs by the provider's number: %w", err)
 	}
@@ -53,6 +54,26 @@ func Runs(ctx context.Context, db dbsqlc.DBTX, r Request) ([]uuid.UUID, error) {
 		return nil, fmt.Errorf("find runs by the number in their events: %w", err)
 	}
 	return append(found, ids...), nil
+}
+
+// Of how many of the newest runs it is told whether words are rare, of how many they are
+// frequent from, and how far back frequent ones are looked for.
+const sampled, frequent, farthest = 5000, 100, 250_000
+
+// byWords are the newest Most that bear the words. The index of words gives every run that
+// bears one, so frequent words are looked for among the newest runs.
+func byWords(ctx context.Context, db dbsqlc.DBTX, r Request, words string) ([]uuid.UUID, error) {
+	queries := dbsqlc.New()
+	recent := dbsqlc.RunSearchRecentParams{Words: words, Since: r.Since, Until: r.Until, Newest: sampled, MaxRows: Most}
+	ids, err := queries.RunSearchRecent(ctx, db, recent)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) < frequent {
+		return queries.RunSearchTerms(ctx, db, dbsqlc.RunSearchTermsParams{Words: words, Since: r.Since, Until: r.Until, MaxRows: Most})
+	}
+	recent.Newest = int32(min(2*Most*sampled/len(ids), farthest))
+	return queries.RunSearchRecent(ctx, db, recent)
 }
 
 // sum is an amount as people write it: a currency before or after it, a comma for the

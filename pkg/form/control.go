@@ -155,7 +155,7 @@ func (b *builder) hint(f policy.Field, told bool) string {
 		if len(ids) == 0 {
 			return ""
 		}
-		return "Came of late: " + what + " " + strings.Join(ids, ", ") + "."
+		return "Seen in recent events: " + what + " " + strings.Join(ids, ", ") + "."
 	}
 	switch f.Name {
 	case "website_filter":

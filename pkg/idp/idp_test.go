@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/idp/idpsim"
+	"towpath/pkg/loopback"
 	"towpath/pkg/secret"
 	"towpath/pkg/users"
 )
@@ -85,7 +86,7 @@ func (b *bundle) comesBack() Answer {
 	b.t.Helper()
 	begun, err := b.towpath.Begin(b.t.Context(), "/dashboard/sync")
 	require.NoError(b.t, err)
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Get(begun.Address)
 	require.NoError(b.t, err)
 	require.NoError(b.t, resp.Body.Close())

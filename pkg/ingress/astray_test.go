@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/loopback"
 )
 
 // The shop dead-letters an event at any 4xx, so whatever it may send under a wrong
@@ -21,7 +23,7 @@ func Test_What_the_shop_sends_under_a_wrong_path_is_sent_again(t *testing.T) {
 		for i := 0; i < len(header); i += 2 {
 			req.Header.Set(header[i], header[i+1])
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := loopback.Client.Do(req)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = resp.Body.Close() })
 		var raw [4096]byte

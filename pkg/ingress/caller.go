@@ -111,7 +111,7 @@ func (in *Ingress) callerRows(ctx context.Context, id uuid.UUID) ([]dbsqlc.Ingre
 }
 
 // readCallers reads a set of tenants in one query.
-func (in *Ingress) readCallers(ctx context.Context, ids []uuid.UUID) []recorder.Answer[[]dbsqlc.IngressCallerRow] {
+func (in *Ingress) readCallers(ctx context.Context, ids []uuid.UUID, _ func()) []recorder.Answer[[]dbsqlc.IngressCallerRow] {
 	found := map[uuid.UUID][]dbsqlc.IngressCallerRow{}
 	err := in.withConn(ctx, in.cfg.ReadTimeout, func(ctx context.Context, conn *pgxpool.Conn) error {
 		rows, err := in.queries.IngressCaller(ctx, conn, ids)

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,7 +18,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"towpath/pkg/syncrun"
+	"towpath/pkg/dbsqlc"
+	"towpath/pkg/loopback"
 )
 
 // line is a connection to the database that a test can break.
@@ -191,9 +192,9 @@ func TestWebhook_faults_inside_T1(t *testing.T) {
 			d := setup(t, func(cfg *Config) {
 				insert := cfg.Enqueue
 				cfg.Pool = (&line{}).pool(t, cfg.Pool, 1) // a leaked connection would show
-				cfg.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
+				cfg.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 					n := int(calls.Add(1)) - 1
-					jobs, err := insert(ctx, tx, runs)
+					jobs, err := insert(ctx, tx, rows)
 					if n >= len(c.faults) {
 						return jobs, err
 					}
@@ -236,10 +237,10 @@ func TestDrain_refuses_new_requests_and_lets_those_under_way_end(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	d := setup(t, func(c *Config) {
 		insert := c.Enqueue
-		c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
+		c.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 			close(entered)
 			<-release
-			return insert(ctx, tx, runs)
+			return insert(ctx, tx, rows)
 		}
 	})
 	ended := make(chan answer)
@@ -261,20 +262,26 @@ func TestDrain_refuses_new_requests_and_lets_those_under_way_end(t *testing.T) {
 func TestWebhook_is_stored_though_the_shop_hangs_up(t *testing.T) {
 	t.Parallel()
 	entered, gone, stored := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var first sync.Once
 	d := setup(t, func(c *Config) {
 		insert := c.Enqueue
-		c.Enqueue = func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
-			close(entered)
-			<-gone
-			defer close(stored)
-			return insert(ctx, tx, runs)
+		c.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+			first.Do(func() {
+				close(entered)
+				<-gone
+			})
+			jobs, err := insert(ctx, tx, rows)
+			if jobs != nil {
+				close(stored)
+			}
+			return jobs, err
 		}
 	})
 	ctx, hangUp := context.WithCancel(t.Context())
 	r := d.request(t, request{}).WithContext(ctx)
 	failed := make(chan error)
 	go func() {
-		_, err := http.DefaultClient.Do(r) //nolint:bodyclose // there is none
+		_, err := loopback.Client.Do(r) //nolint:bodyclose // there is none
 		failed <- err
 	}()
 	<-entered

@@ -18,16 +18,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/loopback"
 	"towpath/pkg/metrics"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/secret"
 	"towpath/pkg/shopjwt"
-	"towpath/pkg/syncrun"
 )
 
 const (
@@ -57,7 +55,7 @@ func setup(t testing.TB, change func(*Config)) *door {
 	d.addTenant(t, d.tenant, d.apiKey)
 	d.addBinding(t, d.tenant, "xero", "active")
 	cfg := Config{
-		Pool: db, Box: d.box, Enqueue: enqueue(t, db), Metrics: metrics.New(d.reg, metrics.Options{PerTenant: true}),
+		Pool: db, Box: d.box, Enqueue: enqueue, Metrics: metrics.New(d.reg, metrics.Options{PerTenant: true}),
 		Logger: slog.New(slog.NewJSONHandler(d.log, nil)),
 	}
 	if change != nil {
@@ -75,36 +73,11 @@ func setup(t testing.TB, change func(*Config)) *door {
 	return d
 }
 
-// enqueue inserts jobs as the service does: with River's own client, in the
-// transaction.
-func enqueue(t testing.TB, db *pgxpool.Pool) syncrun.Enqueue {
-	client, err := river.NewClient(riverpgxv5.New(db), &river.Config{
-		Schema: "river", SkipUnknownJobCheck: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	require.NoError(t, err)
-	return func(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
-		params := make([]river.InsertManyParams, len(runs))
-		for i, run := range runs {
-			params[i] = river.InsertManyParams{Args: fetchCanonical{RunID: run.RunID, Share: run.TenantID}}
-		}
-		inserted, err := client.InsertManyTx(ctx, tx, params)
-		if err != nil {
-			return nil, err
-		}
-		ids := make([]int64, len(inserted))
-		for i, job := range inserted {
-			ids[i] = job.Job.ID
-		}
-		return ids, nil
-	}
+// enqueue stores events as the service does.
+func enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+	rows.Kind = "fetch_canonical"
+	return dbsqlc.New().SyncRunAccept(ctx, tx, rows)
 }
-
-type fetchCanonical struct {
-	RunID uuid.UUID `json:"run_id"`
-	Share uuid.UUID `json:"share"`
-}
-
-func (fetchCanonical) Kind() string { return "fetch_canonical" }
 
 func (d *door) addTenant(t testing.TB, id uuid.UUID, apiKey string) {
 	require.NoError(t, dbsqlc.New().TenantInsert(t.Context(), d.db, dbsqlc.TenantInsertParams{
@@ -160,7 +133,7 @@ func (a answer) runID() string {
 
 func (d *door) send(t testing.TB, q request) answer {
 	r := d.request(t, q)
-	response, err := http.DefaultClient.Do(r)
+	response, err := loopback.Client.Do(r)
 	require.NoError(t, err)
 	return readAnswer(t, response)
 }

@@ -26,7 +26,7 @@ const maxBody = 256 << 10
 type Config struct {
 	Pool    *pgxpool.Pool
 	Box     *secret.Box
-	Enqueue syncrun.Enqueue // inserts the first jobs of runs
+	Enqueue syncrun.Enqueue // stores events with the first jobs of their runs
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
 	Now     func() time.Time // judges tokens; nil = time.Now

@@ -3,13 +3,13 @@ package magento_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/magento"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/provider"
@@ -146,7 +146,7 @@ func Test_PushSyncState_refuses_what_must_not_be_sent(t *testing.T) {
 
 func Test_New_refuses_incomplete_settings(t *testing.T) {
 	t.Parallel()
-	good := magento.Config{BaseURL: "https://shop.example.com", TenantID: tenant, APIKey: apiKey, HTTP: http.DefaultClient}
+	good := magento.Config{BaseURL: "https://shop.example.com", TenantID: tenant, APIKey: apiKey, HTTP: loopback.Client}
 	newClient(t, good)
 	for name, change := range map[string]func(*magento.Config){
 		"no url":    func(c *magento.Config) { c.BaseURL = "" },

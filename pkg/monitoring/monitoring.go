@@ -8,14 +8,17 @@ package monitoring
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
-//go:embed rules.yaml dashboard.json runbooks/*.md
+// alerts.json and the runbooks' HTML are made of rules.yaml and of the Markdown by a test
+// (go test ./pkg/monitoring -update), which holds them to be current: the readers of YAML
+// and Markdown would be 1 MB of the binary.
+//
+//go:embed rules.yaml alerts.json dashboard.json runbooks/*
 var files embed.FS
 
 // Path is where the runbooks are served.
@@ -53,28 +56,12 @@ type Alert struct {
 
 // Alerts are all alerts of the rules, in their order.
 func Alerts(baseURL string) ([]Alert, error) {
-	var file struct {
-		Groups []struct {
-			Rules []struct {
-				Alert, Expr, For string
-				Labels           struct{ Severity string }
-				Annotations      struct {
-					Summary    string
-					RunbookURL string `yaml:"runbook_url"`
-				}
-			}
-		}
-	}
-	if err := yaml.Unmarshal([]byte(Rules(baseURL)), &file); err != nil {
-		return nil, fmt.Errorf("read rules: %w", err)
-	}
 	var alerts []Alert
-	for _, group := range file.Groups {
-		for _, r := range group.Rules {
-			if r.Alert != "" {
-				alerts = append(alerts, Alert{r.Alert, r.Labels.Severity, r.Annotations.Summary, r.Expr, r.For, r.Annotations.RunbookURL})
-			}
-		}
+	if err := json.Unmarshal([]byte(read("alerts.json")), &alerts); err != nil {
+		return nil, fmt.Errorf("read alerts: %w", err)
+	}
+	for i := range alerts {
+		alerts[i].RunbookURL = strings.Replace(alerts[i].RunbookURL, placeholder, baseURL, 1)
 	}
 	return alerts, nil
 }
@@ -87,7 +74,9 @@ func Names() []string {
 	}
 	var names []string
 	for _, entry := range entries {
-		names = append(names, strings.TrimSuffix(entry.Name(), ".md"))
+		if name, is := strings.CutSuffix(entry.Name(), ".md"); is {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

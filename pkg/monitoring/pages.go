@@ -1,13 +1,8 @@
 package monitoring
 
 import (
-	"bytes"
-	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
-
-	"github.com/yuin/goldmark"
 )
 
 // page needs nothing from elsewhere: whoever reads it may have nothing else.
@@ -25,9 +20,14 @@ code { font: .875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere } pre 
 li { margin: .25rem 0 }
 </style>
 <main>
-{{if .Index}}<p><a href="{{.Index}}">All runbooks</a></p>{{end}}
-{{.Body}}
-</main>
+{{if .Runbook}}<p><a href="{{.Base}}">All runbooks</a></p>
+{{.Runbook}}
+{{else}}<h1>{{.Title}}</h1>
+{{.Intro}}
+<ul>
+{{range .Names}}<li><a href="{{$.Base}}/{{.}}">{{.}}</a></li>
+{{end}}</ul>
+{{end}}</main>
 `))
 
 // Pages serves the runbooks: GET /runbooks and /runbooks/{Alert}. They hold no data of
@@ -37,41 +37,37 @@ type Pages struct {
 	Base string // the path in front, as links need it
 }
 
+// shown is what page shows: a runbook, or the list of them.
+type shown struct {
+	Title, Base    string
+	Runbook, Intro template.HTML // our own text
+	Names          []string
+}
+
+const intro = `<p>One for each alert of <code>towpath monitoring rules</code>. The commands need <code>DATABASE_URL</code>,
+<code>TOWPATH_SECRET_KEY</code> and <code>TOWPATH_BASE_URL</code> as <code>serve</code> has them; where <code>TOWPATH_METRICS_LISTEN</code>
+is set, <code>TOWPATH_METRICS_URL</code> is its address (<code>http://127.0.0.1:9090</code>).</p>`
+
 // Index lists the runbooks.
 func (p Pages) Index(w http.ResponseWriter, _ *http.Request) {
-	p.write(w, http.StatusOK, "Runbooks", "", "# Runbooks\n\nOne for each alert of `towpath monitoring rules`. The commands need `DATABASE_URL`, "+
-		"`TOWPATH_SECRET_KEY` and `TOWPATH_BASE_URL` as `serve` has them; where `TOWPATH_METRICS_LISTEN` is set, `TOWPATH_METRICS_URL` is its address "+
-		"(`http://127.0.0.1:9090`).\n\n"+p.links())
+	p.write(w, http.StatusOK, shown{Title: "Runbooks", Intro: intro, Names: Names()})
 }
 
 // Show shows the runbook of one alert.
 func (p Pages) Show(w http.ResponseWriter, alert string) {
-	name, text, found := Runbook(alert)
+	name, _, found := Runbook(alert)
 	if !found {
-		p.write(w, http.StatusNotFound, "No such runbook", "", "# No such runbook\n\nThere are:\n\n"+p.links())
+		p.write(w, http.StatusNotFound, shown{Title: "No such runbook", Intro: "<p>There are:</p>", Names: Names()})
 		return
 	}
-	p.write(w, http.StatusOK, name, p.Base+Path, text)
+	p.write(w, http.StatusOK, shown{Title: name, Runbook: template.HTML(read("runbooks/" + name + ".html"))})
 }
 
-func (p Pages) links() string {
-	var list strings.Builder
-	for _, name := range Names() {
-		fmt.Fprintf(&list, "- [%s](%s)\n", name, p.Base+Path+"/"+name)
-	}
-	return list.String()
-}
-
-// write shows Markdown of ours; goldmark leaves raw HTML out.
-func (p Pages) write(w http.ResponseWriter, status int, title, index, text string) {
-	var body bytes.Buffer
-	if err := goldmark.Convert([]byte(text), &body); err != nil {
-		http.Error(w, "show runbook: "+err.Error(), http.StatusInternalServerError)
-		return
-	}
+func (p Pages) write(w http.ResponseWriter, status int, what shown) {
+	what.Base = p.Base + Path
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = page.Execute(w, map[string]any{"Title": title, "Index": index, "Body": template.HTML(body.String())}) // our own text
+	_ = page.Execute(w, what)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/loopback"
 	"towpath/pkg/oauth"
 	"towpath/pkg/provider/xero/xerosim"
 	"towpath/pkg/secret"
@@ -302,5 +303,5 @@ type before func(*http.Request)
 
 func (b before) RoundTrip(r *http.Request) (*http.Response, error) {
 	b(r)
-	return http.DefaultTransport.RoundTrip(r)
+	return loopback.Transport.RoundTrip(r)
 }

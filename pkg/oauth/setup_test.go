@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/loopback"
 	"towpath/pkg/oauth"
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb/pgtest"
@@ -105,7 +106,7 @@ func newBrowser(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	return &http.Client{Jar: jar}
+	return loopback.Browser(jar)
 }
 
 func boxOf(t require.TestingT, keys string) *secret.Box {
@@ -193,7 +194,7 @@ func (b *bundle) browse(t *testing.T, address string) (status int, page string) 
 // server's after the consent.
 func (b *bundle) callback(t *testing.T, consentURL string) string {
 	t.Helper()
-	client := http.Client{Jar: b.browser.Jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(b.browser.Jar)
 	resp, err := client.Get(consentURL)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

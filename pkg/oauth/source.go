@@ -121,13 +121,11 @@ func (s *Source) recentFailure() error {
 }
 
 // Client is client with one more try after a 401, with another token. A 401
-// means that nothing was done, so a write may be sent again as it was.
+// means that nothing was done, so a write may be sent again as it was. Client has a
+// Transport of its own, as pkg/outbound's have.
 func (s *Source) Client(client *http.Client) *http.Client {
 	again := *client
 	again.Transport = onceMore{source: s, next: client.Transport}
-	if client.Transport == nil {
-		again.Transport = onceMore{source: s, next: http.DefaultTransport}
-	}
 	return &again
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
 // Config says how to reach the database. What the URL says of the same thing
@@ -126,6 +127,10 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 	}
 	conn.AfterConnect = c.settings(conn.RuntimeParams).set
 	conn.DialFunc = dialer(conn.ConnectTimeout)
+	poolConfig.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // in 16 bytes, not by way of their text
+		return nil
+	}
 	preferWritable(c.URL, conn)
 	c.Failover.watch(poolConfig)
 	return poolConfig, nil

@@ -160,7 +160,7 @@ exit 1
 		// Cut off earlier and later, until one start has had the time that it takes here: a
 		// server that is up has a segment.
 		up := false
-		for after := 50 * time.Millisecond; after < time.Second || !up; after += 150 * time.Millisecond {
+		for after := 50 * time.Millisecond; after < time.Second || !up; after += 300 * time.Millisecond {
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			server, err := pgdb.StartPrivate(ctx, pgdb.Options{BinDir: os.Getenv("PGBIN"), DataRoot: dir})
 			cancel()

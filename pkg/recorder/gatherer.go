@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -27,13 +28,14 @@ type Answer[A any] struct {
 // before were under way. It needs no stop: it has a goroutine only while something
 // is under way, and ends when the last caller has its answer.
 type Gatherer[T, A any] struct {
-	// Do does a set and answers each item, in order. Its ctx ends with no caller's.
-	Do func(ctx context.Context, set []T) []Answer[A]
+	// Do does a set and answers each item, in order. Its ctx ends with no caller's. It may
+	// call nearly once what is left of it (a COMMIT) keeps the next set from nothing.
+	Do func(ctx context.Context, set []T, nearly func()) []Answer[A]
 	// AtOnce is how many sets may be under way at a time. Default 1.
 	AtOnce int
-	// Patience is how long the set under way may take before another begins beside it:
-	// until then what comes is gathered, so that sets are large; from then on nobody
-	// waits for one that is stuck. Default 0: another begins at once.
+	// Patience is how long a set keeps the next one waiting, unless it ends before or
+	// nearly does: until then what comes is gathered, so that sets are large; from then
+	// on nobody waits for one that is stuck. Default 0: the next begins at once.
 	Patience time.Duration
 	// Most is the most of one set. Default 128.
 	Most int
@@ -43,8 +45,7 @@ type Gatherer[T, A any] struct {
 	mu       sync.Mutex
 	waiting  []*item[T, A]
 	underWay int
-	began    time.Time // of the last set
-	watched  bool      // a timer will look whether it is stuck
+	last     *time.Timer // of the set that the next one waits for; nil: it waits for none
 }
 
 // item is handed over; answer has room for one, so that nobody waits for a caller
@@ -86,7 +87,7 @@ func (g *Gatherer[T, A]) Waiting() int {
 	return len(g.waiting)
 }
 
-// enter queues an item, and begins a set of its own where one more may be under way.
+// enter queues an item, and begins a set where one may begin.
 func (g *Gatherer[T, A]) enter(it *item[T, A]) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,33 +95,63 @@ func (g *Gatherer[T, A]) enter(it *item[T, A]) error {
 		return ErrFull
 	}
 	g.waiting = append(g.waiting, it)
-	switch {
-	case g.underWay >= orDefault(g.AtOnce, 1):
-	case g.underWay == 0 || g.Patience == 0:
-		g.underWay++
-		go g.run()
-	case !g.watched:
-		g.watched = true
-		time.AfterFunc(g.Patience, g.relieve)
-	}
+	g.begin()
 	return nil
 }
 
-// relieve begins another set where the last one takes too long.
-func (g *Gatherer[T, A]) relieve() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.watched = false
-	if len(g.waiting) == 0 || g.underWay == 0 || g.underWay >= orDefault(g.AtOnce, 1) {
-		return
-	}
-	if left := g.Patience - time.Since(g.began); left > 0 {
-		g.watched = true
-		time.AfterFunc(left, g.relieve)
+// begin begins the next set, if one waits and may. The lock is held.
+func (g *Gatherer[T, A]) begin() {
+	if len(g.waiting) == 0 || g.last != nil || g.underWay >= orDefault(g.AtOnce, 1) {
 		return
 	}
 	g.underWay++
-	go g.run()
+	letGo := func() {}
+	if g.Patience > 0 {
+		var patience *time.Timer
+		letGo = func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if patience.Stop(); g.last == patience {
+				g.last = nil
+				g.begin()
+			}
+		}
+		patience = time.AfterFunc(g.Patience, letGo)
+		g.last = patience
+	}
+	go g.do(letGo)
+}
+
+// do does a set; letGo lets the next one begin. Whoever is about to hand something over
+// comes along: callers that were answered together come back together, and the first
+// of them would otherwise go alone and keep the others waiting.
+func (g *Gatherer[T, A]) do(letGo func()) {
+	runtime.Gosched()
+	set := g.take()
+	values := make([]T, len(set))
+	for i, it := range set {
+		values[i] = it.value
+	}
+	if len(set) > 0 { // else they were withdrawn, or taken by the set before
+		for i, a := range guarded(len(set), func() []Answer[A] { return g.Do(context.Background(), values, letGo) }) {
+			set[i].answer <- a
+		}
+	}
+	letGo()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.underWay--
+	g.begin()
+}
+
+// take takes what waits, as far as it fits into a set.
+func (g *Gatherer[T, A]) take() []*item[T, A] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), orDefault(g.Most, 128))
+	set := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	return set
 }
 
 // withdraw reports whether the item still waited; it does no more.
@@ -134,58 +165,6 @@ func (g *Gatherer[T, A]) withdraw(it *item[T, A]) bool {
 		}
 	}
 	return false
-}
-
-// run does one set after another until nothing waits.
-func (g *Gatherer[T, A]) run() {
-	for {
-		set := g.next()
-		if len(set) == 0 {
-			return
-		}
-		values := make([]T, len(set))
-		for i, it := range set {
-			values[i] = it.value
-		}
-		for i, a := range guarded(len(set), func() []Answer[A] { return g.Do(context.Background(), values) }) {
-			set[i].answer <- a
-		}
-		if g.relieved() {
-			return
-		}
-	}
-}
-
-// relieved reports whether somebody else goes on with what waits: of two that are under
-// way, where one is enough, the first that ends leaves.
-func (g *Gatherer[T, A]) relieved() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.Patience == 0 || g.underWay == 1 {
-		return false
-	}
-	g.underWay--
-	if len(g.waiting) > 0 && !g.watched {
-		g.watched = true
-		time.AfterFunc(g.Patience, g.relieve)
-	}
-	return true
-}
-
-// next takes what waits. The place under way is given up under the same lock under
-// which the queue was seen empty, so that nobody enters between the two unseen.
-func (g *Gatherer[T, A]) next() []*item[T, A] {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := min(len(g.waiting), orDefault(g.Most, 128))
-	if n == 0 {
-		g.underWay--
-		return nil
-	}
-	g.began = time.Now()
-	set := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
-	return set
 }
 
 // guarded turns a panic into the answer of all, so that no caller waits for ever.

@@ -72,16 +72,17 @@ func (r *Recorder[C, A]) Record(ctx context.Context, change C) (A, error) {
 func (r *Recorder[C, A]) Waiting() int { return r.sets.Waiting() }
 
 // record writes a set: together, and where that fails each by itself. A set of one
-// is its own redo.
-func (r *Recorder[C, A]) record(ctx context.Context, set []C) []Answer[A] {
+// is its own redo. The next set need not wait for this one's COMMIT, which may take a
+// disk's time: nearly is called before it.
+func (r *Recorder[C, A]) record(ctx context.Context, set []C, nearly func()) []Answer[A] {
 	if len(set) == 1 {
-		return []Answer[A]{r.single(ctx, set[0])}
+		return []Answer[A]{r.single(ctx, set[0], nearly)}
 	}
 	limited, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
-	answers, err := r.transact(limited, set, true)
+	answers, err := r.transact(limited, set, true, nearly)
 	if isBroken(err) {
-		answers, err = r.transact(limited, set, true)
+		answers, err = r.transact(limited, set, true, nearly)
 	}
 	if err == nil {
 		return answers
@@ -101,7 +102,7 @@ func (r *Recorder[C, A]) each(ctx context.Context, set []C) []Answer[A] {
 		r.alone <- struct{}{}
 		all.Go(func() {
 			defer func() { <-r.alone }()
-			answers[i] = r.single(ctx, c)
+			answers[i] = r.single(ctx, c, func() {})
 		})
 	}
 	all.Wait()
@@ -109,15 +110,15 @@ func (r *Recorder[C, A]) each(ctx context.Context, set []C) []Answer[A] {
 }
 
 // single writes one item, twice at most, and twice at most on a connection that breaks.
-func (r *Recorder[C, A]) single(ctx context.Context, c C) Answer[A] {
+func (r *Recorder[C, A]) single(ctx context.Context, c C, nearly func()) Answer[A] {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Acquire+r.cfg.Timeout)
 	defer cancel()
-	answers, err := r.transact(ctx, []C{c}, false)
+	answers, err := r.transact(ctx, []C{c}, false, nearly)
 	if isBroken(err) {
-		answers, err = r.transact(ctx, []C{c}, false)
+		answers, err = r.transact(ctx, []C{c}, false, nearly)
 	}
 	if err != nil && redo(err) && r.cfg.Again != nil && r.cfg.Again(err) {
-		answers, err = r.transact(ctx, []C{c}, false)
+		answers, err = r.transact(ctx, []C{c}, false, nearly)
 	}
 	if err != nil {
 		return Answer[A]{Err: err}
@@ -128,7 +129,7 @@ func (r *Recorder[C, A]) single(ctx context.Context, c C) Answer[A] {
 // transact writes a set in one transaction. If the process stops before COMMIT,
 // or the connection breaks, nothing of the set is stored; what was sent as COMMIT
 // and not answered may be stored or not.
-func (r *Recorder[C, A]) transact(ctx context.Context, set []C, shared bool) (answers []Answer[A], err error) {
+func (r *Recorder[C, A]) transact(ctx context.Context, set []C, shared bool, nearly func()) (answers []Answer[A], err error) {
 	conn, err := r.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -147,6 +148,7 @@ func (r *Recorder[C, A]) transact(ctx context.Context, set []C, shared bool) (an
 		_ = tx.Rollback(ctx) // where it fails the connection goes, and the transaction with it
 		return nil, lost(conn, err)
 	}
+	nearly()
 	// If the process stops here, nothing of the set is stored.
 	if err := tx.Commit(ctx); err != nil {
 		return nil, fate(err)

@@ -343,7 +343,7 @@ func Test_Gatherer_with_patience(t *testing.T) {
 	// stuck does sets that wait for a word each, and tells of each that has begun.
 	stuck := func(patience time.Duration) (g *recorder.Gatherer[int, int], begun chan []int, goOn chan struct{}) {
 		begun, goOn = make(chan []int, 10), make(chan struct{})
-		return &recorder.Gatherer[int, int]{AtOnce: 2, Patience: patience, Do: func(_ context.Context, set []int) []recorder.Answer[int] {
+		return &recorder.Gatherer[int, int]{AtOnce: 2, Patience: patience, Do: func(_ context.Context, set []int, _ func()) []recorder.Answer[int] {
 			begun <- set
 			<-goOn
 			answers := make([]recorder.Answer[int], len(set))
@@ -374,6 +374,35 @@ func Test_Gatherer_with_patience(t *testing.T) {
 		goOn <- struct{}{}
 		require.ElementsMatch(t, []int{2, 3, 4, 5}, <-begun)
 		goOn <- struct{}{}
+		all.Wait()
+	})
+
+	t.Run("A_set_of_which_only_the_end_is_left_keeps_nobody_waiting", func(t *testing.T) {
+		t.Parallel()
+		begun, nearly, end := make(chan []int, 10), make(chan func(), 10), make(chan struct{})
+		g := &recorder.Gatherer[int, int]{AtOnce: 2, Patience: time.Hour, Do: func(_ context.Context, set []int, letGo func()) []recorder.Answer[int] {
+			begun <- set
+			nearly <- letGo
+			<-end
+			return make([]recorder.Answer[int], len(set))
+		}}
+		var all sync.WaitGroup
+		hand := func(v int) { all.Go(func() { _, _ = g.Hand(context.Background(), v) }) }
+		hand(1)
+		require.Equal(t, []int{1}, <-begun)
+		hand(2)
+		require.Eventually(t, func() bool { return g.Waiting() == 1 }, time.Minute, time.Millisecond, "the first is at its work")
+		letGo := <-nearly
+		letGo()
+		require.Equal(t, []int{2}, <-begun, "beside the end of the first")
+		letGo() // a second time lets nobody in: it is the second set's turn to say so
+		hand(3)
+		require.Eventually(t, func() bool { return g.Waiting() == 1 }, time.Minute, time.Millisecond)
+		(<-nearly)()
+		require.Equal(t, 1, g.Waiting(), "two at once are the most")
+		end <- struct{}{}
+		require.Equal(t, []int{3}, <-begun)
+		close(end)
 		all.Wait()
 	})
 

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/oauth"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/secret"
@@ -56,7 +57,7 @@ func ask(t *testing.T, method, url string) answered {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	require.NoError(t, err)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)

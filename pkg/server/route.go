@@ -102,7 +102,7 @@ func readable(router *httprouter.Router, path string, h http.Handler) {
 
 func (s *Server) routeIngress(router *httprouter.Router, db pools, inserter *riverjobs.Client) error {
 	door, err := ingress.New(ingress.Config{
-		Pool: db.web, Box: s.cfg.Box, Enqueue: riverjobs.Enqueue(inserter), Metrics: s.metrics, Logger: s.cfg.Logger, Now: time.Now,
+		Pool: db.web, Box: s.cfg.Box, Enqueue: riverjobs.Enqueue, Metrics: s.metrics, Logger: s.cfg.Logger, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -89,8 +89,8 @@ type Server struct {
 }
 
 // pools of one process: the ingress's, the pages' and checks' (which must not
-// keep webhooks waiting), River's own, and the workers'.
-type pools struct{ web, pages, river, work *pgxpool.Pool }
+// keep webhooks waiting), River's own, the workers', and the keeper's of tokens.
+type pools struct{ web, pages, river, work, tokens *pgxpool.Pool }
 
 // Start serves until Stop. What was started is stopped again if a step fails.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
@@ -146,16 +146,17 @@ func (s *Server) start(ctx context.Context) error {
 	if s.cfg.Inherited {
 		s.stack.OnStop(s.closeDoor) // after the workers: until then what comes is accepted
 	}
+	router := httprouter.New()
+	// Its redirects know no base path, and a shop may not follow them.
+	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
+	// Before the workers, who take what connections there are: each pool has one by now.
+	if err := s.route(ctx, router, db); err != nil {
+		return err
+	}
 	if s.cfg.Roles.Worker {
 		if err := s.startWorkers(ctx, db); err != nil {
 			return err
 		}
-	}
-	router := httprouter.New()
-	// Its redirects know no base path, and a shop may not follow them.
-	router.RedirectTrailingSlash, router.RedirectFixedPath = false, false
-	if err := s.route(ctx, router, db); err != nil {
-		return err
 	}
 	if err := s.serveMachines(router, db, registry); err != nil {
 		return err
@@ -165,13 +166,17 @@ func (s *Server) start(ctx context.Context) error {
 
 // ProcessConns is how many connections one process opens at most: its pools', and
 // one each for being known as alive, for listening, for River's leader and for Look.
-const ProcessConns = webConns + pageConns + riverConns + workConns + 4
+const ProcessConns = webConns + pageConns + riverConns + workConns + tokenConns + 4
 
+// Few work: what does not find a connection free is gathered with what comes meanwhile,
+// and each connection pays for the plans of its own. With twelve for work, two cores did
+// a fifth to a third fewer runs.
 const (
 	webConns   = 12
 	pageConns  = 4
-	riverConns = 8
-	workConns  = 12
+	riverConns = 4
+	workConns  = 5
+	tokenConns = 6 // a renewal keeps one for as long as the identity server takes
 )
 
 func (s *Server) openPools(ctx context.Context) (pools, error) {
@@ -184,6 +189,7 @@ func (s *Server) openPools(ctx context.Context) (pools, error) {
 		{&db.pages, pgdb.Config{MaxConns: pageConns}},
 		{&db.river, pgdb.Config{MaxConns: riverConns}},
 		{&db.work, pgdb.Config{MaxConns: workConns, GenericPlans: true}},
+		{&db.tokens, pgdb.Config{MaxConns: tokenConns}},
 	} {
 		p.cfg.URL, p.cfg.Failover = s.cfg.DatabaseURL, s.failover
 		pool, err := pgdb.Open(ctx, p.cfg)

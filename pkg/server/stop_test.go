@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
+	"towpath/pkg/loopback"
 	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/policy"
 	"towpath/pkg/secret"
@@ -64,7 +65,7 @@ func (s shop) event(t *testing.T, addr string, invoice int) (int, http.Header) {
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", fmt.Sprintf("invoice.created:%d", invoice))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	return resp.StatusCode, resp.Header

@@ -21,14 +21,14 @@ import (
 	"towpath/riverjobs"
 )
 
-// startKeeper makes the server's keeper. The workers' pool serves it: a refresh
-// holds a connection while it calls, which must not be the ingress's.
+// startKeeper makes the server's keeper. It has a pool of its own: a refresh holds a
+// connection while it calls, which must be neither the ingress's nor the workers'.
 func (s *Server) startKeeper(db pools, registry prometheus.Registerer) error {
-	inserter, err := riverjobs.NewInserter(db.work, s.cfg.Logger)
+	inserter, err := riverjobs.NewInserter(db.tokens, s.cfg.Logger)
 	if err != nil {
 		return err
 	}
-	op := &riverjobs.Operator{Pool: db.work, Client: inserter, Who: "consent"}
+	op := &riverjobs.Operator{Pool: db.tokens, Client: inserter, Who: "consent"}
 	err = s.clients.NewKeeper(op, oauth.Config{Pages: db.pages, Logger: s.cfg.Logger, Count: countOAuth(registry)})
 	if err != nil {
 		return err

@@ -156,7 +156,7 @@ func (w *world) post(ctx context.Context, s *shop, row magentosim.Row, token str
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", row.Key)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := web.Do(req)
 	if err != nil {
 		return 0
 	}

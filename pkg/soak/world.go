@@ -22,6 +22,7 @@ import (
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
+	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
@@ -79,6 +80,9 @@ func shops() []*shop {
 		{name: "Clash", prefix: "A-", share: 0.05},
 	}
 }
+
+// web calls the processes and the front door before them.
+var web = outbound.New(outbound.Config{AllowPrivate: true})
 
 func newWorld(ctx context.Context, cfg Config) (*world, error) {
 	w := &world{cfg: cfg, shops: shops()}
@@ -264,7 +268,7 @@ func (w *world) ready(ctx context.Context, c *child) error {
 		if err != nil {
 			return fmt.Errorf("ask for readiness: %w", err)
 		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
+		if resp, err := web.Do(req); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return nil

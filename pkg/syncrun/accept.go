@@ -1,14 +1,10 @@
 package syncrun
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,29 +63,29 @@ var (
 	ErrRaced = errors.New("event was accepted by another transaction meanwhile")
 )
 
-// Enqueue inserts the first job of each run inside tx and returns the jobs'
-// ids in the same order.
-type Enqueue func(ctx context.Context, tx pgx.Tx, runs []FirstJob) ([]int64, error)
-
-// FirstJob is what the first job of a run must know.
-type FirstJob struct {
-	RunID    uuid.UUID
-	TenantID uuid.UUID
-	Backfill bool
-	// After is how long it waits for more of the same.
-	After time.Duration
-}
+// Enqueue writes rows inside tx, the first job of each run with it, and answers the ids
+// of the jobs; nil where another transaction was faster. It is riverjobs.Enqueue, which
+// knows what a first job is.
+type Enqueue func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error)
 
 // settling is how long a change of what changes often waits for the next one: a form
 // that is saved ten times in a second is written once.
 const settling = time.Second
 
-func (e Event) firstJob(run uuid.UUID) FirstJob {
-	first := FirstJob{RunID: run, TenantID: e.TenantID, Backfill: e.backfill()}
+// after is how many seconds the event's first job waits for more of the same.
+func (e Event) after() float64 {
 	if kind, _ := kindOf(e.Name); kind.again {
-		first.After = settling
+		return settling.Seconds()
 	}
-	return first
+	return 0
+}
+
+// priority is River's of the first job: backfill goes after what happens now.
+func (e Event) priority() int32 {
+	if e.backfill() {
+		return 2
+	}
+	return 1
 }
 
 // backfillAge is how old an event is when it comes that lets newer ones go first:
@@ -143,69 +139,74 @@ func AcceptFrom(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, eve
 		known.add(e, id)
 		fresh = append(fresh, i)
 	}
-	// What the look-up could not see, since another transaction had not committed it,
-	// the unique keys find: tokens first and in order, so that two sets which share
-	// some wait for each other and do not block each other.
-	if err := spend(ctx, tx, events, spent); err != nil {
-		return nil, err
-	}
-	if err := startOver(ctx, tx, enqueue, events, accepted, again); err != nil {
-		return nil, err
-	}
-	return accepted, insert(ctx, tx, who, enqueue, events, accepted, fresh)
+	return accepted, write(ctx, tx, who, enqueue, events, accepted, places{spent, fresh, again})
 }
 
-// startOver retries the failed runs of events that the shop sends anew, with a new
-// token: somebody there has pressed the button, after the fault was mended.
-func startOver(ctx context.Context, tx pgx.Tx, enqueue Enqueue, events []Event, accepted []Accepted, again []int) error {
-	if len(again) == 0 {
-		return nil
-	}
-	first := make([]FirstJob, len(again))
-	for n, i := range again {
-		first[n] = events[i].firstJob(accepted[i].RunID)
-	}
-	jobs, err := enqueue(ctx, tx, first)
-	if err != nil {
-		return fmt.Errorf("insert jobs: %w", err)
-	}
-	for n, i := range again {
-		_, err := queries.SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{
-			ID: accepted[i].RunID, NextJobID: jobs[n], Backfill: first[n].Backfill, Who: "shop", Why: "sent again by the shop",
-		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrRaced
-		}
-		if err != nil {
-			return fmt.Errorf("requeue run %s: %w", accepted[i].RunID, err)
-		}
-	}
-	return nil
-}
+// places are those of a set's events whose tokens are spent, that are new, and whose
+// failed runs start over: the shop sends them anew, with a new token, so somebody there
+// has pressed the button after the fault was mended.
+type places struct{ spent, fresh, again []int }
 
-// spend marks the tokens of the events at these places as used.
-func spend(ctx context.Context, tx pgx.Tx, events []Event, places []int) error {
-	if len(places) == 0 || mistake.Made(mistake.TokenNotSpent) {
+// write writes a set in one statement, but for the runs that start over. What the look-up
+// could not see, since another transaction had not committed it, the unique keys find.
+func write(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events []Event, accepted []Accepted, at places) error {
+	if len(at.spent)+len(at.fresh) == 0 {
 		return nil
 	}
-	slices.SortFunc(places, func(a, b int) int {
-		return cmp.Or(strings.Compare(events[a].JTI, events[b].JTI), bytes.Compare(events[a].TenantID[:], events[b].TenantID[:]))
-	})
-	var rows dbsqlc.SpentJTIInsertManyParams
-	for _, i := range places {
-		rows.TenantID = append(rows.TenantID, events[i].TenantID)
-		rows.Jti = append(rows.Jti, events[i].JTI)
-		rows.RequestKey = append(rows.RequestKey, events[i].requestKey())
-		rows.ExpiresAt = append(rows.ExpiresAt, events[i].JTIExpiresAt)
+	rows := dbsqlc.SyncRunAcceptParams{Who: who}
+	for _, i := range at.spent {
+		if !mistake.Made(mistake.TokenNotSpent) {
+			addToken(&rows, events[i])
+		}
 	}
-	n, err := queries.SpentJTIInsertMany(ctx, tx, rows)
+	for _, i := range at.fresh {
+		rows.ID = append(rows.ID, accepted[i].RunID)
+		addEvent(&rows, events[i])
+	}
+	for _, i := range at.again {
+		rows.StartsOver = append(rows.StartsOver, accepted[i].RunID)
+		addJob(&rows, events[i])
+	}
+	jobs, err := enqueue(ctx, tx, rows)
 	if err != nil {
-		return fmt.Errorf("spend tokens: %w", err)
+		return fmt.Errorf("store %d events: %w", len(events), err)
 	}
-	if n != int64(len(places)) {
+	if jobs == nil {
 		return ErrRaced
 	}
+	for n, i := range at.again {
+		if err := startOver(ctx, tx, events[i], accepted[i].RunID, jobs[len(at.fresh)+n]); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// startOver retries a failed run.
+func startOver(ctx context.Context, tx pgx.Tx, e Event, run uuid.UUID, job int64) error {
+	_, err := queries.SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{
+		ID: run, NextJobID: job, Backfill: e.backfill(), Who: "shop", Why: "sent again by the shop",
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrRaced
+	}
+	if err != nil {
+		return fmt.Errorf("requeue run %s: %w", run, err)
+	}
+	return nil
+}
+
+func addToken(rows *dbsqlc.SyncRunAcceptParams, e Event) {
+	rows.TokenTenantID = append(rows.TokenTenantID, e.TenantID)
+	rows.Jti = append(rows.Jti, e.JTI)
+	rows.RequestKey = append(rows.RequestKey, e.requestKey())
+	rows.ExpiresAt = append(rows.ExpiresAt, e.JTIExpiresAt)
+}
+
+func addJob(rows *dbsqlc.SyncRunAcceptParams, e Event) {
+	rows.Share = append(rows.Share, e.TenantID)
+	rows.Priority = append(rows.Priority, e.priority())
+	rows.After = append(rows.After, e.after())
 }
 
 // SpendToken marks a jti as used for the request named by requestKey until
@@ -230,42 +231,7 @@ func SpendToken(ctx context.Context, db dbsqlc.DBTX, tenantID uuid.UUID, jti, re
 	return nil
 }
 
-// insert inserts the runs of the events at the places in fresh, with their jobs.
-func insert(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events []Event, accepted []Accepted, fresh []int) error {
-	if len(fresh) == 0 {
-		return nil
-	}
-	first := make([]FirstJob, len(fresh))
-	for n, i := range fresh {
-		first[n] = events[i].firstJob(accepted[i].RunID)
-	}
-	jobs, err := enqueue(ctx, tx, first) // in the order of arrival
-	if err != nil {
-		return fmt.Errorf("insert jobs: %w", err)
-	}
-	job := make(map[int]int64, len(jobs))
-	for n, i := range fresh {
-		job[i] = jobs[n]
-	}
-	slices.SortFunc(fresh, func(a, b int) int {
-		return cmp.Or(strings.Compare(events[a].dedupeKey(), events[b].dedupeKey()), bytes.Compare(events[a].BindingID[:], events[b].BindingID[:]))
-	})
-	rows := dbsqlc.SyncRunInsertManyParams{Who: who}
-	for _, i := range fresh {
-		rows.ID, rows.RiverJobID = append(rows.ID, accepted[i].RunID), append(rows.RiverJobID, job[i])
-		addEvent(&rows, events[i])
-	}
-	inserted, err := queries.SyncRunInsertMany(ctx, tx, rows)
-	if err != nil {
-		return fmt.Errorf("insert runs: %w", err)
-	}
-	if len(inserted) != len(fresh) {
-		return ErrRaced
-	}
-	return nil
-}
-
-func addEvent(rows *dbsqlc.SyncRunInsertManyParams, e Event) {
+func addEvent(rows *dbsqlc.SyncRunAcceptParams, e Event) {
 	entity := EntityType(e.Name)
 	rows.TenantID = append(rows.TenantID, e.TenantID)
 	rows.BindingID = append(rows.BindingID, e.BindingID)
@@ -281,4 +247,5 @@ func addEvent(rows *dbsqlc.SyncRunInsertManyParams, e Event) {
 	rows.OccurredAt = append(rows.OccurredAt, e.OccurredAt)
 	rows.Body = append(rows.Body, e.Body)
 	rows.Backfill = append(rows.Backfill, e.backfill())
+	addJob(rows, e)
 }

@@ -46,6 +46,8 @@ type Taken struct {
 	// Uncertain: this or another run has tried before, or one that a restore of the
 	// database has forgotten, so the object may exist.
 	Uncertain bool
+	// Maybe: an earlier try of this run may have written it.
+	Maybe bool
 	// Shared: other shops write to the organisation too.
 	Shared bool
 }
@@ -164,7 +166,7 @@ func take(ctx context.Context, tx pgx.Tx, set []Intent, places []int, judged []J
 		case err != nil:
 			failed = fmt.Errorf("record intent %s %q: %w", in.Operation, in.ObjectKey, err)
 		default:
-			to.Taken = Taken{Intent: in, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers || row.Forgotten, Shared: row.Shared}
+			to.Taken = Taken{Intent: in, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers || row.Forgotten, Maybe: row.Maybe, Shared: row.Shared}
 			notes.RunIds, notes.Attempts = append(notes.RunIds, in.RunID), append(notes.Attempts, int32(in.Attempt))
 			notes.Whos, notes.Whys = append(notes.Whos, in.Who), append(notes.Whys, to.Taken.why())
 		}
@@ -188,30 +190,30 @@ func (t Taken) why() string {
 }
 
 // Key is the idempotency key of the write: the same for the same body of the
-// same run until the provider has answered, 64 hex characters.
+// same run until the provider remembers an answer under it, 64 hex characters.
 func (t Taken) Key() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s/%s/%d", t.RunID, t.Operation, t.ObjectKey, t.BodyHash, t.Generation))
 	return hex.EncodeToString(sum[:])
 }
 
-// Answer is what a provider's answer to a write says of it.
-type Answer struct {
-	Settled bool // the write is not under way any more; others may be at the object, and look first
-	Certain bool // nothing was written, by this try or an earlier one
+// Left is what a try that did not succeed has left.
+type Left struct {
+	Settled  bool // it is not under way any more; others may be at the object, and look first
+	Certain  bool // nothing was written, by this try or an earlier one
+	KeySpent bool // the provider remembers its answer under the key
 }
 
-// Answered records that the provider answered without doing it: it remembers
-// that answer under the key, so the next try needs another. If this is lost,
-// the next try meets the remembered answer once more and comes here again. A
-// run that is held must not keep every other run of its customer waiting, so a
-// settled write lets others go on; but only a certain one lets the document take
-// another number.
-func (t Taken) Answered(ctx context.Context, db dbsqlc.DBTX, answer Answer) error {
-	err := queries.ProviderIntentAnswered(ctx, db, dbsqlc.ProviderIntentAnsweredParams{
-		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Settled: answer.Settled, Certain: answer.Certain,
+// Failed records what a try has left that did not succeed. If this is lost, the write
+// counts as one that may have taken effect, and the next try meets a remembered answer
+// once more and comes here again. A run that is held must not keep every other run of its
+// customer waiting, so a settled write lets others go on; but only a certain one lets
+// the document take another number.
+func (t Taken) Failed(ctx context.Context, db dbsqlc.DBTX, left Left) error {
+	err := queries.ProviderIntentFailed(ctx, db, dbsqlc.ProviderIntentFailedParams{
+		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Settled: left.Settled, Certain: left.Certain, KeySpent: left.KeySpent,
 	})
 	if err != nil {
-		return fmt.Errorf("note answer to %s %q: %w", t.Operation, t.ObjectKey, err)
+		return fmt.Errorf("note what %s %q has left: %w", t.Operation, t.ObjectKey, err)
 	}
 	return nil
 }

@@ -52,17 +52,10 @@ func (b *bundle) event(name string, id int64, key string) syncrun.Event {
 	}
 }
 
-// enqueue inserts first jobs as River would.
-func enqueue(ctx context.Context, tx pgx.Tx, runs []syncrun.FirstJob) ([]int64, error) {
-	ids := make([]int64, len(runs))
-	for i, run := range runs {
-		err := tx.QueryRow(ctx, `INSERT INTO river.river_job (kind, args, max_attempts)
-			VALUES ('fetch_canonical', jsonb_build_object('run_id', $1::uuid, 'share', $2::uuid), 180) RETURNING id`, run.RunID, run.TenantID).Scan(&ids[i])
-		if err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
+// enqueue stores events as riverjobs does.
+func enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+	rows.Kind = "fetch_canonical"
+	return dbsqlc.New().SyncRunAccept(ctx, tx, rows)
 }
 
 func (b *bundle) accept(t *testing.T, events ...syncrun.Event) ([]syncrun.Accepted, error) {

@@ -40,7 +40,7 @@ SET tries = intent.tries + 1,
     maybe = NOT intent.certain,
     certain = false,
     settled_at = NULL
-RETURNING tries, generation, EXISTS (
+RETURNING tries, generation, maybe, EXISTS (
     SELECT 1
     FROM mine
     JOIN bindings AS binding ON binding.provider = mine.provider
@@ -63,12 +63,11 @@ RETURNING tries, generation, EXISTS (
         AND (mine.occurred_at < restores.at + interval '1 hour' OR mine.backfill OR @operation IN ('contact', 'item'))
 ) AS forgotten;
 
--- The provider answered. Unless the answer leaves the write under way, others may
--- be at the object meanwhile: they look first, since this run has tried. Certain
--- is an answer that says that nothing was written by any try.
--- name: ProviderIntentAnswered :exec
+-- A try failed. Unless it may be under way, others may be at the object meanwhile: they
+-- look first, since this run has tried. Certain is that nothing was written by any try.
+-- name: ProviderIntentFailed :exec
 UPDATE provider_intents
-SET generation = generation + 1,
+SET generation = generation + CASE WHEN @key_spent::boolean THEN 1 ELSE 0 END,
     certain = @certain::boolean,
     settled_at = CASE WHEN @settled::boolean THEN clock_timestamp() END
 WHERE run_id = @run_id

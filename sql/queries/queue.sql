@@ -100,11 +100,9 @@ LIMIT 1;
 -- name: QueueKeepShares :one
 SELECT towpath_keep_shares();
 
--- Which of these shares have no room for one more job: what is inserted for them
--- waits for its turn from the start.
--- name: QueueFull :many
-SELECT lacking.share::text AS share, lacking.priority::int AS priority
-FROM towpath_full(@kind::text, @shares::text[], @priorities::int[]) AS lacking;
+-- Inserts a job of this kind for each run; their ids in that order.
+-- name: QueueInsertMany :one
+SELECT towpath_insert_jobs(@kind::text, @runs::uuid[], @shares::uuid[], @priorities::int[], @after::double precision[])::bigint[] AS ids;
 
 -- name: QueueAdmit :one
 SELECT towpath_admit(@kind::text, @share::text);

@@ -9,6 +9,28 @@ WHERE terms @@ CAST(@words::text AS tsquery)
 ORDER BY received_at DESC, run_id DESC
 LIMIT @max_rows;
 
+-- The same among the newest runs alone, which are read one after the other: of words that
+-- many bear the index above gives all.
+-- name: RunSearchRecent :many
+SELECT found.run_id
+FROM (
+    SELECT run.id, run.received_at
+    FROM sync_runs AS run
+    WHERE (sqlc.narg('since')::timestamptz IS NULL OR run.received_at >= sqlc.narg('since'))
+        AND (sqlc.narg('until')::timestamptz IS NULL OR run.received_at < sqlc.narg('until'))
+    ORDER BY run.received_at DESC, run.id DESC
+    LIMIT @newest::int
+) AS recent
+JOIN LATERAL (
+    SELECT run_search.run_id, run_search.terms
+    FROM run_search
+    WHERE run_search.run_id = recent.id
+    OFFSET 0 -- one by its key after the other, until enough are found
+) AS found ON true
+WHERE found.terms @@ CAST(@words::text AS tsquery)
+ORDER BY recent.received_at DESC, recent.id DESC
+LIMIT @max_rows;
+
 -- The runs of a document that has this number at its provider.
 -- name: RunSearchReference :many
 SELECT run.id

@@ -4,12 +4,6 @@ INSERT INTO spent_jtis (tenant_id, jti, request_key, expires_at)
 VALUES (@tenant_id, @jti, @request_key, @expires_at)
 ON CONFLICT DO NOTHING;
 
--- The same for a set of tokens, each of them once.
--- name: SpentJTIInsertMany :execrows
-INSERT INTO spent_jtis (tenant_id, jti, request_key, expires_at)
-SELECT unnest(@tenant_id::uuid[]), unnest(@jti::text[]), unnest(@request_key::text[]), unnest(@expires_at::timestamptz[])
-ON CONFLICT DO NOTHING;
-
 -- name: SpentJTIGet :one
 SELECT *
 FROM spent_jtis

@@ -1,23 +1,10 @@
--- T1 for a set of events. Rows that are known already (same binding, same
--- dedupe_key) are left out of the answer.
--- name: SyncRunInsertMany :many
-WITH inserted AS (
-    INSERT INTO sync_runs (id, tenant_id, binding_id, policy_version, event, entity_type, magento_entity_id,
-        website_id, store_id, idempotency_key, dedupe_key, lane, occurred_at, body, backfill, river_job_id)
-    SELECT unnest(@id::uuid[]), unnest(@tenant_id::uuid[]), unnest(@binding_id::uuid[]), unnest(@policy_version::int[]),
-        unnest(@event::text[]), unnest(@entity_type::text[]), unnest(@magento_entity_id::bigint[]),
-        unnest(@website_id::bigint[]), unnest(@store_id::bigint[]), unnest(@idempotency_key::text[]),
-        unnest(@dedupe_key::text[]), unnest(@lane::text[]), unnest(@occurred_at::timestamptz[]),
-        unnest(@body::json[]), unnest(@backfill::boolean[]), unnest(@river_job_id::bigint[])
-    ON CONFLICT (binding_id, dedupe_key) DO NOTHING
-    RETURNING id
-), noted AS (
-    INSERT INTO sync_run_events (run_id, step, to_status, who)
-    SELECT inserted.id, 'accept', 'queued', @who::text
-    FROM inserted
-)
-SELECT inserted.id
-FROM inserted;
+-- What T1 writes for a set of events; null where another transaction was faster.
+-- name: SyncRunAccept :one
+SELECT towpath_accept(@who::text, @kind::text,
+    @token_tenant_id::uuid[], @jti::text[], @request_key::text[], @expires_at::timestamptz[],
+    @id::uuid[], @tenant_id::uuid[], @binding_id::uuid[], @policy_version::int[], @event::text[], @entity_type::text[], @magento_entity_id::bigint[],
+    @website_id::bigint[], @store_id::bigint[], @idempotency_key::text[], @dedupe_key::text[], @lane::text[], @occurred_at::timestamptz[],
+    @body::json[], @backfill::boolean[], @starts_over::uuid[], @share::uuid[], @priority::int[], @after::double precision[])::bigint[] AS jobs;
 
 -- What is known of a set of events, a row each: what its token was used for, the
 -- first run that came under its key, and the run that the event itself made, with

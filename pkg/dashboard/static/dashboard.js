@@ -10,7 +10,8 @@
   const toggle = document.querySelector("[data-live-toggle]");
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", timeZoneName: "short" });
+  // Not by dateStyle: with that the zone's name is refused.
+  const local = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
   // The UTC time stays in the text; the reader's own stands in the tip, and beside it
   // where the page has room for it (data-local).
   const localTimes = (root) => {

@@ -15,6 +15,7 @@ import (
 
 	"towpath/pkg/canon"
 	"towpath/pkg/canon/canontest"
+	"towpath/pkg/loopback"
 	"towpath/pkg/magento/magentosim"
 	"towpath/pkg/shopjwt"
 )
@@ -55,7 +56,7 @@ func (st *stand) call(t *testing.T, method, path, token, body string) (int, stri
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)

@@ -48,6 +48,15 @@ func begin(words []byte, began string) (*backend, error) {
 	}
 }
 
+// plain reports whether the session began with no settings of its database or role:
+// RESET ALL would lead back to them, also after they are gone.
+func (b *backend) plain() bool {
+	_ = b.conn.SetDeadline(time.Now().Add(patience))
+	defer b.conn.SetDeadline(time.Time{})
+	settings, err := b.ask("SELECT count(*) FROM pg_settings WHERE source IN ('database', 'user', 'database user', 'global')")
+	return err == nil && settings == "0"
+}
+
 // silent reports whether the server has said nothing since: a connection that it has
 // ended, or has news for, is no new one.
 func (b *backend) silent() bool {

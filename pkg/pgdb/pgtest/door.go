@@ -130,6 +130,7 @@ func (d *door) serve(client net.Conn) {
 	}
 	if server == nil {
 		server, err = begin(words, began)
+		own = own && err == nil && server.plain()
 	}
 	if server == nil {
 		return

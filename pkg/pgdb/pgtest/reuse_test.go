@@ -83,6 +83,28 @@ func TestReuse(t *testing.T) {
 		})
 	})
 
+	t.Run("A_setting_that_is_gone_holds_for_nobody", func(t *testing.T) {
+		setting := func(conn *pgx.Conn, word string) {
+			exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I "+word+"', current_database()); END $$")
+		}
+		first := use(t, func(t *testing.T, conn *pgx.Conn) {
+			setting(conn, "SET work_mem = ''1MB''")
+			under, err := pgdb.Connect(t.Context(), pgdb.Config{URL: conn.Config().ConnString()})
+			require.NoError(t, err)
+			setting(conn, "RESET work_mem")
+			require.Equal(t, "1MB", text(t, under, "SHOW work_mem"), "it began with it")
+			require.NoError(t, under.Close(t.Context()))
+		})
+		second := use(t, func(t *testing.T, conn *pgx.Conn) {
+			require.NotEqual(t, "1MB", text(t, conn, "SHOW work_mem"))
+			next, err := pgdb.Connect(t.Context(), pgdb.Config{URL: conn.Config().ConnString()})
+			require.NoError(t, err)
+			defer next.Close(t.Context())
+			require.NotEqual(t, "1MB", text(t, next, "SHOW work_mem"))
+		})
+		require.Equal(t, first.name, second.name, "the database is as new")
+	})
+
 	for name, change := range map[string]string{
 		"a_trigger_is_new":           "CREATE TRIGGER mine BEFORE UPDATE ON tenants FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
 		"a_trigger_is_off":           "ALTER TABLE river.river_job DISABLE TRIGGER USER",

@@ -111,7 +111,7 @@ func (c *Client) allocate(ctx context.Context, a provider.Allocation, amount dec
 	}
 	_ = json.Unmarshal(answer.body, &read) // a body that is no JSON leaves Location
 	if read.Reconciliation.URL, err = c.createdURL(answer, read.Reconciliation.URL); err != nil {
-		return provider.Posted{}, unknown("the credit note was set against the invoice, but the ledger does not say where", err)
+		return provider.Posted{}, unlocated("the credit note was set against the invoice, but the ledger does not say where", err)
 	}
 	read.Reconciliation.Gross.NullDecimal = decimal.NewNullDecimal(amount)
 	return allocated(a, &read.Reconciliation, false), nil

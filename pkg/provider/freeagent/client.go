@@ -12,7 +12,7 @@ import (
 	"towpath/pkg/provider"
 )
 
-// Config is what a Client needs. Token and BaseURL are required.
+// Config is what a Client needs. BaseURL, Token and HTTP are required.
 type Config struct {
 	// BaseURL is the binding's api_url. Without a path the wire's own, /v2, is
 	// appended; with one it is used as it is.
@@ -23,8 +23,7 @@ type Config struct {
 	// refuses is not sent. provider.Unlimited where nil. Token's own calls are
 	// not asked for here.
 	Permit provider.Permit
-	// HTTP does the calls; http.DefaultClient where nil. Redirects are never
-	// followed, whatever it says: they would carry the token elsewhere and turn
+	// HTTP does the calls. Redirects are never followed, whatever it says: they would carry the token elsewhere and turn
 	// a POST into a GET.
 	HTTP *http.Client
 	// Now is the clock; time.Now where nil.
@@ -62,7 +61,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.Permit = provider.Unlimited
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = http.DefaultClient
+		return nil, errors.New("configure wire v2: HTTP is missing")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

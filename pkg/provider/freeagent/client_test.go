@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/loopback"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/freeagent/freeagentsim"
@@ -26,16 +27,18 @@ func TestNew_base_URL(t *testing.T) {
 		"https://api.freeagent.com/v2/":  "https://api.freeagent.com/v2",
 		"http://127.0.0.1:9000/ledger//": "http://127.0.0.1:9000/ledger",
 	} {
-		c, err := New(Config{BaseURL: base, Token: goodToken})
+		c, err := New(Config{BaseURL: base, Token: goodToken, HTTP: loopback.Client})
 		require.NoError(t, err)
 		require.Equal(t, want, c.root)
 	}
 	for _, base := range []string{"", "api.freeagent.com", "ftp://x", "https://u:p@x", "https://x?a=b", "https://x#f", "://"} {
-		_, err := New(Config{BaseURL: base, Token: goodToken})
+		_, err := New(Config{BaseURL: base, Token: goodToken, HTTP: loopback.Client})
 		require.Error(t, err, base)
 	}
-	_, err := New(Config{BaseURL: "https://x"})
-	require.Error(t, err)
+	_, err := New(Config{BaseURL: "https://x", HTTP: loopback.Client})
+	require.ErrorContains(t, err, "Token is missing")
+	_, err = New(Config{BaseURL: "https://x", Token: goodToken})
+	require.ErrorContains(t, err, "HTTP is missing")
 }
 
 func TestReference_read(t *testing.T) {

@@ -13,12 +13,11 @@ import (
 // where there is none; in the set's order, one after another. The wire creates
 // contacts one by one, so new buyers cost a call each; what has to be looked up of
 // several is looked up together, see lookUp. A buyer is in the set once: the wire
-// would let a second one make a duplicate. After a RateLimited, Auth, Temporary or
-// Unknown failure the rest is not called, and its failures say so: RateLimited and
-// Auth as they are, else Temporary.
+// would let a second one make a duplicate. After a failure that halts the rest is not
+// called (provider.Unsent).
 //
 // If a create was not permitted, or failed before it reached the ledger: nothing
-// happened. If its answer is lost: Unknown; the caller comes again with
+// happened. If its answer is lost: the contact may exist; the caller comes again with
 // try.Uncertain, and then the buyer is looked up before anything is written. If
 // the process dies after the create: the same, since the caller's intent says that
 // an attempt was made. Once uncertain, a caller stays so until this succeeds: the
@@ -36,7 +35,7 @@ func (c *Client) EnsureContacts(ctx context.Context, set []provider.Item[policy.
 	}
 	looking, trace := provider.Traced(ctx)
 	if err := s.lookUpFirst(looking); err != nil {
-		return withCalls(provider.Failed[string](len(set), unsent(err)), trace)
+		return withCalls(provider.Failed[string](len(set), err), trace)
 	}
 	outcomes := inTurn(ctx, s.items, func(ctx context.Context, one *sought, _ provider.Try) provider.Outcome[string] {
 		id, err := s.ensure(ctx, one)
@@ -67,7 +66,7 @@ func (s contactSet) lookUpFirst(ctx context.Context) error {
 		if one.looked {
 			continue
 		}
-		if one.err = s.client.lookUp(ctx, one, first[i:]); unsent(one.err) != nil {
+		if one.err = s.client.lookUp(ctx, one, first[i:]); provider.Halts(one.err) {
 			return one.err
 		}
 	}
@@ -150,7 +149,7 @@ func (c *Client) createContact(ctx context.Context, contact contactBody) (id str
 }
 
 // createdContact reads the URL out of a create's answer. Without one the
-// contact exists all the same, so the outcome is Unknown and a look-up follows.
+// contact exists all the same, and a look-up follows.
 func (c *Client) createdContact(a answer) (string, error) {
 	var read struct {
 		Contact contactAnswer `json:"contact"`
@@ -158,11 +157,13 @@ func (c *Client) createdContact(a answer) (string, error) {
 	_ = json.Unmarshal(a.body, &read) // a body that is no JSON leaves Location
 	created, err := c.createdURL(a, read.Contact.URL)
 	if err != nil {
-		return "", unknown("the contact was created, but not where", err)
+		return "", unlocated("the contact was created, but not where", err)
 	}
 	return created, nil
 }
 
-func unknown(message string, err error) *provider.Failure {
-	return &provider.Failure{Kind: provider.Unknown, Code: provider.CodeProvider, Message: message, Err: err}
+// unlocated is the failure of a create whose answer does not say where: it need not be
+// the ledger's.
+func unlocated(message string, err error) *provider.Failure {
+	return &provider.Failure{Kind: provider.Temporary, Code: provider.CodeProvider, Wrote: provider.WroteMaybe, Message: message, Err: err}
 }

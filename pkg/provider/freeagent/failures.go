@@ -2,6 +2,7 @@ package freeagent
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,38 +16,42 @@ type rule struct {
 	class   int    // 5 for every 5xx, 0 for none
 	says    string // must be in the answer's words, lower case; empty: any
 	kind    provider.Kind
-	code    string // empty for Held: it follows from the reason
+	wrote   provider.Wrote // what became of a write; a read has written nothing
+	code    string         // empty for Held: it follows from the reason
 	reason  string
 	message string
 }
 
-// rules is the error table of wire v2: status and words of an answer, and what
-// they mean for the run. Unknown becomes Temporary where the call only reads.
+// rules is the error table of wire v2: status and words of an answer, what they mean for
+// the run, and whether a write took effect then (the wire's reference, section 1.4). It
+// did not where the ledger judged what was sent (422, a closed category or period). It
+// may have where a server broke down, or a proxy gave up; those answer 5xx too. All else
+// was turned away before the body was judged.
 func rules() []rule {
 	return []rule{
-		{status: 400, says: "nominal code", kind: provider.Held, reason: "account_archived",
+		{status: 400, says: "nominal code", kind: provider.Held, wrote: provider.WroteNo, reason: "account_archived",
 			message: "the ledger does not know the income category; choose another default_income_category_url"},
 		{status: 400, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger refused the request"},
 		{status: 401, kind: provider.Auth, code: provider.CodeAuth, message: "the ledger refused the access token; connect it again"},
-		{status: 403, says: "is locked", kind: provider.Held, reason: "period_locked",
+		{status: 403, says: "is locked", kind: provider.Held, wrote: provider.WroteNo, reason: "period_locked",
 			message: "the accounting period is locked in the ledger; unlock it"},
 		{status: 403, kind: provider.Auth, code: provider.CodeAuth,
 			message: "the ledger does not allow this; its user needs the access level for invoices and contacts, and for banking to write payments"},
 		{status: 404, kind: provider.Refused, code: provider.CodeNotFound, message: "the ledger has no such resource; check the binding's api_url"},
 		{status: 406, kind: provider.Bug, code: provider.CodeInternal, message: "the ledger answers no JSON"},
-		{status: 408, kind: provider.Unknown, code: provider.CodeHTTP, message: "the ledger gave up waiting"},
+		{status: 408, kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeHTTP, message: "the ledger gave up waiting"},
 		{status: 409, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger sees a conflict"},
 		{status: 415, kind: provider.Bug, code: provider.CodeInternal, message: "the ledger takes no JSON"},
-		{status: 422, says: "contact not found", kind: provider.Held, reason: "contact_archived",
+		{status: 422, says: "contact not found", kind: provider.Held, wrote: provider.WroteNo, reason: "contact_archived",
 			message: "the ledger's contact is gone; restore it or remove the link to it"},
-		{status: 422, says: "category not found", kind: provider.Held, reason: "account_archived",
+		{status: 422, says: "category not found", kind: provider.Held, wrote: provider.WroteNo, reason: "account_archived",
 			message: "the ledger does not know the income category; choose another default_income_category_url"},
-		{status: 422, says: "bank account not found", kind: provider.Held, reason: provider.HeldAccountInvalid,
+		{status: 422, says: "bank account not found", kind: provider.Held, wrote: provider.WroteNo, reason: provider.HeldAccountInvalid,
 			message: "the ledger does not know the bank account; choose another in payment_method_map or default_bank_account_id"},
-		{status: 422, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger refused the document"},
+		{status: 422, kind: provider.Refused, wrote: provider.WroteNo, code: provider.CodeValidation, message: "the ledger refused the document"},
 		{status: 429, kind: provider.RateLimited, code: provider.CodeRateLimited, message: "the ledger's rate limit is reached"},
 		{status: 501, kind: provider.Bug, code: provider.CodeProvider, message: "the ledger does not offer this"},
-		{class: 5, kind: provider.Unknown, code: provider.CodeProvider, message: "the ledger has a fault"},
+		{class: 5, kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeProvider, message: "the ledger has a fault"},
 		{class: 4, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger refused the request"},
 		{class: 3, kind: provider.Refused, code: provider.CodeHTTP, message: "the ledger redirects; check the binding's api_url"},
 	}
@@ -59,22 +64,18 @@ const defaultWait = time.Minute
 // failureOf turns an answer that is no 2xx into a Failure by the table.
 func (c *Client) failureOf(k call, a answer) *provider.Failure {
 	detail := words(a.body)
-	f := &provider.Failure{Kind: provider.Bug, Code: provider.CodeProvider, Message: "the ledger's answer makes no sense"}
-	for _, row := range rules() {
-		if row.fits(a.status, strings.ToLower(detail)) {
-			f = &provider.Failure{Kind: row.kind, Code: row.code, Reason: row.reason, Message: row.message}
-			break
-		}
+	row := rule{kind: provider.Bug, wrote: provider.WroteMaybe, code: provider.CodeProvider, message: "the ledger's answer makes no sense"}
+	if i := slices.IndexFunc(rules(), func(r rule) bool { return r.fits(a.status, strings.ToLower(detail)) }); i >= 0 {
+		row = rules()[i]
 	}
-	if f.Kind == provider.Held {
+	f := &provider.Failure{Kind: row.kind, Code: row.code, Reason: row.reason, Message: row.message, Detail: detail, Err: statusError(a.status)}
+	if k.writes() {
+		f.Wrote = row.wrote
+	}
+	switch f.Kind {
+	case provider.Held:
 		f.Code = provider.HoldCode(f.Reason)
-	}
-	f.Detail, f.Err = detail, statusError(a.status)
-	if f.Kind == provider.Unknown && !k.writes() {
-		f.Kind = provider.Temporary
-	}
-	f.Answered = f.Kind == provider.Unknown
-	if f.Kind == provider.RateLimited {
+	case provider.RateLimited:
 		f.RetryAfter = retryAfter(a.header, c.cfg.Now())
 	}
 	return f

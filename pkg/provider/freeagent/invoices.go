@@ -27,9 +27,7 @@ func creditNotes() kind {
 }
 
 // EnsureInvoices creates each document, once; in the set's order, one after
-// another. After a RateLimited, Auth, Temporary or Unknown failure the rest is
-// not called, and its failures say so: RateLimited and Auth as they are, else
-// Temporary.
+// another. After a failure that halts the rest is not called (provider.Unsent).
 func (c *Client) EnsureInvoices(ctx context.Context, set []provider.Item[provider.Document]) []provider.Outcome[provider.Posted] {
 	return inTurn(ctx, set, func(ctx context.Context, doc provider.Document, try provider.Try) provider.Outcome[provider.Posted] {
 		return outcome(c.ensureDocument(ctx, invoices(), doc, try))
@@ -47,7 +45,7 @@ func (c *Client) EnsureCreditNotes(ctx context.Context, set []provider.Item[prov
 // ensureDocument is EnsureInvoices for one document.
 //
 // If the create was not permitted, or failed before it reached the ledger:
-// nothing happened. If its answer is lost, breaks off or is a 5xx: Unknown; the caller
+// nothing happened. If its answer is lost, breaks off or is a 5xx: it may; the caller
 // comes again with try.Uncertain, and then the number is looked up among the
 // contact's invoices and adopted instead of posted. If the process dies after
 // the create: the same, since the caller's intent says that an attempt was
@@ -81,27 +79,25 @@ func (c *Client) ensureDocument(ctx context.Context, k kind, doc provider.Docume
 	}
 	made := documentIn(k, a) // a body that is no JSON leaves Location
 	if made.URL, err = c.createdURL(a, made.URL); err != nil {
-		return provider.Posted{}, unknown("the "+k.words+" was created, but not where", err)
+		return provider.Posted{}, unlocated("the "+k.words+" was created, but not where", err)
 	}
-	posted, err := c.send(ctx, k, doc, posted(doc, made))
-	return posted, stillUncertain(k, err)
+	return c.send(ctx, k, doc, posted(doc, made))
 }
 
 // adoptTaken is what follows a 422 for a taken number: ours is adopted, another
 // one holds the run. The number may also belong to another contact, whose
-// invoices the look-up does not see; then the ledger's own words are shown.
+// invoices the look-up does not see; then the ledger's own words are shown. As long as
+// that cannot be looked at, it may be ours.
 func (c *Client) adoptTaken(ctx context.Context, k kind, doc provider.Document, refusal *provider.Failure) (provider.Posted, error) {
 	ours, taken, err := c.findDocument(ctx, k, doc)
-	if err != nil {
-		return provider.Posted{}, err
+	if err == nil && ours == nil && taken == nil {
+		taken, err = c.findElsewhere(ctx, k, doc)
 	}
-	if ours != nil {
+	switch {
+	case err != nil:
+		return provider.Posted{}, provider.Doubted(err)
+	case ours != nil:
 		return c.adopt(ctx, k, doc, *ours)
-	}
-	if taken == nil {
-		if taken, err = c.findElsewhere(ctx, k, doc); err != nil {
-			return provider.Posted{}, err
-		}
 	}
 	if taken != nil {
 		return provider.Posted{}, numberTaken(doc, *taken)
@@ -119,11 +115,11 @@ func (c *Client) adopt(ctx context.Context, k kind, doc provider.Document, ours 
 	if ours.Status != "" && ours.Status != "Draft" {
 		return found, nil
 	}
-	sent, err := c.send(ctx, k, doc, found)
-	return sent, stillUncertain(k, err)
+	return c.send(ctx, k, doc, found)
 }
 
-// send moves a Draft on where the document asks for it; to repeat it is safe.
+// send moves a Draft on where the document asks for it; to repeat it is safe. If it
+// fails the document is there all the same, and the next try adopts and sends it.
 // A Draft whose total the ledger computed otherwise than predicted stays one:
 // the caller sees the difference in Posted, and nobody else sees the document.
 func (c *Client) send(ctx context.Context, k kind, doc provider.Document, draft provider.Posted) (provider.Posted, error) {
@@ -136,7 +132,9 @@ func (c *Client) send(ctx context.Context, k kind, doc provider.Document, draft 
 		path:      "/" + k.plural + "/" + idOf(draft.ID) + "/transitions/mark_as_sent",
 	})
 	if err != nil {
-		return provider.Posted{}, err
+		f := *provider.AsFailure(err)
+		f.Wrote, f.Message = provider.WroteYes, "the "+k.words+" was created but not yet sent; "+f.Message
+		return provider.Posted{}, &f
 	}
 	draft.Status = statusSent
 	if now := documentIn(k, a); now.Status != "" { // older servers answer an empty body
@@ -145,26 +143,7 @@ func (c *Client) send(ctx context.Context, k kind, doc provider.Document, draft 
 	return draft, nil
 }
 
-// stillUncertain makes a passing failure after the create an Unknown one: the
-// document exists, so the next try must look for it. One that lasts says that it
-// exists. Code, Reason and RetryAfter
-// stay: a limit keeps the run waiting as long as it would have.
-func stillUncertain(k kind, err error) error {
-	if err == nil {
-		return nil
-	}
-	f := *provider.AsFailure(err)
-	switch f.Kind {
-	case provider.Temporary, provider.RateLimited, provider.Auth, provider.Bug:
-		f.Kind = provider.Unknown
-		f.Message = "the " + k.words + " was created but not yet sent; " + f.Message
-	case provider.Refused, provider.Held:
-		f.Exists = true
-	}
-	return &f
-}
-
-// findInvoice looks for the document among its contact's invoices, newest
+// findDocument looks for the document among its contact's invoices, newest
 // first: ours has its number and total; taken has its number only. Filters are
 // checked again, since the server may ignore them.
 func (c *Client) findDocument(ctx context.Context, k kind, doc provider.Document) (ours, taken *documentAnswer, err error) {
@@ -256,6 +235,7 @@ func numberTaken(doc provider.Document, taken documentAnswer) *provider.Failure 
 	if taken.Total.Valid {
 		f.Detail = fmt.Sprintf("its total is %s, this document's %s", taken.Total.Decimal.StringFixed(2), doc.Total.StringFixed(2))
 	}
+	f.Wrote = provider.WroteNo // the number is another's
 	return f
 }
 

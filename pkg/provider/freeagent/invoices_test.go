@@ -15,26 +15,34 @@ import (
 	"towpath/pkg/provider/freeagent/freeagentsim"
 )
 
-// fault is a failure at one point and the kind that a write comes back with.
+// fault is a failure at one point, the kind that a write comes back with, and what
+// that says of the write.
 type fault struct {
 	freeagentsim.Fault
-	kind provider.Kind
+	kind  provider.Kind
+	wrote provider.Wrote
+}
+
+// is: err is what the fault leads to.
+func (f fault) is(t require.TestingT, err error) {
+	got := provider.AsFailure(err)
+	require.Equal(t, []any{f.kind, f.wrote}, []any{got.Kind, got.Wrote}, "%v", err)
 }
 
 // faultsOf are the ways for a write to go wrong: it failed, and it failed but
 // took effect.
 func faultsOf(operation string) map[string]fault {
 	all := map[string]fault{
-		"500_before_effect":     {freeagentsim.Fault{Status: 500}, provider.Unknown},
-		"reset_before_effect":   {freeagentsim.Fault{Reset: true}, provider.Unknown},
-		"503_before_effect":     {freeagentsim.Fault{Status: 503, Header: http.Header{"Retry-After": {"1"}}}, provider.Unknown},
-		"429_before_effect":     {freeagentsim.Fault{Status: 429, Header: http.Header{"Retry-After": {"60"}}, Body: "You must not exceed 120 requests per 60 seconds"}, provider.RateLimited},
-		"500_after_effect":      {freeagentsim.Fault{After: true, Status: 500}, provider.Unknown},
-		"html_502_after_effect": {freeagentsim.Fault{After: true, Status: 502, Body: "<html>"}, provider.Unknown},
-		"reset_after_effect":    {freeagentsim.Fault{After: true, Reset: true}, provider.Unknown},
-		"half_after_effect":     {freeagentsim.Fault{After: true, Half: true}, provider.Unknown},
-		"201_without_url":       {freeagentsim.Fault{After: true, Status: 201, Body: `{}`}, provider.Unknown},
-		"201_of_a_proxy":        {freeagentsim.Fault{After: true, Status: 201, Body: `<html>`}, provider.Unknown},
+		"500_before_effect":     {freeagentsim.Fault{Status: 500}, provider.Temporary, provider.WroteMaybe},
+		"reset_before_effect":   {freeagentsim.Fault{Reset: true}, provider.Temporary, provider.WroteMaybe},
+		"503_before_effect":     {freeagentsim.Fault{Status: 503, Header: http.Header{"Retry-After": {"1"}}}, provider.Temporary, provider.WroteMaybe},
+		"429_before_effect":     {freeagentsim.Fault{Status: 429, Header: http.Header{"Retry-After": {"60"}}, Body: "You must not exceed 120 requests per 60 seconds"}, provider.RateLimited, provider.WroteAsBefore},
+		"500_after_effect":      {freeagentsim.Fault{After: true, Status: 500}, provider.Temporary, provider.WroteMaybe},
+		"html_502_after_effect": {freeagentsim.Fault{After: true, Status: 502, Body: "<html>"}, provider.Temporary, provider.WroteMaybe},
+		"reset_after_effect":    {freeagentsim.Fault{After: true, Reset: true}, provider.Temporary, provider.WroteMaybe},
+		"half_after_effect":     {freeagentsim.Fault{After: true, Half: true}, provider.Temporary, provider.WroteMaybe},
+		"201_without_url":       {freeagentsim.Fault{After: true, Status: 201, Body: `{}`}, provider.Temporary, provider.WroteMaybe},
+		"201_of_a_proxy":        {freeagentsim.Fault{After: true, Status: 201, Body: `<html>`}, provider.Temporary, provider.WroteMaybe},
 	}
 	for name, f := range all {
 		f.Operation = operation
@@ -56,7 +64,7 @@ func TestInvoice_one_document_whatever_fails(t *testing.T) {
 				doc := b.document(t, sample(t, "plain_vat"))
 				b.sim.Inject(f.Fault)
 				_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
-				require.Equal(t, f.kind, failureIn(t, err).Kind)
+				f.is(t, err)
 				again(t, b, doc, f.After)
 			})
 		}
@@ -92,7 +100,8 @@ func TestInvoice_sent_once_it_is_adopted(t *testing.T) {
 			doc := b.document(t, sample(t, "plain_vat"))
 			b.sim.Inject(f.Fault)
 			_, err := ensureInvoice(t.Context(), b.client, doc, provider.Try{})
-			require.Equal(t, provider.Unknown, failureIn(t, err).Kind, "the invoice exists: nothing may say that it does not")
+			require.Equal(t, f.kind, failureIn(t, err).Kind)
+			require.Equal(t, provider.WroteYes, failureIn(t, err).Wrote, "the invoice exists: nothing may say that it does not")
 			again(t, b, doc, true)
 		})
 	}
@@ -297,7 +306,7 @@ func TestInvoice_unknown_when_the_answer_does_not_come_in_time(t *testing.T) {
 	defer cancel()
 	_, err := ensureInvoice(ctx, b.client, doc, provider.Try{})
 	f := failureIn(t, err)
-	require.Equal(t, provider.Unknown, f.Kind)
+	require.Equal(t, []any{provider.Temporary, provider.WroteMaybe}, []any{f.Kind, f.Wrote})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	again(t, b, doc, true)
 }

@@ -145,7 +145,7 @@ func (c *Client) ensurePayment(ctx context.Context, p provider.Payment, try prov
 	}
 	_ = json.Unmarshal(a.body, &read) // a body that is no JSON leaves Location
 	if read.Explanation.URL, err = c.createdURL(a, read.Explanation.URL); err != nil {
-		return provider.Posted{}, nil, unknown("the payment was made, but the ledger does not say where", err)
+		return provider.Posted{}, nil, unlocated("the payment was made, but the ledger does not say where", err)
 	}
 	read.Explanation.Gross.NullDecimal = decimal.NewNullDecimal(amount)
 	return paid(p, &read.Explanation, false), notes, nil

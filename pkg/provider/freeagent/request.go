@@ -76,11 +76,10 @@ type answer struct {
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
 // do makes one call and returns the answer of any status. An error is a
-// *provider.Failure: Temporary where the request cannot have reached the server
-// (no connection was got) or only reads, Unknown where a write may have taken
-// effect. What the permit answers comes back as it is: nothing was sent. A
-// permit that was given is ended once, whatever becomes of the call; the wire
-// tells of no quota.
+// *provider.Failure; a write may have taken effect unless the request cannot have
+// reached the server (no connection was got). What the permit answers comes back as it
+// is: nothing was sent. A permit that was given is ended once, whatever becomes of the
+// call; the wire tells of no quota.
 func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	token, err := c.cfg.Token(ctx)
 	if err != nil {
@@ -189,7 +188,7 @@ func transportFailure(k call, connected bool, err error) error {
 	if connected {
 		f.Message = "the ledger's answer was lost"
 		if k.writes() {
-			f.Kind = provider.Unknown
+			f.Wrote = provider.WroteMaybe
 		}
 	}
 	return f

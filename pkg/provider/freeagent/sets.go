@@ -29,8 +29,8 @@ func inTurn[T, V any](ctx context.Context, set []provider.Item[T], ensure func(c
 		traced, trace := provider.Traced(ctx)
 		all[i] = ensure(traced, item.Value, item.Try)
 		all[i].Calls = trace.Calls()
-		if rest := unsent(all[i].Err); rest != nil {
-			copy(all[i+1:], provider.Failed[V](len(set)-i-1, rest))
+		if err := all[i].Err; provider.Halts(err) {
+			copy(all[i+1:], provider.Failed[V](len(set)-i-1, provider.Unsent(err)))
 			break
 		}
 	}
@@ -39,27 +39,4 @@ func inTurn[T, V any](ctx context.Context, set []provider.Item[T], ensure func(c
 
 func outcome[V any](value V, err error) provider.Outcome[V] {
 	return provider.Outcome[V]{Value: value, Err: err}
-}
-
-// unsent is the failure of the items that come after one that failed with err,
-// nil where they may be called. It never is Unknown: nothing was sent for them.
-// An Unknown that a limit led to, after a create, is a limit to the others.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	f := provider.AsFailure(err)
-	switch f.Kind {
-	case provider.RateLimited, provider.Auth:
-		return err
-	case provider.Temporary, provider.Unknown:
-	default:
-		return nil
-	}
-	rest := &provider.Failure{Kind: provider.Temporary, Code: f.Code,
-		Message: "nothing was sent for this one, since the call before it failed", Err: err}
-	if f.Code == provider.CodeRateLimited {
-		rest.Kind, rest.Reason, rest.RetryAfter = provider.RateLimited, f.Reason, f.RetryAfter
-	}
-	return rest
 }

@@ -96,10 +96,10 @@ func TestInvoices_rest_not_called(t *testing.T) {
 		adopted      bool
 	}{
 		"After_a_limit":                    {limit, false, provider.RateLimited, provider.RateLimited, time.Minute, false},
-		"After_a_limit_between_two_calls":  {limitedSend, false, provider.Unknown, provider.RateLimited, time.Minute, true},
+		"After_a_limit_between_two_calls":  {limitedSend, false, provider.RateLimited, provider.RateLimited, time.Minute, true},
 		"After_a_refused_token":            {freeagentsim.Fault{Operation: freeagentsim.InvoiceCreate, Skip: 1, Status: 401}, false, provider.Auth, provider.Auth, 0, false},
-		"After_a_lost_answer":              {freeagentsim.Fault{Operation: freeagentsim.InvoiceCreate, Skip: 1, After: true, Reset: true}, false, provider.Unknown, provider.Temporary, 0, true},
-		"After_a_fault":                    {freeagentsim.Fault{Operation: freeagentsim.InvoiceCreate, Skip: 1, Status: 500}, false, provider.Unknown, provider.Temporary, 0, false},
+		"After_a_lost_answer":              {freeagentsim.Fault{Operation: freeagentsim.InvoiceCreate, Skip: 1, After: true, Reset: true}, false, provider.Temporary, provider.Temporary, 0, true},
+		"After_a_fault":                    {freeagentsim.Fault{Operation: freeagentsim.InvoiceCreate, Skip: 1, Status: 500}, false, provider.Temporary, provider.Temporary, 0, false},
 		"After_a_look_up_that_went_astray": {freeagentsim.Fault{Operation: freeagentsim.InvoiceList, Status: 503}, true, provider.Temporary, provider.Temporary, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +115,7 @@ func TestInvoices_rest_not_called(t *testing.T) {
 			for _, rest := range all[2:] {
 				f := failureIn(t, rest.Err)
 				require.Equal(t, row.rest, f.Kind)
+				require.Equal(t, provider.WroteAsBefore, f.Wrote)
 				require.Equal(t, row.wait, f.RetryAfter)
 				require.Equal(t, provider.Posted{}, rest.Value)
 			}
@@ -203,9 +204,15 @@ func (b *bundle) attempt(t *testing.T, rt *rapid.T, set []provider.Item[provider
 		}
 		left++
 		_, exists := b.sim.Total(set[i].Value.Number)
-		if provider.AsFailure(o.Err).Kind == provider.Unknown {
+		switch provider.AsFailure(o.Err).Wrote {
+		case provider.WroteMaybe:
 			set[i].Try.Uncertain = true
-		} else if !set[i].Try.Uncertain {
+		case provider.WroteYes:
+			require.True(rt, exists, o.Err)
+			set[i].Try.Uncertain = true
+		case provider.WroteAsBefore:
+			require.True(rt, set[i].Try.Uncertain || !exists, o.Err)
+		case provider.WroteNo:
 			require.False(rt, exists, o.Err)
 		}
 	}

@@ -28,9 +28,11 @@ func (k kind) adopt(found *documentAnswer, doc provider.Document, err error) (pr
 		posted.Proven, difference = true, ""
 	}
 	if difference != "" {
-		return provider.Posted{}, held(reasonNumberTaken, k.name+" number "+strconv.Quote(doc.Number)+" is taken in Xero by another "+k.name+" ("+
+		f := held(reasonNumberTaken, k.name+" number "+strconv.Quote(doc.Number)+" is taken in Xero by another "+k.name+" ("+
 			difference+"): "+posted.URL+
 			"; set a number prefix of this shop's own (invoice_number_prefix, or invoice_number_prefix_by_store), or remove that "+k.name+" and retry")
+		f.Wrote = provider.WroteNo // the number is another's
+		return provider.Posted{}, f
 	}
 	return posted, nil
 }

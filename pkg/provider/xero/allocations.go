@@ -183,46 +183,38 @@ func allocationID(shown shownAllocation, noteID string) string {
 	return string(shown.AllocationID)
 }
 
-// allocate makes the call for w. After a stored error of an earlier attempt it looks
-// again and takes a new key; more than is open is never allocated, since Xero
+// allocate makes the call for w. More than is open is never allocated, since Xero
 // refuses it.
 func (s *allocationSet) allocate(ctx context.Context, w allocating) {
 	if !s.mayCall(w.part) {
 		return
 	}
-	ctx = about(ctx, w.part)
-	posted, answered, err := s.put(ctx, w, w.key)
-	if s.set[w.at].Try.Uncertain && answered && replayed(err) {
-		open := s.open(ctx, []part{w.part})
-		if len(open) == 0 {
-			return
-		}
-		posted, _, err = s.put(ctx, open[0], s.client.freshKey(w.key))
-	}
+	posted, err := s.put(about(ctx, w.part), w)
 	s.endCall(w.part, posted, err)
 }
 
-func (s *allocationSet) put(ctx context.Context, w allocating, key string) (posted provider.Posted, answered bool, err error) {
+func (s *allocationSet) put(ctx context.Context, w allocating) (posted provider.Posted, err error) {
 	a := s.set[w.at].Value
 	body, err := allocationJSON(a, w.amount)
 	if err != nil {
-		return posted, false, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode allocation", Err: err}
+		return posted, &provider.Failure{Kind: provider.Bug, Code: provider.CodeInternal, Message: "encode allocation", Err: err}
 	}
 	r := request{
 		operation: opAllocate, method: http.MethodPut, path: "/CreditNotes/" + url.PathEscape(a.CreditNoteID) + "/Allocations",
-		query: url.Values{"summarizeErrors": {"false"}}, body: body, key: derivedKey(key, "allocation", string(body)),
+		query: url.Values{"summarizeErrors": {"false"}}, body: body, key: derivedKey(w.key, "allocation", string(body)),
 	}
 	answer, err := s.client.send(ctx, r)
 	switch {
 	case err != nil:
-		return posted, false, err
+		return posted, err
 	case answer.status == http.StatusNotFound: // since it was read a moment ago
-		return posted, true, noteGone(a.Number)
+		gone := noteGone(a.Number)
+		gone.KeySpent = true
+		return posted, gone
 	case answer.status != http.StatusOK:
-		return posted, true, classify(answer)
+		return posted, classify(answer)
 	}
-	posted, err = allocated(r, answer, w)
-	return posted, true, err
+	return allocated(r, answer, w)
 }
 
 // allocated reads a 200.
@@ -240,7 +232,7 @@ func allocated(r request, answer reply, w allocating) (provider.Posted, error) {
 			return provider.Posted{}, unreadable(r, raw, err)
 		}
 		if len(complaints(raw)) > 0 || !shown.saved("shown") {
-			return provider.Posted{}, elementRefusal(r, raw)
+			return provider.Posted{}, elementRefusal(raw)
 		}
 		if shown.Amount.Valid && shown.Amount.Decimal.Equal(w.amount) {
 			w.posted.ID = allocationID(shown.shownAllocation, w.noteID)
@@ -248,5 +240,5 @@ func allocated(r request, answer reply, w allocating) (provider.Posted, error) {
 			return w.posted, nil
 		}
 	}
-	return provider.Posted{}, uncertain(true, "Xero's answer does not show the allocation; it will be looked up")
+	return provider.Posted{}, unsaid("Xero's answer does not show the allocation; it will be looked up")
 }

@@ -3,7 +3,6 @@ package xero
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -46,8 +45,8 @@ type batch[T any] struct {
 
 // end is the outcome of p.
 func (b *batch[T]) end(p part, value T, err error) {
-	if err != nil && p.mayExist {
-		err = doubtful(err)
+	if p.mayExist {
+		err = provider.Doubted(err)
 	}
 	b.outcomes[p.at] = provider.Outcome[T]{Value: value, Err: err}
 }
@@ -55,7 +54,7 @@ func (b *batch[T]) end(p part, value T, err error) {
 // endCall is the outcome of p's own call; it may stop the others.
 func (b *batch[T]) endCall(p part, value T, err error) {
 	b.end(p, value, err)
-	if b.stopped == nil && halts(err) {
+	if b.stopped == nil && provider.Halts(err) {
 		b.stopped = err
 	}
 }
@@ -77,54 +76,9 @@ func (b *batch[T]) mayCall(parts ...part) bool {
 	}
 	var none T
 	for _, p := range parts {
-		b.end(p, none, unsent(b.stopped))
+		b.end(p, none, provider.Unsent(b.stopped))
 	}
 	return false
-}
-
-// halts reports whether err speaks against any further call: no budget, no
-// access, nobody there. A judgement of one document does not.
-func halts(err error) bool {
-	var f *provider.Failure
-	if !errors.As(err, &f) {
-		return err != nil
-	}
-	switch f.Kind {
-	case provider.RateLimited, provider.Auth, provider.Temporary, provider.Unknown:
-		return true
-	}
-	return false
-}
-
-// unsent is what the end of an earlier call means for a part that was not sent:
-// the same, but never that it may have been written, nor that it is at fault.
-func unsent(stopped error) error {
-	var f *provider.Failure
-	if !errors.As(stopped, &f) {
-		return stopped
-	}
-	switch f.Kind {
-	case provider.RateLimited, provider.Auth, provider.Temporary:
-		return stopped
-	}
-	return &provider.Failure{Kind: provider.Temporary, Code: f.Code, RetryAfter: f.RetryAfter,
-		Message: "not sent, since an earlier call to Xero failed; it is sent again"}
-}
-
-// doubtful keeps a limit or a refused token from being read as "nothing was
-// written" for a part that may exist. It stays a wait where it is one of our own
-// budget.
-func doubtful(err error) error {
-	f := provider.AsFailure(err)
-	if f.Kind != provider.RateLimited && f.Kind != provider.Auth {
-		return err
-	}
-	reason := ""
-	if f.Reason == provider.ReasonBudget {
-		reason = provider.ReasonBudget
-	}
-	return &provider.Failure{Kind: provider.Temporary, Code: f.Code, Reason: reason, RetryAfter: f.RetryAfter, Err: err,
-		Message: "Xero refused a call with several documents and then took no more calls; this one is looked up and sent again"}
 }
 
 // withoutDuplicates answers every part whose number an earlier one of the set has,

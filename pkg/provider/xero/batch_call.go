@@ -20,8 +20,8 @@ type element[T any] struct {
 
 // createBatch makes one call for chunk. What can come of it:
 //   - nothing was sent, or Xero is there for nobody: the failure is everybody's;
-//   - the answer was lost, or the process stops here: everybody's outcome is
-//     Unknown; the next call has Uncertain and looks every number up;
+//   - the answer was lost, or the process stops here: each may have been written;
+//     the next call has Uncertain and looks every number up;
 //   - a 200: each element is judged by itself;
 //   - a refusal that names elements: likewise, but see judge;
 //   - a refusal of the whole: one bad element must not hurt the others, so each
@@ -80,15 +80,15 @@ func (b *batch[T]) judge(answer reply, chunk []part, shown map[string]element[T]
 		e, there := shown[p.number]
 		switch {
 		case !there:
-			b.end(p, none, answered(uncertain(true, "Xero's answer does not show the document; it will be looked up")))
+			b.end(p, none, unsaid("Xero's answer does not show the document; it will be looked up"))
 		case answer.status == http.StatusOK && e.saved:
 			b.end(p, e.value, nil)
 		case answer.status != http.StatusOK && len(complaints(e.raw)) == 0:
-			b.end(p, none, answered(uncertain(true, "Xero refused other documents of the call and does not say what became of this one; it will be looked up")))
+			b.end(p, none, unsaid("Xero refused other documents of the call and does not say what became of this one; it will be looked up"))
 		default:
-			f := answered(elementRefusal(b.create, e.raw))
+			f := elementRefusal(e.raw)
 			b.end(p, none, f)
-			if f.Kind != provider.Unknown {
+			if f.Wrote == provider.WroteNo {
 				left.refused = append(left.refused, refusedPart{p, f})
 			}
 		}
@@ -154,20 +154,13 @@ func (a reply) unread() bool {
 // jointFailure is what an answer without usable elements means for all parts.
 func (a reply) jointFailure(call request) *provider.Failure {
 	if a.status != http.StatusOK {
-		return answered(classify(a))
+		return classify(a)
 	}
 	var anything map[string]json.RawMessage
 	if err := decode(call, []byte(a.body), &anything); err != nil {
 		return provider.AsFailure(err)
 	}
-	return answered(uncertain(true, "Xero's answer shows none of the documents; they will be looked up"))
-}
-
-// answered notes on an Unknown that Xero did answer: it repeats that answer
-// under the same key, so the next call needs another.
-func answered(f *provider.Failure) *provider.Failure {
-	f.Answered = f.Kind == provider.Unknown
-	return f
+	return unsaid("Xero's answer shows none of the documents; they will be looked up")
 }
 
 // together is the body of a joint call; each element keeps its bytes.

@@ -4,55 +4,56 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"towpath/pkg/provider"
 )
 
-// createOne sends p alone, by the same call as the others. After a stored error of
-// an earlier attempt there is a second try with a new key, for what again still
-// answers: it looks once more whether the earlier one took effect, and has ended p if
-// it did.
-func (b *batch[T]) createOne(ctx context.Context, p part, unsure bool, again func(context.Context) []part) {
+// createOne sends p alone, by the same call as the others.
+func (b *batch[T]) createOne(ctx context.Context, p part) {
 	if !b.mayCall(p) {
 		return
 	}
-	ctx = about(ctx, p)
-	value, answered, err := b.putOne(ctx, p, p.key)
-	if unsure && answered && replayed(err) {
-		open := again(ctx)
-		if len(open) == 0 {
-			return
-		}
-		p = open[0]
-		value, _, err = b.putOne(ctx, p, b.client.freshKey(p.key))
-	}
+	r := b.create
+	r.body, r.key = together(b.list, []part{p}), p.key
+	value, err := writeOne(about(ctx, p), b.client, r, b.list, p.number, b.read)
 	b.endCall(p, value, err)
 }
 
-// putOne makes one attempt; answered says that Xero spoke at all.
-func (b *batch[T]) putOne(ctx context.Context, p part, key string) (value T, answered bool, err error) {
-	r := b.create
-	r.body, r.key = together(b.list, []part{p}), key
-	answer, err := b.client.send(ctx, r)
+// writeOne makes the call that writes one thing: what its answer shows under number.
+func writeOne[T any](ctx context.Context, c *Client, r request, list, number string, read func(json.RawMessage) (element[T], error)) (none T, err error) {
+	answer, err := c.send(ctx, r)
 	if err != nil {
-		return value, false, err
+		return none, err
 	}
 	if answer.status != http.StatusOK {
-		return value, true, classify(answer)
+		return none, classify(answer)
 	}
-	all, err := listIn[json.RawMessage](r, []byte(answer.body), b.list)
+	all, err := listIn[json.RawMessage](r, []byte(answer.body), list)
 	if err != nil {
-		return value, true, err
+		return none, err
 	}
 	for _, raw := range all {
-		e, err := b.read(raw)
+		e, err := read(raw)
 		if err != nil {
-			return value, true, unreadable(r, raw, err)
+			return none, unreadable(r, raw, err)
 		}
 		switch {
-		case e.saved && e.number == p.number:
-			return e.value, true, nil
+		case e.saved && e.number == number:
+			return e.value, nil
 		case !e.saved:
-			return value, true, elementRefusal(r, raw)
+			return none, elementRefusal(raw)
 		}
 	}
-	return value, true, uncertain(true, "Xero's answer does not show what was written; it will be looked up")
+	return none, unsaid("Xero's answer does not show what was written; it will be looked up")
+}
+
+// elementRefusal judges one element of a 200: summarizeErrors=false answers so
+// even where nothing was created.
+func elementRefusal(raw []byte) *provider.Failure {
+	if said := complaints(raw); len(said) > 0 {
+		return refusal(said)
+	}
+	f := unsaid("Xero did not save the document and gave no reason")
+	f.Detail = clip(string(raw), 1000)
+	return f
 }

@@ -26,8 +26,8 @@ func Test_Second_call_leaves_each_document_once_wherever_the_first_failed(t *tes
 			b.sim.Inject(p.fault)
 			for _, o := range b.client.EnsureInvoices(b.ctx, set) {
 				f := failure(t, o.Err)
-				require.Equal(t, p.kind, f.Kind)
-				require.Equal(t, p.kind == provider.Unknown && p.fault.Status >= 400, f.Answered)
+				requireTemporary(t, p.wrote, f)
+				require.Equal(t, p.fault.Status > 0, f.KeySpent)
 			}
 			require.Len(t, b.sim.Invoices(), map[bool]int{true: 5}[p.saved])
 			require.Equal(t, []string{"PUT /Invoices"}, b.wire.sequence())
@@ -51,7 +51,7 @@ func Test_Lost_answer_is_asked_for_again_under_the_same_key(t *testing.T) {
 	set := b.documents(t, 3)
 	b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", When: xerosim.After, Reset: true},
 		xerosim.Fault{Operation: "GET /Invoices", Status: 200, Body: `{"Invoices":[]}`}) // it does not show yet
-	require.Equal(t, []string{"unknown", "unknown", "unknown"}, fates(b.client.EnsureInvoices(b.ctx, set)))
+	require.Equal(t, []string{"maybe", "maybe", "maybe"}, fates(b.client.EnsureInvoices(b.ctx, set)))
 	outcomes := b.client.EnsureInvoices(b.ctx, uncertain(set))
 	require.Equal(t, []string{"ok", "ok", "ok"}, fates(outcomes))
 	b.posted(t, set, outcomes)
@@ -68,7 +68,7 @@ func Test_Caller_who_goes_away_finds_the_whole_set_later(t *testing.T) {
 	b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", When: xerosim.After, Hang: release})
 	ctx, cancel := context.WithTimeout(b.ctx, 100*time.Millisecond)
 	defer cancel()
-	require.Equal(t, []string{"unknown", "unknown", "unknown"}, fates(b.client.EnsureInvoices(ctx, set)))
+	require.Equal(t, []string{"maybe", "maybe", "maybe"}, fates(b.client.EnsureInvoices(ctx, set)))
 	outcomes := b.client.EnsureInvoices(b.ctx, uncertain(set))
 	require.Equal(t, []string{"adopted", "adopted", "adopted"}, fates(outcomes))
 	b.posted(t, set, outcomes)
@@ -82,17 +82,18 @@ func Test_Calls_end_with_the_first_that_says_so(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault xerosim.Fault
 		sent  provider.Kind
+		wrote provider.Wrote
 		other provider.Kind
 	}{
-		"429":            {xerosim.Fault{Status: 429, Header: minute}, provider.RateLimited, provider.RateLimited},
-		"401":            {xerosim.Fault{Status: 401}, provider.Auth, provider.Auth},
-		"403":            {xerosim.Fault{Status: 403}, provider.Auth, provider.Auth},
-		"503":            {xerosim.Fault{Status: 503}, provider.Temporary, provider.Temporary},
-		"500":            {xerosim.Fault{Status: 500}, provider.Unknown, provider.Temporary},
-		"lost":           {xerosim.Fault{Reset: true, When: xerosim.After}, provider.Unknown, provider.Temporary},
-		"no such method": {xerosim.Fault{Status: 501}, provider.Bug, provider.Temporary},
-		"nothing shown":  {xerosim.Fault{Status: 200, Body: `{"Invoices":[]}`}, provider.Unknown, provider.Temporary},
-		"not Xero":       {xerosim.Fault{Status: 200, Body: `<html>`}, provider.Unknown, provider.Temporary},
+		"429":            {xerosim.Fault{Status: 429, Header: minute}, provider.RateLimited, provider.WroteAsBefore, provider.RateLimited},
+		"401":            {xerosim.Fault{Status: 401}, provider.Auth, provider.WroteAsBefore, provider.Auth},
+		"403":            {xerosim.Fault{Status: 403}, provider.Auth, provider.WroteAsBefore, provider.Auth},
+		"503":            {xerosim.Fault{Status: 503}, provider.Temporary, provider.WroteAsBefore, provider.Temporary},
+		"500":            {xerosim.Fault{Status: 500}, provider.Temporary, provider.WroteMaybe, provider.Temporary},
+		"lost":           {xerosim.Fault{Reset: true, When: xerosim.After}, provider.Temporary, provider.WroteMaybe, provider.Temporary},
+		"no such method": {xerosim.Fault{Status: 501}, provider.Bug, provider.WroteAsBefore, provider.Temporary},
+		"nothing shown":  {xerosim.Fault{Status: 200, Body: `{"Invoices":[]}`}, provider.Temporary, provider.WroteMaybe, provider.Temporary},
+		"not Xero":       {xerosim.Fault{Status: 200, Body: `<html>`}, provider.Temporary, provider.WroteMaybe, provider.Temporary},
 	} {
 		b := setup(t)
 		set := b.documents(t, 52)
@@ -101,11 +102,12 @@ func Test_Calls_end_with_the_first_that_says_so(t *testing.T) {
 		outcomes := b.client.EnsureInvoices(b.ctx, set)
 		require.Equal(t, []string{"PUT /Invoices"}, b.wire.sequence(), name)
 		for i, o := range outcomes {
-			f, want := failure(t, o.Err), c.sent
+			f, want, wrote := failure(t, o.Err), c.sent, c.wrote
 			if i >= 50 {
-				want = c.other
+				want, wrote = c.other, provider.WroteAsBefore
 			}
 			require.Equal(t, want, f.Kind, "%s %d", name, i)
+			require.Equal(t, wrote, f.Wrote, "%s %d", name, i)
 			if name == "429" {
 				require.Equal(t, 17*time.Second, f.RetryAfter)
 			}
@@ -171,17 +173,18 @@ func Test_Call_that_is_too_large_is_halved(t *testing.T) {
 }
 
 // What was in a call that was refused as a whole may exist, where nobody
-// promises otherwise; a limit after that must not read as "nothing was written".
+// promises otherwise; a limit after that waits as any does, but leaves the documents in
+// doubt.
 func Test_Limit_after_a_refused_call_is_certain_only_where_the_call_was_not_read(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		first xerosim.Fault
-		want  provider.Kind
+		want  provider.Wrote
 	}{
-		"too large":  {xerosim.Fault{Status: 413}, provider.RateLimited},
-		"not read":   {xerosim.Fault{Status: 400, Body: `{"Type":"PostDataInvalidException"}`}, provider.RateLimited},
-		"not found":  {xerosim.Fault{Status: 404}, provider.Temporary},
-		"validation": {xerosim.Fault{Status: 400, Body: `{"Type":"ValidationException"}`}, provider.Temporary},
+		"too large":  {xerosim.Fault{Status: 413}, provider.WroteAsBefore},
+		"not read":   {xerosim.Fault{Status: 400, Body: `{"Type":"PostDataInvalidException"}`}, provider.WroteAsBefore},
+		"not found":  {xerosim.Fault{Status: 404}, provider.WroteMaybe},
+		"validation": {xerosim.Fault{Status: 400, Body: `{"Type":"ValidationException"}`}, provider.WroteMaybe},
 	} {
 		b := setup(t)
 		set := b.documents(t, 4)
@@ -190,15 +193,15 @@ func Test_Limit_after_a_refused_call_is_certain_only_where_the_call_was_not_read
 		b.sim.Inject(c.first, limited)
 		for _, o := range b.client.EnsureInvoices(b.ctx, set) {
 			f := failure(t, o.Err)
-			require.Equal(t, c.want, f.Kind, name)
+			require.Equal(t, provider.RateLimited, f.Kind, name)
+			require.Equal(t, c.want, f.Wrote, name)
 			require.Equal(t, 100*time.Second, f.RetryAfter)
 		}
 		require.Equal(t, 2, b.sim.Calls("PUT /Invoices"))
 	}
 }
 
-// The same where it is our own budget that has none left: it stays a wait, and
-// the permit's error can be found in it.
+// The same where it is our own budget that has none left.
 func Test_Budget_spent_after_a_refused_call_is_a_wait_in_doubt(t *testing.T) {
 	t.Parallel()
 	budget := &provider.Failure{Kind: provider.RateLimited, Reason: provider.ReasonBudget, RetryAfter: time.Minute}
@@ -208,8 +211,7 @@ func Test_Budget_spent_after_a_refused_call_is_a_wait_in_doubt(t *testing.T) {
 	counter := &permits{left: 1, denial: budget}
 	for _, o := range newClient(t, b.url, b.clock, b.seen, counter.count).EnsureInvoices(b.ctx, set) {
 		f := failure(t, o.Err)
-		require.Equal(t, []any{provider.Temporary, provider.ReasonBudget, time.Minute}, []any{f.Kind, f.Reason, f.RetryAfter})
-		require.ErrorIs(t, o.Err, budget)
+		require.Equal(t, []any{provider.RateLimited, provider.ReasonBudget, time.Minute, provider.WroteMaybe}, []any{f.Kind, f.Reason, f.RetryAfter, f.Wrote})
 	}
 	require.Equal(t, 2, counter.asked)
 }
@@ -221,16 +223,16 @@ func Test_Answered_failure_of_a_set_says_that_another_key_is_needed(t *testing.T
 	b := setup(t)
 	set := b.documents(t, 3)
 	b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: 500})
-	require.True(t, failure(t, b.client.EnsureInvoices(b.ctx, set)[0].Err).Answered)
-	require.Equal(t, []string{"unknown", "unknown", "unknown"}, fates(b.client.EnsureInvoices(b.ctx, uncertain(set))), "the stored 500")
+	require.True(t, failure(t, b.client.EnsureInvoices(b.ctx, set)[0].Err).KeySpent)
+	require.Equal(t, []string{"maybe", "maybe", "maybe"}, fates(b.client.EnsureInvoices(b.ctx, uncertain(set))), "the stored 500")
 	b.posted(t, set, b.client.EnsureInvoices(b.ctx, otherKeys(uncertain(set))))
 }
 
 var errNoPermit = errors.New("the counter is away")
 
 // A permit denied before any of the calls of an Ensure: nothing more is sent, its
-// error comes as it is, and nobody is left in doubt by it.
-func Test_Permit_denied_at_any_call_ends_the_set_without_doubt(t *testing.T) {
+// error comes as it is, and leaves only him in doubt whose number is taken.
+func Test_Permit_denied_at_any_call_ends_the_set(t *testing.T) {
 	t.Parallel()
 	budget := &provider.Failure{Kind: provider.RateLimited, Code: provider.CodeRateLimited, Reason: provider.ReasonBudget, RetryAfter: time.Second}
 	for _, denial := range []error{budget, errNoPermit} {
@@ -252,6 +254,11 @@ func Test_Permit_denied_at_any_call_ends_the_set_without_doubt(t *testing.T) {
 					b.isOnce(t, set[i].Value, o.Value)
 					continue
 				}
+				if i == 1 && granted == 2 {
+					require.Equal(t, provider.WroteMaybe, provider.AsFailure(o.Err).Wrote)
+					require.Equal(t, provider.AsFailure(denial).Kind, provider.AsFailure(o.Err).Kind)
+					continue
+				}
 				require.Same(t, denial, o.Err)
 			}
 			want := [][]bool{{false, false, false, false}, {false, false, false, false}, {true, false, true, true}, {true, true, true, true}}[granted]
@@ -266,10 +273,9 @@ func Test_Permit_denied_at_any_call_of_a_set_of_one_comes_as_it_is(t *testing.T)
 	t.Parallel()
 	away := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeInternal, Message: "no counter"}
 	for _, denial := range []error{errNoPermit, away} {
-		for granted := range 4 { // look-up, stored error, look-up, new key
+		for granted := range 2 { // look-up, create
 			b := setup(t)
 			set := uncertain(b.documents(t, 1))
-			b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: 500})
 			counter := &permits{left: granted, denial: denial}
 			client := newClient(t, b.url, b.clock, b.seen, counter.count)
 			outcome := client.EnsureInvoices(b.ctx, set)[0]

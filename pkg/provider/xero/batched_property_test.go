@@ -20,6 +20,7 @@ type errand struct {
 	doc        provider.Document
 	tries      int
 	generation int  // of the key: a new one after every answer
+	maybe      bool // a try may have written it
 	hopeless   bool // its contact is unknown to Xero
 	ended      bool
 }
@@ -82,7 +83,7 @@ func tryAgain(t *rapid.T, b bundle, open []*errand, size int) []*errand {
 		set = append(set, e.item())
 	}
 	for i, o := range b.client.EnsureInvoices(b.ctx, set) {
-		open[i].take(t, b, set[i].Try.Uncertain, o)
+		open[i].take(t, b, o)
 	}
 	var left []*errand
 	for _, e := range open {
@@ -94,23 +95,24 @@ func tryAgain(t *rapid.T, b bundle, open []*errand, size int) []*errand {
 }
 
 // take is what a caller does with an outcome.
-func (e *errand) take(t require.TestingT, b bundle, uncertain bool, o provider.Outcome[provider.Posted]) {
+func (e *errand) take(t require.TestingT, b bundle, o provider.Outcome[provider.Posted]) {
 	if o.Err == nil {
 		b.isOnce(t, e.doc, o.Value)
 		e.ended = true
 		return
 	}
 	f := provider.AsFailure(o.Err)
-	if f.Kind != provider.Unknown || f.Answered {
+	if f.KeySpent {
 		e.generation++
 	}
-	switch f.Kind {
-	case provider.Refused, provider.Held:
+	switch f.Wrote {
+	case provider.WroteNo:
 		require.False(t, b.exists(e.doc.Number), "%s: %s", e.doc.Number, f)
-		e.ended = e.hopeless && f.Reason == "contact_not_found"
-	case provider.RateLimited, provider.Auth:
-		require.True(t, uncertain || !b.exists(e.doc.Number), "%s: %s", e.doc.Number, f)
+	case provider.WroteAsBefore:
+		require.True(t, e.maybe || !b.exists(e.doc.Number), "%s: %s", e.doc.Number, f)
 	}
+	e.maybe = f.Wrote == provider.WroteMaybe || e.maybe && f.Wrote == provider.WroteAsBefore
+	e.ended = e.hopeless && f.Reason == "contact_not_found"
 }
 
 // drawFaults are some of what can befall the next calls. Xero does not save and

@@ -97,6 +97,8 @@ func fate(err error, adopted bool) string {
 		return "ok"
 	case f.Reason != "":
 		return f.Reason
+	case f.Wrote == provider.WroteMaybe:
+		return string(f.Wrote)
 	default:
 		return string(f.Kind)
 	}

@@ -159,8 +159,8 @@ func Test_Document_that_the_answer_does_not_show_is_looked_up(t *testing.T) {
 		set := b.documents(t, 3)
 		b.wire.answerWith(alter)
 		outcomes := b.client.EnsureInvoices(b.ctx, set)
-		require.Equal(t, []string{"ok", "unknown", "ok"}, fates(outcomes), name)
-		require.True(t, failure(t, outcomes[1].Err).Answered, "the answer is remembered under the key")
+		require.Equal(t, []string{"ok", "maybe", "ok"}, fates(outcomes), name)
+		require.True(t, failure(t, outcomes[1].Err).KeySpent, "the answer is remembered under the key")
 		require.Equal(t, []string{"PUT /Invoices"}, b.wire.sequence())
 
 		b.wire.answerWith(nil)
@@ -178,7 +178,7 @@ func Test_Saved_element_counts_where_an_answer_shows_a_number_twice(t *testing.T
 		bad := `{"InvoiceNumber":"N001","HasErrors":true,"ValidationErrors":[{"Message":"No"}]}`
 		good := `{"InvoiceNumber":"N001","InvoiceID":"5eed0000-0000-4000-8000-0000000000aa"}`
 		b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: 200, Body: `{"Invoices":[` + fmt.Sprintf(order, bad, good) + `]}`})
-		require.Equal(t, []string{"ok", "unknown"}, fates(b.client.EnsureInvoices(b.ctx, set)))
+		require.Equal(t, []string{"ok", "maybe"}, fates(b.client.EnsureInvoices(b.ctx, set)))
 	}
 }
 
@@ -196,8 +196,8 @@ func Test_Refusal_with_elements_judges_these_and_leaves_the_others_unknown(t *te
 		}
 		b.sim.Inject(fault)
 		outcomes := b.client.EnsureInvoices(b.ctx, set)
-		require.Equal(t, []string{"unknown", "unknown", "refused", "unknown"}, fates(outcomes))
-		require.True(t, failure(t, outcomes[0].Err).Answered)
+		require.Equal(t, []string{"maybe", "maybe", "refused", "maybe"}, fates(outcomes))
+		require.True(t, failure(t, outcomes[0].Err).KeySpent)
 		require.Equal(t, []string{"PUT /Invoices"}, b.wire.sequence())
 		b.posted(t, set, b.client.EnsureInvoices(b.ctx, otherKeys(uncertain(set))))
 	}

@@ -92,17 +92,11 @@ func (s *contactSet) createOpen(ctx context.Context, parts []part) []refusedPart
 	return left.refused
 }
 
-// createContact makes one attempt; after a stored error of an earlier attempt, a
-// second with a new key.
+// createContact makes the call for one contact.
 func (c *Client) createContact(ctx context.Context, number string, body []byte, try provider.Try) (string, error) {
-	key := contactKey(try, body)
-	id, answered, err := c.putContact(ctx, number, body, key)
-	if !try.Uncertain || !answered || !replayed(err) {
-		return id, err
-	}
-	// Should the earlier attempt have taken effect after all, the number is refused.
-	id, _, err = c.putContact(ctx, number, body, c.freshKey(key))
-	return id, err
+	r := contactCreate()
+	r.body, r.key = body, contactKey(try, body)
+	return writeOne(ctx, c, r, "Contacts", number, readContact)
 }
 
 // contactKey differs from the caller's, who may use one key for the whole run:
@@ -117,42 +111,6 @@ func contactCreate() request {
 		operation: opContactCreate, method: http.MethodPut, path: "/Contacts",
 		query: url.Values{"summarizeErrors": {"false"}},
 	}
-}
-
-// putContact makes one attempt; answered says that Xero spoke at all.
-func (c *Client) putContact(ctx context.Context, number string, body []byte, key string) (id string, answered bool, err error) {
-	r := contactCreate()
-	r.body, r.key = body, key
-	answer, err := c.send(ctx, r)
-	if err != nil {
-		return "", false, err
-	}
-	if answer.status != http.StatusOK {
-		return "", true, classify(answer)
-	}
-	id, err = createdContact(r, answer, number)
-	return id, true, err
-}
-
-// createdContact reads a 200 to the call for one contact.
-func createdContact(r request, answer reply, number string) (string, error) {
-	var said struct{ Contacts list[json.RawMessage] }
-	if err := decode(r, []byte(answer.body), &said); err != nil {
-		return "", err
-	}
-	for _, raw := range said.Contacts {
-		e, err := readContact(raw)
-		if err != nil {
-			return "", unreadable(r, raw, err)
-		}
-		switch {
-		case e.saved && e.number == number:
-			return e.value, nil
-		case !e.saved:
-			return "", elementRefusal(r, raw)
-		}
-	}
-	return "", uncertain(true, "Xero's answer does not show the contact; it will be looked up")
 }
 
 // readContact reads one element of an answer.

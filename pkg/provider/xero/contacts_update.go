@@ -151,7 +151,7 @@ func (s *updateSet) write(ctx context.Context, parts []part) []part {
 	}
 	left := s.createAll(ctx, s.withoutDuplicates(sending))
 	for _, p := range left.alone {
-		s.createOne(ctx, p, s.set[p.at].Try.Uncertain, func(context.Context) []part { return []part{p} })
+		s.createOne(ctx, p)
 		if err := s.outcomes[p.at].Err; err != nil && clashOf(err).any() {
 			left.refused = append(left.refused, refusedPart{p, provider.AsFailure(err)})
 		}

@@ -9,14 +9,11 @@
 // reference.go and recheck.go (what a policy may refer to), http.go (one call),
 // errors.go (what every answer means).
 //
-// Nothing here retries. A write whose outcome is not certain comes back as
-// provider.Unknown; the caller calls again with Try.Uncertain, and then the
-// client looks before it writes. What makes a second document impossible is
-// Xero's own uniqueness of InvoiceNumber and ContactNumber under PUT (which
-// creates only; POST would update whatever bears the number); the
-// idempotency key, kept by Xero for six minutes, only spares a look-up.
-//
-// Of the failures of a write, Refused and Held say for certain that this very
-// item was not written, by this try or an earlier one; RateLimited and Auth say
-// so of this try alone. Temporary, Unknown and Bug do not.
+// Nothing here retries. After a write that may have taken effect (provider.WroteMaybe)
+// the caller calls again with Try.Uncertain, and then the client looks before it
+// writes. What makes a second document impossible is Xero's own uniqueness of
+// InvoiceNumber and ContactNumber under PUT (which creates only; POST would update
+// whatever bears the number); the idempotency key, kept by Xero for six minutes, only
+// spares a look-up. Xero repeats errors under it too, so a failure says where the next
+// try needs another (KeySpent).
 package xero

@@ -9,7 +9,7 @@ import (
 	"towpath/pkg/provider"
 )
 
-// The reasons of Held and Unknown failures that this package gives.
+// The reasons of failures that this package gives.
 const (
 	reasonPeriodLocked    = provider.HeldPeriodLocked
 	reasonCurrencyOff     = provider.HeldCurrencyOff
@@ -45,51 +45,65 @@ type rule struct {
 	status  int
 	problem string // X-Rate-Limit-Problem begins with
 	text    string // the body holds, in lower case
-	reads   provider.Kind
-	writes  provider.Kind
+	kind    provider.Kind
+	read    provider.Kind  // of an answer to a read, where that is another
+	wrote   provider.Wrote // what became of a write; a read has written nothing
 	code    string
 	reason  string
 	wait    time.Duration // RetryAfter where the answer has none
 	message string
 }
 
-// rules is what each answer of Xero means. Bodies are not always JSON: 404,
-// 429, 503 and whatever a proxy adds are text, HTML or empty, so they are
-// searched as text. An answer to a read is never Refused or Held: those are
-// judgements of a document, and say that it was not written.
+// rules is what each answer of Xero means, and whether a write took effect then
+// (reference/xero.md, sections 4 and 5). Bodies are not always JSON: 404, 429, 503 and
+// whatever a proxy adds are text, HTML or empty, so they are searched as text. An answer
+// to a read is never Refused or Held: those are judgements of a document.
 var rules = []rule{
-	{"key of another request", 400, "", "is used with a different request", provider.Bug, provider.Unknown, provider.CodeProvider, reasonKeyConflict, 0,
-		"Xero knows the idempotency key from another request; the document is looked up first"},
-	{"validation", 400, "", "validationexception", provider.Bug, provider.Refused, provider.CodeValidation, "", 0, "Xero refused the data"},
-	{"query not understood", 400, "", "queryparseexception", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero did not understand the query"},
-	{"body not understood", 400, "", "postdatainvalidexception", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero did not understand the body"},
-	{"too many rows", 400, "", "highvolumeexception", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero wants a narrower query"},
-	{"other 400", 400, "", "", provider.Bug, provider.Refused, provider.CodeValidation, "", 0, "Xero refused the request"},
+	// Our keys name their body. Where Xero knows one with another, a try that is not on
+	// record here (a restored database) may have written.
+	{name: "key of another request", status: 400, text: "is used with a different request", kind: provider.Temporary, read: provider.Bug, wrote: provider.WroteMaybe,
+		code: provider.CodeProvider, reason: reasonKeyConflict, message: "Xero knows the idempotency key from another request; the document is looked up first"},
+	{name: "validation", status: 400, text: "validationexception", kind: provider.Refused, read: provider.Bug, wrote: provider.WroteNo,
+		code: provider.CodeValidation, message: "Xero refused the data"},
+	// Without a ValidationException nothing in the body was judged, nor written.
+	{name: "query not understood", status: 400, text: "queryparseexception", kind: provider.Bug, message: "Xero did not understand the query"},
+	{name: "body not understood", status: 400, text: "postdatainvalidexception", kind: provider.Bug, message: "Xero did not understand the body"},
+	{name: "too many rows", status: 400, text: "highvolumeexception", kind: provider.Bug, message: "Xero wants a narrower query"},
+	{name: "other 400", status: 400, kind: provider.Refused, read: provider.Bug, code: provider.CodeValidation, message: "Xero refused the request"},
 
-	{"token expired or refused, or scope missing", 401, "", "", provider.Auth, provider.Auth, provider.CodeAuth, "", 0,
-		"Xero refused the access token: connect the organisation again"},
-	{"organisation not connected", 403, "", "", provider.Auth, provider.Auth, provider.CodeAuth, "", 0,
-		"Xero refused access to the organisation: connect it again"},
+	// Token and access are checked before the request is read.
+	{name: "token expired or refused, or scope missing", status: 401, kind: provider.Auth, code: provider.CodeAuth,
+		message: "Xero refused the access token: connect the organisation again"},
+	{name: "organisation not connected", status: 403, kind: provider.Auth, code: provider.CodeAuth,
+		message: "Xero refused access to the organisation: connect it again"},
 
-	{"contact of an invoice unknown", 404, "", "", provider.Gone, provider.Held, provider.CodeProvider, reasonContactGone, 0,
-		"Xero does not know the contact of this document: it may belong to another organisation; connect the right one or clear the contact's link"},
-	{"precondition", 412, "", "", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero refused a precondition of the request"},
-	{"too large", 413, "", "", provider.Bug, provider.Refused, provider.CodeValidation, "", 0, "the document is too large for Xero"},
-	{"request timed out at the server", 408, "", "", provider.Temporary, provider.Unknown, provider.CodeHTTP, "", 0, "Xero did not receive the request in time"},
+	// An unknown contact refuses the whole request, before any document of it is judged.
+	{name: "contact of an invoice unknown", status: 404, kind: provider.Held, read: provider.Gone, code: provider.CodeProvider, reason: reasonContactGone,
+		message: "Xero does not know the contact of this document: it may belong to another organisation; connect the right one or clear the contact's link"},
+	{name: "precondition", status: 412, kind: provider.Bug, message: "Xero refused a precondition of the request"},
+	{name: "too large", status: 413, kind: provider.Refused, read: provider.Bug, code: provider.CodeValidation, message: "the document is too large for Xero"},
+	{name: "request timed out at the server", status: 408, kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeHTTP, message: "Xero did not receive the request in time"},
 
-	{"minute limit", 429, "minute", "", provider.RateLimited, provider.RateLimited, provider.CodeRateLimited, "minute", time.Minute, "Xero's limit of calls per minute is reached"},
-	{"day limit", 429, "day", "", provider.RateLimited, provider.RateLimited, provider.CodeRateLimited, "day", time.Hour, "Xero's limit of calls per day is reached"},
-	{"concurrent limit", 429, "concurrent", "", provider.RateLimited, provider.RateLimited, provider.CodeRateLimited, "concurrent", 2 * time.Second, "too many calls to Xero at the same moment"},
-	{"app limit", 429, "app", "", provider.RateLimited, provider.RateLimited, provider.CodeRateLimited, "app", time.Minute, "Xero's limit for all organisations together is reached"},
-	{"limit without a name", 429, "", "", provider.RateLimited, provider.RateLimited, provider.CodeRateLimited, "", time.Minute, "Xero limits the rate of calls"},
+	// So are the limits.
+	{name: "minute limit", status: 429, problem: "minute", kind: provider.RateLimited, code: provider.CodeRateLimited, reason: "minute", wait: time.Minute,
+		message: "Xero's limit of calls per minute is reached"},
+	{name: "day limit", status: 429, problem: "day", kind: provider.RateLimited, code: provider.CodeRateLimited, reason: "day", wait: time.Hour,
+		message: "Xero's limit of calls per day is reached"},
+	{name: "concurrent limit", status: 429, problem: "concurrent", kind: provider.RateLimited, code: provider.CodeRateLimited, reason: "concurrent", wait: 2 * time.Second,
+		message: "too many calls to Xero at the same moment"},
+	{name: "app limit", status: 429, problem: "app", kind: provider.RateLimited, code: provider.CodeRateLimited, reason: "app", wait: time.Minute,
+		message: "Xero's limit for all organisations together is reached"},
+	{name: "limit without a name", status: 429, kind: provider.RateLimited, code: provider.CodeRateLimited, wait: time.Minute, message: "Xero limits the rate of calls"},
 
-	{"not implemented", 501, "", "", provider.Bug, provider.Bug, provider.CodeInternal, "", 0, "Xero does not offer this method"},
+	{name: "not implemented", status: 501, kind: provider.Bug, message: "Xero does not offer this method"},
 	// Offline means that nothing was taken in, so a write may simply be sent
 	// again; a caller that looks first does no harm.
-	{"one organisation offline", 503, "", "organisation is offline", provider.Temporary, provider.Temporary, provider.CodeProvider, "", 5 * time.Minute, "the Xero organisation is offline for some minutes"},
-	{"offline", 503, "", "", provider.Temporary, provider.Temporary, provider.CodeProvider, "", 0, "Xero is offline at the moment"},
-	{"gateway", 502, "", "", provider.Temporary, provider.Unknown, provider.CodeHTTP, "", 0, "Xero's gateway did not get an answer"},
-	{"gateway timeout", 504, "", "", provider.Temporary, provider.Unknown, provider.CodeHTTP, "", 0, "Xero's gateway did not get an answer in time"},
+	{name: "one organisation offline", status: 503, text: "organisation is offline", kind: provider.Temporary, code: provider.CodeProvider, wait: 5 * time.Minute,
+		message: "the Xero organisation is offline for some minutes"},
+	{name: "offline", status: 503, kind: provider.Temporary, code: provider.CodeProvider, message: "Xero is offline at the moment"},
+	// A gateway does not know what Xero did.
+	{name: "gateway", status: 502, kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeHTTP, message: "Xero's gateway did not get an answer"},
+	{name: "gateway timeout", status: 504, kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeHTTP, message: "Xero's gateway did not get an answer in time"},
 }
 
 // otherwise is what remains: an error of the server may have committed, a
@@ -97,13 +111,13 @@ var rules = []rule{
 func otherwise(status int) rule {
 	switch {
 	case status >= 500:
-		return rule{name: "server error", reads: provider.Temporary, writes: provider.Unknown, code: provider.CodeProvider, message: "Xero had an internal error"}
+		return rule{name: "server error", kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeProvider, message: "Xero had an internal error"}
 	case status >= 400:
-		return rule{name: "client error", reads: provider.Bug, writes: provider.Bug, code: provider.CodeInternal, message: "Xero refused the request"}
+		return rule{name: "client error", kind: provider.Bug, message: "Xero refused the request"}
 	case status >= 300:
-		return rule{name: "redirect", reads: provider.Temporary, writes: provider.Temporary, code: provider.CodeHTTP, message: "Xero's address answered with a redirect"}
+		return rule{name: "redirect", kind: provider.Temporary, code: provider.CodeHTTP, message: "Xero's address answered with a redirect"}
 	default:
-		return rule{name: "strange success", reads: provider.Temporary, writes: provider.Unknown, code: provider.CodeProvider, message: "Xero answered without a document"}
+		return rule{name: "strange success", kind: provider.Temporary, wrote: provider.WroteMaybe, code: provider.CodeProvider, message: "Xero answered without a document"}
 	}
 }
 
@@ -115,34 +129,35 @@ func (r rule) fits(a reply, lower string) bool {
 
 // classify turns an answer other than 200 into the failure that it means.
 func classify(a reply) *provider.Failure {
-	lower := strings.ToLower(a.body)
-	chosen := otherwise(a.status)
-	for _, r := range rules {
-		if r.fits(a, lower) {
-			chosen = r
-			break
-		}
+	r := ruleFor(a)
+	if said := complaints([]byte(a.body)); r.name == "validation" && a.write && len(said) > 0 {
+		return refusal(said)
 	}
-	if chosen.name == "validation" && a.write {
-		if said := complaints([]byte(a.body)); len(said) > 0 {
-			return refusal(said)
-		}
-	}
-	f := &provider.Failure{Kind: chosen.reads, Code: chosen.code, Message: chosen.message, Detail: detail(a), RetryAfter: chosen.wait}
+	f := &provider.Failure{Kind: r.kind, Code: r.code, Reason: r.reason, Message: r.message, Detail: detail(a), RetryAfter: r.wait}
 	if a.write {
-		f.Kind = chosen.writes
+		f.Wrote = r.wrote
+		// Token and limits come before the key: that answer is not remembered.
+		f.KeySpent = r.kind != provider.Auth && r.kind != provider.RateLimited
+	} else if r.read != "" {
+		f.Kind, f.Reason = r.read, ""
 	}
-	switch f.Kind {
-	case provider.Bug:
+	if f.Kind == provider.Bug {
 		f.Code = provider.CodeInternal
-	case provider.Gone:
-	default:
-		f.Reason = chosen.reason
 	}
 	if wait, ok := retryAfter(a.header); ok {
 		f.RetryAfter = wait
 	}
 	return f
+}
+
+func ruleFor(a reply) rule {
+	lower := strings.ToLower(a.body)
+	for _, r := range rules {
+		if r.fits(a, lower) {
+			return r
+		}
+	}
+	return otherwise(a.status)
 }
 
 func detail(a reply) string {

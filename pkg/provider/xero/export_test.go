@@ -1,6 +1,7 @@
 package xero
 
 import (
+	"net/http"
 	"time"
 
 	"towpath/pkg/canon"
@@ -18,6 +19,23 @@ func ChosenTaxTypes(inv canon.Invoice, pol policy.Policy, ref provider.Reference
 		types = append(types, l.Rate.Type)
 	}
 	return types, err
+}
+
+// Rules are the names of the rows of the table of answers, and of what remains.
+func Rules() []string {
+	var names []string
+	for _, r := range rules {
+		names = append(names, r.name)
+	}
+	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusConflict, http.StatusInternalServerError} {
+		names = append(names, otherwise(status).name)
+	}
+	return names
+}
+
+// RuleFor is the name of the row that decides on an answer.
+func RuleFor(status int, header http.Header, body string) string {
+	return ruleFor(reply{status: status, header: header, body: body}).name
 }
 
 // ContactJSON is the body that creates buyer under his first name.

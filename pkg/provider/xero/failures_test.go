@@ -20,21 +20,38 @@ import (
 type crashPoint struct {
 	name  string
 	fault xerosim.Fault
-	kind  provider.Kind // what the caller is told
-	saved bool          // it had taken effect
+	wrote provider.Wrote // what the caller is told
+	saved bool           // it had taken effect
+}
+
+// requireTemporary: it is retried, and the write left so.
+func requireTemporary(t *testing.T, wrote provider.Wrote, err error, about ...any) {
+	t.Helper()
+	f := failure(t, err)
+	require.Equal(t, provider.Temporary, f.Kind, about...)
+	require.Equal(t, wrote, f.Wrote, about...)
+}
+
+// nextKey is what the caller sends after a failure under the key "k".
+func nextKey(t *testing.T, err error) string {
+	t.Helper()
+	if failure(t, err).KeySpent {
+		return "k2"
+	}
+	return "k"
 }
 
 func crashPoints() []crashPoint {
 	return []crashPoint{
-		{"500 before the effect", xerosim.Fault{Status: 500}, provider.Unknown, false},
-		{"500 after the effect", xerosim.Fault{Status: 500, When: xerosim.After}, provider.Unknown, true},
-		{"502 after the effect", xerosim.Fault{Status: 502, When: xerosim.After}, provider.Unknown, true},
-		{"503 before the effect", xerosim.Fault{Status: 503}, provider.Temporary, false},
-		{"reset before the effect", xerosim.Fault{Reset: true}, provider.Unknown, false},
-		{"reset after the effect", xerosim.Fault{Reset: true, When: xerosim.After}, provider.Unknown, true},
-		{"half an answer", xerosim.Fault{Half: true, When: xerosim.After}, provider.Unknown, true},
-		{"an answer that is not Xero's", xerosim.Fault{Status: 200, Body: "<html>", When: xerosim.After}, provider.Unknown, true},
-		{"key of another request", xerosim.Fault{Status: 400, Body: "Idempotency Key: k is used with a different request."}, provider.Unknown, false},
+		{"500 before the effect", xerosim.Fault{Status: 500}, provider.WroteMaybe, false},
+		{"500 after the effect", xerosim.Fault{Status: 500, When: xerosim.After}, provider.WroteMaybe, true},
+		{"502 after the effect", xerosim.Fault{Status: 502, When: xerosim.After}, provider.WroteMaybe, true},
+		{"503 before the effect", xerosim.Fault{Status: 503}, provider.WroteAsBefore, false},
+		{"reset before the effect", xerosim.Fault{Reset: true}, provider.WroteMaybe, false},
+		{"reset after the effect", xerosim.Fault{Reset: true, When: xerosim.After}, provider.WroteMaybe, true},
+		{"half an answer", xerosim.Fault{Half: true, When: xerosim.After}, provider.WroteMaybe, true},
+		{"an answer that is not Xero's", xerosim.Fault{Status: 200, Body: "<html>", When: xerosim.After}, provider.WroteMaybe, true},
+		{"key of another request", xerosim.Fault{Status: 400, Body: "Idempotency Key: k is used with a different request."}, provider.WroteMaybe, false},
 	}
 }
 
@@ -51,10 +68,10 @@ func Test_Second_call_leaves_one_invoice_wherever_the_first_failed(t *testing.T)
 			b.sim.Inject(p.fault)
 
 			_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
-			require.Equal(t, p.kind, failure(t, err).Kind)
+			requireTemporary(t, p.wrote, err)
 			require.Len(t, b.sim.Invoices(), map[bool]int{true: 1}[p.saved])
 
-			posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
+			posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: nextKey(t, err), Uncertain: true})
 			require.NoError(t, err)
 			require.Equal(t, p.saved, posted.Adopted)
 			require.Len(t, b.sim.Invoices(), 1)
@@ -97,11 +114,11 @@ func Test_Second_call_leaves_one_contact_wherever_the_first_failed(t *testing.T)
 			p.fault.Operation = "PUT /Contacts"
 			b.sim.Inject(p.fault)
 			_, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k"})
-			require.Equal(t, p.kind, failure(t, err).Kind, p.name)
+			requireTemporary(t, p.wrote, err, p.name)
 			if !uncertain {
 				b.clock.advance(7 * time.Minute)
 			}
-			id, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: "k", Uncertain: uncertain})
+			id, err := ensureContact(b.ctx, b.client, buyer, provider.Try{Key: nextKey(t, err), Uncertain: uncertain})
 			require.NoError(t, err, p.name)
 			require.Len(t, b.sim.Contacts(), 1, p.name)
 			require.Equal(t, b.sim.Contacts()[0].ID, id, p.name)
@@ -122,7 +139,7 @@ func Test_Caller_who_goes_away_finds_the_invoice_later(t *testing.T) {
 	defer cancel()
 
 	_, err := ensureInvoice(ctx, b.client, doc, provider.Try{Key: "k"})
-	require.Equal(t, provider.Unknown, failure(t, err).Kind)
+	requireTemporary(t, provider.WroteMaybe, err)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, "invoice_create timeout", b.seen.last)
 
@@ -146,20 +163,21 @@ func Test_Refused_connection_is_temporary(t *testing.T) {
 	require.NotContains(t, f.Error(), "summarizeErrors", "no address in an error")
 }
 
-// Xero repeats a stored error for six minutes; the way out is a new key.
-func Test_Stored_error_of_an_earlier_attempt_does_not_block(t *testing.T) {
+// Xero repeats a stored error for six minutes; the way out is a new key, which the
+// failure asks for.
+func Test_Stored_error_of_an_earlier_attempt_needs_another_key(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	doc := b.document(t, canontest.Named(t, "plain_vat").Invoice, samplePolicy())
 	b.sim.Inject(xerosim.Fault{Operation: "PUT /Invoices", Status: 500})
-	_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k"})
-	require.Equal(t, provider.Unknown, failure(t, err).Kind)
-
-	before := b.sim.Calls("PUT /Invoices")
-	posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
+	for range 2 {
+		_, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k", Uncertain: true})
+		requireTemporary(t, provider.WroteMaybe, err)
+		require.True(t, failure(t, err).KeySpent)
+	}
+	posted, err := ensureInvoice(b.ctx, b.client, doc, provider.Try{Key: "k2", Uncertain: true})
 	require.NoError(t, err)
 	require.False(t, posted.Adopted)
-	require.Equal(t, 2, b.sim.Calls("PUT /Invoices")-before, "the old key, then a new one")
 	require.Len(t, b.sim.Invoices(), 1)
 }
 

@@ -63,9 +63,8 @@ func (c *Client) do(ctx context.Context, r request) ([]byte, error) {
 // send makes one call and returns Xero's answer, whatever its status. Without
 // one:
 //   - there is no token, or no permit: nothing was sent;
-//   - it failed before the request had left: Temporary, nothing took effect;
-//   - it failed after that (reset, timeout, half a 200): a read is Temporary, a
-//     write is Unknown, since Xero may have saved it.
+//   - it failed before the request had left: nothing took effect;
+//   - it failed after that (reset, timeout, half a 200): Xero may have saved a write.
 //
 // A granted permit is returned exactly once, with what the answer said of the
 // calls that are left.
@@ -201,9 +200,10 @@ func listIn[T any](r request, body []byte, name string) ([]T, error) {
 }
 
 // unreadable is what a 200 means that cannot be read (an HTML page of a proxy,
-// half an object): it says nothing about the outcome, so Unknown for a write.
+// half an object): it need not be Xero's, and a write may have taken effect.
 func unreadable(r request, body []byte, err error) *provider.Failure {
-	f := uncertain(r.writes(), "Xero's answer could not be read; it will be looked up again")
+	f := lost(r.writes(), "Xero's answer could not be read; it will be looked up again")
+	f.KeySpent = r.writes() // if it is Xero's, it is remembered
 	f.Detail = clip(string(body), 200)
 	f.Err = foreign.Error(err, foreign.Kept)
 	return f
@@ -214,7 +214,7 @@ func transportFailure(r request, left bool, err error) *provider.Failure {
 	if r.writes() && left {
 		message = "Xero's answer was lost; it will be looked up before anything is written again"
 	}
-	f := uncertain(r.writes() && left, message)
+	f := lost(r.writes() && left, message)
 	f.Err = foreign.Error(withoutURL(err), foreign.Kept)
 	if transportCode(err) == "timeout" {
 		f.NoAnswer = provider.HeldLedgerNoAnswer
@@ -222,13 +222,21 @@ func transportFailure(r request, left bool, err error) *provider.Failure {
 	return f
 }
 
-// uncertain is the failure of a call whose end is not known.
-func uncertain(write bool, message string) *provider.Failure {
-	kind := provider.Temporary
+// lost is the failure of a call that Xero has not answered, of a write that may have
+// left.
+func lost(write bool, message string) *provider.Failure {
+	f := &provider.Failure{Kind: provider.Temporary, Code: provider.CodeProvider, Message: message}
 	if write {
-		kind = provider.Unknown
+		f.Wrote = provider.WroteMaybe
 	}
-	return &provider.Failure{Kind: kind, Code: provider.CodeProvider, Message: message}
+	return f
+}
+
+// unsaid is the failure of a write that Xero answered without saying what became of it.
+func unsaid(message string) *provider.Failure {
+	f := lost(true, message)
+	f.KeySpent = true
+	return f
 }
 
 // tokenFailure keeps a failure of the token's source as it is; one without a

@@ -94,16 +94,18 @@ func (s *documentSet) adoptKnown(ctx context.Context, parts []part) []part {
 }
 
 // adoptTaken ends the documents that Xero refused: where it says that the number
-// is taken, by what bears it.
+// is taken, by what bears it. As long as that cannot be looked at, it may be ours.
 func (s *documentSet) adoptTaken(ctx context.Context, refused []refusedPart) {
 	var taken []part
+	doubted := map[int]bool{}
 	for _, r := range refused {
 		if r.failure.Reason == reasonNumberTaken {
+			doubted[r.at], r.mayExist = r.mayExist, true
 			taken = append(taken, r.part)
 		}
 	}
 	for _, seen := range s.lookUp(ctx, s.kind.byNumber(), taken) {
-		if seen.found == nil {
+		if seen.mayExist = doubted[seen.at]; seen.found == nil {
 			s.end(seen.part, provider.Posted{}, s.kind.takenUnseen(seen.number))
 			continue
 		}

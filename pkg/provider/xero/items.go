@@ -91,7 +91,7 @@ func shopCurrency(product canon.Product, pol policy.Policy) string {
 
 // EnsureItems writes the items of set, in one call. POST finds an item by its code
 // and updates it, else makes it, so a call that failed but took effect is simply
-// made again, under a new key: the price list is as the last one says. Code and SKU are one to one,
+// made again: the price list is as the last one says. Code and SKU are one to one,
 // and an item that a person made under the SKU is that product.
 func (c *Client) EnsureItems(ctx context.Context, set []provider.Item[provider.CatalogItem]) []provider.Outcome[provider.Posted] {
 	return traced(ctx, func(ctx context.Context) []provider.Outcome[provider.Posted] {
@@ -102,13 +102,10 @@ func (c *Client) EnsureItems(ctx context.Context, set []provider.Item[provider.C
 		parts := make([]part, len(set))
 		for i, item := range set {
 			parts[i] = part{at: i, number: item.Value.Code, key: derivedKey(item.Try.Key, "item", string(item.Value.Body)), element: loneElement(item.Value.Body, "Items")}
-			if item.Try.Uncertain { // what was answered to the old one need not be true any more
-				parts[i].key = c.freshKey(parts[i].key)
-			}
 		}
 		left := b.createAll(ctx, b.withoutDuplicates(parts))
 		for _, p := range left.alone {
-			b.createOne(ctx, p, false, nil)
+			b.createOne(ctx, p)
 		}
 		for i, item := range set {
 			if b.outcomes[i].Err == nil {

@@ -3,7 +3,6 @@ package xero
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 	"strings"
 )
 
@@ -11,9 +10,4 @@ import (
 func derivedKey(key string, parts ...string) string {
 	sum := sha256.Sum256([]byte(key + "\n" + strings.Join(parts, "\n")))
 	return hex.EncodeToString(sum[:])
-}
-
-// freshKey is a key that no earlier attempt has used.
-func (c *Client) freshKey(key string) string {
-	return derivedKey(key, "afresh", strconv.FormatInt(c.now().UnixNano(), 10))
 }

@@ -68,9 +68,7 @@ func (c *Client) ensurePayments(ctx context.Context, set []provider.Item[provide
 	}
 	left := s.createAll(ctx, s.missing(ctx, s.withoutDuplicates(parts)))
 	for _, p := range left.alone {
-		s.createOne(ctx, p, set[p.at].Try.Uncertain, func(ctx context.Context) []part {
-			return s.missing(ctx, []part{{at: p.at, number: p.number}})
-		})
+		s.createOne(ctx, p)
 	}
 	for i := range s.outcomes {
 		s.outcomes[i].Notes = s.notes(set[i].Value, s.outcomes[i])
@@ -151,7 +149,7 @@ func (k kind) judge(found *documentAnswer, p provider.Payment) (amount decimal.D
 	case found.CurrencyCode != "" && !strings.EqualFold(string(found.CurrencyCode), p.Currency):
 		return amount, posted, refused("the " + k.name + " is in " + string(found.CurrencyCode) + " in Xero, the money in " + p.Currency)
 	case !open.Valid:
-		return amount, posted, uncertain(false, "Xero does not say what is open on "+k.name+" "+p.Number)
+		return amount, posted, lost(false, "Xero does not say what is open on "+k.name+" "+p.Number)
 	case !open.Decimal.IsPositive():
 		posted.Settled = true
 		return amount, posted, nil

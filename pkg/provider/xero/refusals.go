@@ -2,6 +2,7 @@ package xero
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"towpath/pkg/provider"
@@ -53,21 +54,20 @@ var refusalRules = []refusalRule{
 		"a tax type of the mapping cannot be used here: choose another in the settings' tax_rate_map"},
 }
 
-// refusal is the failure for what Xero's validation said. Where several things
+// refusal is the failure for what Xero's validation said of a write. Where several things
 // are wrong the one that has to change outside goes first: the run is held and
 // shows the rest, and the next look says what remains.
 func refusal(said []string) *provider.Failure {
-	words := clip(strings.Join(said, "; "), 2000)
+	f := refused("Xero refused the data")
 	for _, r := range refusalRules {
-		for _, line := range said {
-			if r.fits(strings.ToLower(line)) {
-				f := held(r.reason, r.message)
-				f.Detail = words
-				return f
-			}
+		if slices.ContainsFunc(said, func(line string) bool { return r.fits(strings.ToLower(line)) }) {
+			f = held(r.reason, r.message)
+			break
 		}
 	}
-	return &provider.Failure{Kind: provider.Refused, Code: provider.CodeValidation, Message: "Xero refused the data", Detail: words}
+	f.Wrote, f.KeySpent = provider.WroteNo, true
+	f.Detail = clip(strings.Join(said, "; "), 2000)
+	return f
 }
 
 func (r refusalRule) fits(lower string) bool {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/canon"
+	"towpath/pkg/loopback"
 	"towpath/pkg/policy"
 	"towpath/pkg/provider"
 	"towpath/pkg/provider/xero"
@@ -180,7 +181,7 @@ func (b bundle) write(t *testing.T, method, path, body string) {
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+testToken)
 	req.Header.Set("xero-tenant-id", testOrg)
-	answer, err := http.DefaultClient.Do(req)
+	answer, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusOK, answer.StatusCode)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"towpath/pkg/loopback"
 )
 
 type bundle struct {
@@ -42,7 +44,7 @@ func (b *bundle) do(t *testing.T, method, path, body string, change ...func(*htt
 	for _, c := range change {
 		c(req)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)

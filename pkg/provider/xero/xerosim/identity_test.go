@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
@@ -51,7 +52,7 @@ func (p *person) authorize(t *testing.T, change url.Values) url.Values {
 	for name, values := range change {
 		query[name] = values
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := loopback.Alone(nil)
 	resp, err := client.Get(p.server.URL + "/identity/connect/authorize?" + query.Encode())
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
@@ -78,7 +79,7 @@ func (p *person) ask(t *testing.T, app, secret string, form url.Values) tokens {
 	if secret != "" {
 		req.SetBasicAuth(app, secret)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	var answer tokens
@@ -203,7 +204,7 @@ func Test_Identity_token(t *testing.T) {
 		require.NoError(t, err)
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.SetBasicAuth("web", "s3cret")
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := loopback.Client.Do(req)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusOK, resp.StatusCode)

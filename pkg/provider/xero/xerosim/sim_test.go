@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/loopback"
 	"towpath/pkg/provider/xero/xerosim"
 )
 
@@ -70,7 +71,7 @@ func (b bundle) call(t *testing.T, method, path, key, body string) reply {
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	answer, err := http.DefaultClient.Do(req)
+	answer, err := loopback.Client.Do(req)
 	require.NoError(t, err)
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
@@ -163,7 +164,7 @@ func Test_Token_and_organisation_are_asked_for(t *testing.T) {
 		req.Header.Set("Authorization", "Bearer good")
 		req.Header.Set("xero-tenant-id", org)
 		change(req)
-		answer, err := http.DefaultClient.Do(req)
+		answer, err := loopback.Client.Do(req)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
 		require.Equal(t, status, answer.StatusCode)
