@@ -41,7 +41,7 @@ func backedUp(t *testing.T, wire string) (*bundle, *pgdb.Private) {
 		b.bind(t, wire, serve(t, b.xero), samplePolicy())
 	}
 	p := b.banked(t)
-	p.SyncProducts = wire == "accounting"
+	p.SyncCustomers, p.SyncProducts = true, wire == "accounting"
 	b.setPolicy(t, 2, p)
 	return b, server
 }
