@@ -443,7 +443,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_tenant ON audit (tenant_id, id);
 
 -- The times that this database was noticed to have gone back in time (pkg/restored,
--- decision 22). Rows are added by restore_note and never changed: the last is the mark by
+-- decision 23). Rows are added by restore_note and never changed: the last is the mark by
 -- which rows that came out of a dump are told.
 CREATE TABLE restores (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

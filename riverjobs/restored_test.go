@@ -2,7 +2,9 @@ package riverjobs_test
 
 import (
 	"log/slog"
+	"net/http"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -18,9 +20,38 @@ import (
 	"towpath/riverjobs"
 )
 
+// ledgerWrites counts the calls that write, by method and the names in the path.
+type ledgerWrites struct {
+	mu   sync.Mutex
+	made map[string]int
+}
+
+func (w *ledgerWrites) before(ledger http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.mu.Lock()
+			if w.made == nil {
+				w.made = map[string]int{}
+			}
+			w.made[r.Method+" "+r.URL.Path]++
+			w.mu.Unlock()
+		}
+		ledger.ServeHTTP(rw, r)
+	})
+}
+
+// taken answers what was counted since the last time.
+func (w *ledgerWrites) taken() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	made := w.made
+	w.made = map[string]int{}
+	return made
+}
+
 // backedUp is a bundle on a server of its own, whose databases can be copied. Its ledger of
 // wire v2 takes everything twice.
-func backedUp(t *testing.T, wire string) (*bundle, *pgdb.Private) {
+func backedUp(t *testing.T, wire string, w *ledgerWrites) (*bundle, *pgdb.Private) {
 	t.Helper()
 	server, err := pgdb.StartPrivate(t.Context(), pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: true})
 	require.NoError(t, err)
@@ -34,11 +65,11 @@ func backedUp(t *testing.T, wire string) (*bundle, *pgdb.Private) {
 	if wire == "v2" {
 		b.v2 = freeagentsim.New(freeagentsim.RealFreeAgent(freeagentsim.Config{DuplicateReferences: true}))
 		b.ledger = v2Sim{b.v2}
-		b.bind(t, wire, serve(t, b.v2), samplePolicy())
+		b.bind(t, wire, serve(t, w.before(b.v2)), samplePolicy())
 	} else {
 		b.xero = xerosim.New(xerosim.Config{OrgID: orgID})
 		b.ledger = xeroSim{b.xero}
-		b.bind(t, wire, serve(t, b.xero), samplePolicy())
+		b.bind(t, wire, serve(t, w.before(b.xero)), samplePolicy())
 	}
 	p := b.banked(t)
 	p.SyncCustomers, p.SyncProducts = true, wire == "accounting"
@@ -137,7 +168,8 @@ func Test_What_a_restore_forgot_is_not_written_twice(t *testing.T) {
 		for _, when := range []string{"queued_before", "accepted_after"} {
 			t.Run(when+"_the_backup_on_"+wire, func(t *testing.T) {
 				t.Parallel()
-				b, server := backedUp(t, wire)
+				var writes ledgerWrites
+				b, server := backedUp(t, wire, &writes)
 				events := b.sales(t)
 				var runs []uuid.UUID
 				if when == "queued_before" {
@@ -157,6 +189,7 @@ func Test_What_a_restore_forgot_is_not_written_twice(t *testing.T) {
 				require.Equal(t, 3, had["payments"], "two payments and a refund")
 				require.Equal(t, 1, had["allocations"])
 
+				require.NotEmpty(t, writes.taken())
 				back := b.at(t, server.URL("backup"))
 				_, err := back.pool.Exec(t.Context(), "SELECT restore_note('told', now())")
 				require.NoError(t, err)
@@ -164,6 +197,11 @@ func Test_What_a_restore_forgot_is_not_written_twice(t *testing.T) {
 					runs = back.acceptAll(t, events)
 				}
 				require.Equal(t, had, back.ends(t, runs))
+				again := map[string]int{}
+				if wire == "accounting" {
+					again["POST /api.xro/2.0/Items"] = 1 // Xero finds the item by its code
+				}
+				require.Equal(t, again, writes.taken(), "all was looked up, and nothing else was written")
 				back.noMismatch(t)
 			})
 		}

@@ -37,11 +37,52 @@ func postgresTool(t *testing.T, program string, args ...string) {
 	require.NoError(t, err, "%s: %s", program, out)
 }
 
+const outOfDump = "its rows came out of a dump"
+
 // A backup is made; then an invoice is posted, and another accepted; the database is lost.
 func Test_What_a_restored_backup_forgot_is_noticed_and_fetched(t *testing.T) {
 	t.Parallel()
+	for sign, backUp := range map[string]func(t *testing.T, server *pgdb.Private) (restore func() string){
+		outOfDump:                                dumped,
+		"what was committed before is not there": copied,
+	} {
+		t.Run(sign, func(t *testing.T) {
+			t.Parallel()
+			forgottenAndFetched(t, sign, backUp)
+		})
+	}
+}
+
+// dumped backs up by pg_dump, and restores to a new server by pg_restore.
+func dumped(t *testing.T, server *pgdb.Private) (restore func() string) {
+	t.Helper()
+	dump := filepath.Join(t.TempDir(), "towpath.dump")
+	postgresTool(t, server.Program("pg_dump"), "--format=custom", "--file="+dump, server.URL("towpath"))
+	return func() string {
+		fresh := losableServer(t)
+		postgresTool(t, fresh.Program("pg_restore"), "--dbname="+fresh.URL("towpath"), dump)
+		return fresh.URL("towpath")
+	}
+}
+
+// copied copies the database's files as they are.
+func copied(t *testing.T, server *pgdb.Private) (restore func() string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'towpath'")
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "CREATE DATABASE backup TEMPLATE towpath")
+	require.NoError(t, err)
+	return func() string { return server.URL("backup") }
+}
+
+func forgottenAndFetched(t *testing.T, sign string, backUp func(t *testing.T, server *pgdb.Private) (restore func() string)) {
+	t.Helper()
 	lost := losableServer(t)
-	d := deskAt(t, lost.URL("towpath")).with(map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"})
+	settings := map[string]string{"TOWPATH_BASE_URL": "https://towpath.example", "TOWPATH_STATE_DIR": t.TempDir()}
+	d := deskAt(t, lost.URL("towpath")).with(settings)
 	d.must(t, "migrate", "up")
 	d.connect(t)
 	s := d.serve(t)
@@ -53,9 +94,11 @@ func Test_What_a_restored_backup_forgot_is_noticed_and_fetched(t *testing.T) {
 	known := d.shop.RaiseInvoice(demo.Cart())
 	d.send(t)
 	synced(known.ID)
+	s.Stop()
+	d.pool.Reset()
+	restore := backUp(t, lost)
 
-	dump := filepath.Join(t.TempDir(), "towpath.dump")
-	postgresTool(t, lost.Program("pg_dump"), "--format=custom", "--file="+dump, lost.URL("towpath"))
+	s = d.serve(t)
 	posted := d.shop.RaiseInvoice(demo.Cart())
 	d.send(t)
 	synced(posted.ID)
@@ -65,13 +108,15 @@ func Test_What_a_restored_backup_forgot_is_noticed_and_fetched(t *testing.T) {
 	d.send(t)
 	s.Stop()
 	d.pool.Close()
-	require.NoError(t, lost.Stop())
 
-	fresh := losableServer(t)
-	postgresTool(t, fresh.Program("pg_restore"), "--dbname="+fresh.URL("towpath"), dump)
-	back := deskAt(t, fresh.URL("towpath")).with(map[string]string{"TOWPATH_BASE_URL": "https://towpath.example"})
+	if sign == outOfDump {
+		settings["TOWPATH_STATE_DIR"] = "" // it needs no memory
+	}
+	back := deskAt(t, restore()).with(settings)
 	back.shop, back.xero, back.tenant, back.binding, back.key = d.shop, d.xero, d.tenant, d.binding, d.key
-	require.Contains(t, back.run(t, "doctor").out, "database, restored: its rows came out of a dump", "before anything runs")
+	if sign == outOfDump {
+		require.Contains(t, back.run(t, "doctor").out, "database, restored: "+sign, "before anything runs")
+	}
 	s = back.serve(t)
 	until(t, "the gauge says so", func() bool {
 		return gauge(t, scrape(t, "http://"+s.Addr(), "text/plain"), "towpath_restores_unacknowledged") == 1
@@ -81,7 +126,7 @@ func Test_What_a_restored_backup_forgot_is_noticed_and_fetched(t *testing.T) {
 
 	shown := back.run(t, "restored", "show")
 	require.Equal(t, exitFailed, shown.code)
-	require.Contains(t, shown.out, "its rows came out of a dump")
+	require.Contains(t, shown.out, sign)
 	command := "towpath backfill --binding " + d.binding + " --event invoice.created --ids 2-3"
 	require.Contains(t, shown.out, command+"\n")
 	back.must(t, append(strings.Fields(command)[1:], "--wait")...)
@@ -115,4 +160,16 @@ func Test_A_person_tells_of_a_restore_that_nothing_shows(t *testing.T) {
 	require.Empty(t, view.Missing)
 	require.Equal(t, exitUsage, d.run(t, "restored", "tell", "--at", "x").code)
 	d.must(t, "restored", "acknowledge")
+}
+
+func Test_A_shop_of_which_nothing_was_known_is_not_called_complete(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.must(t, "restored", "tell", "--at", "3h")
+	d.must(t, "restored", "show")
+	d.shop.RaiseInvoice(demo.Cart())
+	shown := d.run(t, "restored", "show")
+	require.Equal(t, exitFailed, shown.code)
+	require.Contains(t, shown.out, "no invoice was known here then, and the shop has some")
+	require.NotContains(t, shown.out, "credit memo")
 }

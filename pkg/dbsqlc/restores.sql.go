@@ -69,27 +69,6 @@ func (q *Queries) RestoreKnown(ctx context.Context, db DBTX, backTo time.Time) (
 	return items, nil
 }
 
-const restoreLastEvent = `-- name: RestoreLastEvent :one
-SELECT id, run_id, at
-FROM sync_run_events
-ORDER BY id DESC
-LIMIT 1
-`
-
-type RestoreLastEventRow struct {
-	ID    int64
-	RunID uuid.UUID
-	At    time.Time
-}
-
-// The last change of any run.
-func (q *Queries) RestoreLastEvent(ctx context.Context, db DBTX) (RestoreLastEventRow, error) {
-	row := db.QueryRow(ctx, restoreLastEvent)
-	var i RestoreLastEventRow
-	err := row.Scan(&i.ID, &i.RunID, &i.At)
-	return i, err
-}
-
 const restoreLock = `-- name: RestoreLock :exec
 LOCK TABLE restores IN SHARE ROW EXCLUSIVE MODE
 `
@@ -102,39 +81,51 @@ func (q *Queries) RestoreLock(ctx context.Context, db DBTX) error {
 
 const restoreLook = `-- name: RestoreLook :one
 SELECT pg_is_in_recovery()::boolean AS standby,
-    EXISTS (SELECT 1 FROM restores)::boolean AS begun,
     restores_dumped()::boolean AS dumped,
-    ($1::bigint = 0 OR EXISTS (
-        SELECT 1
-        FROM sync_run_events AS event
-        WHERE event.id = $1
-            AND event.run_id = $2::uuid
-            AND event.at = $3::timestamptz
-    ))::boolean AS known
+    coalesce(first.at, 'epoch')::timestamptz AS begun,
+    coalesce(last.id, 0)::bigint AS last_id,
+    coalesce(last.at, 'epoch')::timestamptz AS last_at,
+    ($1::bigint = 0
+        OR coalesce(first.at <> $2::timestamptz, last.id IS NULL)
+        OR EXISTS (
+            SELECT 1
+            FROM sync_run_events AS event
+            WHERE event.id = $1
+                AND event.at = $3::timestamptz
+        ))::boolean AS known
+FROM (VALUES (0)) AS one
+LEFT JOIN (SELECT at FROM restores ORDER BY id LIMIT 1) AS first ON true
+LEFT JOIN (SELECT id, at FROM sync_run_events ORDER BY id DESC LIMIT 1) AS last ON true
 `
 
 type RestoreLookParams struct {
 	EventID int64
-	RunID   uuid.UUID
+	Begun   time.Time
 	At      time.Time
 }
 
 type RestoreLookRow struct {
 	Standby bool
-	Begun   bool
 	Dumped  bool
+	Begun   time.Time
+	LastID  int64
+	LastAt  time.Time
 	Known   bool
 }
 
-// What there is to see at each look: whether the row of the history is there that was
-// remembered (id 0: none is). A standby may not have it yet.
+// What there is to see at each look: whether what was remembered is there (event_id 0:
+// nothing was), and the last row of the history. Rows that another database wrote, which
+// began at another time, or a new one, say nothing of this one. A standby may not have
+// all yet.
 func (q *Queries) RestoreLook(ctx context.Context, db DBTX, arg RestoreLookParams) (RestoreLookRow, error) {
-	row := db.QueryRow(ctx, restoreLook, arg.EventID, arg.RunID, arg.At)
+	row := db.QueryRow(ctx, restoreLook, arg.EventID, arg.Begun, arg.At)
 	var i RestoreLookRow
 	err := row.Scan(
 		&i.Standby,
-		&i.Begun,
 		&i.Dumped,
+		&i.Begun,
+		&i.LastID,
+		&i.LastAt,
 		&i.Known,
 	)
 	return i, err

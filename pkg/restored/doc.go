@@ -1,6 +1,6 @@
 // Package restored notices that the database went back in time: that it was restored from
 // a backup, or failed over to a standby that had not yet got everything. What was accepted
-// since is forgotten then, and no shop sends it again (decision 22).
+// since is forgotten then, and no shop sends it again (decision 23).
 //
 // Two things are looked at. Rows that came out of a dump are told by the last row of
 // restores, which says where it was written. A copy of the files (pgBackRest, a base

@@ -2,6 +2,7 @@ package restored
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,14 +90,20 @@ func (s Search) of(ctx context.Context, b dbsqlc.RestoreKnownRow, backTo time.Ti
 			return nil, err
 		}
 	}
-	if invoices, err = after(b.LastInvoice, there); err != nil {
-		return nil, err
-	}
-	memos, err := after(b.LastMemo, func(id int64) (bool, error) {
+	memo := func(id int64) (bool, error) {
 		_, _, err := shop.CreditMemo(ctx, id)
 		return exists(err)
-	})
-	if err != nil {
+	}
+	var unknown []error
+	if invoices, err = after(b.LastInvoice, "invoice", there); errors.Is(err, errNoneKnown) {
+		unknown, paid = append(unknown, err), nil
+	} else if err != nil {
+		return nil, err
+	}
+	memos, err := after(b.LastMemo, "credit memo", memo)
+	if errors.Is(err, errNoneKnown) {
+		unknown = append(unknown, err)
+	} else if err != nil {
 		return nil, err
 	}
 	var all []Missing
@@ -115,19 +122,22 @@ func (s Search) of(ctx context.Context, b dbsqlc.RestoreKnownRow, backTo time.Ti
 				Command: fmt.Sprintf("towpath backfill --binding %s --event %s --ids %s%s", b.BindingID, found.event, of, found.more)})
 		}
 	}
-	return all, nil
+	return all, errors.Join(unknown...)
 }
 
-// after are the ids beyond last that a shop has; none where none was known at all.
-func after(last int64, there func(id int64) (bool, error)) ([]int64, error) {
+// errNoneKnown is of a shop that may have begun to send long after its first document.
+var errNoneKnown = errors.New("was known here then, and the shop has some: ask by their ids for those since (towpath backfill --ids)")
+
+// after are the ids beyond last that a shop has.
+func after(last int64, what string, there func(id int64) (bool, error)) ([]int64, error) {
 	var ids []int64
-	if last == 0 {
-		return nil, nil
-	}
 	for id, missed := last+1, 0; missed < misses && len(ids) < most; id++ {
 		found, err := there(id)
 		if err != nil {
 			return nil, err
+		}
+		if found && last == 0 {
+			return nil, fmt.Errorf("no %s %w", what, errNoneKnown)
 		}
 		if missed++; found {
 			ids, missed = append(ids, id), 0

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -36,18 +35,21 @@ type Watch struct {
 	last event
 }
 
-// event is a row of the history. Its id is given again after a restore, its time is not.
+// event is a row of the history, and when its database began. After a restore its id is
+// given again, its time is not.
 type event struct {
 	ID    int64     `json:"event_id"`
-	RunID uuid.UUID `json:"run_id"`
 	At    time.Time `json:"at"`
+	Begun time.Time `json:"begun"`
+}
+
+func (e event) look() dbsqlc.RestoreLookParams {
+	return dbsqlc.RestoreLookParams{EventID: e.ID, At: e.At, Begun: e.Begun}
 }
 
 // Start reads the memory and looks, before anything is worked.
 func (w *Watch) Start(ctx context.Context) error {
-	if err := w.recall(); err != nil {
-		return err
-	}
+	w.recall(ctx)
 	return w.Look(ctx)
 }
 
@@ -77,42 +79,48 @@ func (w *Watch) Run(ctx context.Context) {
 func (w *Watch) Look(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found, err := queries.RestoreLook(ctx, w.Pool, dbsqlc.RestoreLookParams{EventID: w.last.ID, RunID: w.last.RunID, At: w.last.At})
+	found, err := queries.RestoreLook(ctx, w.Pool, w.last.look())
 	if err != nil {
 		return fmt.Errorf("look whether the database was restored: %w", err)
 	}
 	if found.Standby { // what it does not have yet is not lost
 		return nil
 	}
-	if !found.Begun || !found.Known || found.Dumped {
-		if err := w.note(ctx); err != nil {
-			return err
-		}
+	if begun(found) && found.Known && !found.Dumped {
+		return w.remember(found)
 	}
-	return w.remember(ctx)
+	if found, err = w.note(ctx); err != nil {
+		return err
+	}
+	return w.remember(found)
 }
 
-// note adds what another process has not noted meanwhile.
-func (w *Watch) note(ctx context.Context) error {
+func begun(found dbsqlc.RestoreLookRow) bool { return found.Begun.After(time.Unix(0, 0)) }
+
+// note adds what another process has not noted meanwhile, and answers how it stands then.
+func (w *Watch) note(ctx context.Context) (found dbsqlc.RestoreLookRow, err error) {
 	var what string
-	err := pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) (err error) {
-		if err := queries.RestoreLock(ctx, tx); err != nil {
+	err = pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) (err error) {
+		if err = queries.RestoreLock(ctx, tx); err != nil {
 			return err
 		}
-		what, err = w.noteLocked(ctx, tx)
+		if what, err = w.noteLocked(ctx, tx); err != nil {
+			return err
+		}
+		found, err = queries.RestoreLook(ctx, tx, event{}.look())
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("note that the database was restored: %w", err)
+		return found, fmt.Errorf("note that the database was restored: %w", err)
 	}
 	if what != "" {
 		w.Logger.ErrorContext(ctx, "the database went back in time: what was accepted since is forgotten; see \"towpath restored show\"", "sign", what)
 	}
-	return nil
+	return found, nil
 }
 
 func (w *Watch) noteLocked(ctx context.Context, tx pgx.Tx) (what string, err error) {
-	found, err := queries.RestoreLook(ctx, tx, dbsqlc.RestoreLookParams{EventID: w.last.ID, RunID: w.last.RunID, At: w.last.At})
+	found, err := queries.RestoreLook(ctx, tx, w.last.look())
 	if err != nil {
 		return "", err
 	}
@@ -127,19 +135,15 @@ func (w *Watch) noteLocked(ctx context.Context, tx pgx.Tx) (what string, err err
 		return "missing", queries.RestoreNote(ctx, tx, dbsqlc.RestoreNoteParams{What: "missing", Before: w.last.At})
 	case found.Dumped:
 		return "dumped", queries.RestoreNote(ctx, tx, dbsqlc.RestoreNoteParams{What: "dumped", Before: time.Now()})
-	case !found.Begun:
+	case !begun(found):
 		return "", queries.RestoreMark(ctx, tx, "begun")
 	}
 	return "", nil
 }
 
 // remember keeps the last row of the history that is committed.
-func (w *Watch) remember(ctx context.Context) error {
-	row, err := queries.RestoreLastEvent(ctx, w.Pool)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("read the last event: %w", err)
-	}
-	last := event{ID: row.ID, RunID: row.RunID, At: row.At}
+func (w *Watch) remember(found dbsqlc.RestoreLookRow) error {
+	last := event{ID: found.LastID, At: found.LastAt.UTC(), Begun: found.Begun.UTC()}
 	if last == w.last {
 		return nil
 	}
@@ -150,23 +154,23 @@ func (w *Watch) remember(ctx context.Context) error {
 	return write(w.File, last)
 }
 
-// recall reads the file. One that is not there is a beginning; one that cannot be read is
-// a mistake to be told, since it may be the only memory there is.
-func (w *Watch) recall() error {
+// recall reads the file. One that is not there is a beginning; one that cannot be read, as
+// a power cut may leave it, is told and written anew: without it only a dump is noticed.
+func (w *Watch) recall(ctx context.Context) {
 	if w.File == "" {
-		return nil
+		return
 	}
 	raw, err := os.ReadFile(w.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return write(w.File, event{}) // says now whether it can be written
+		return
 	}
 	if err == nil {
 		err = json.Unmarshal(raw, &w.last)
 	}
 	if err != nil {
-		return fmt.Errorf("read the state file %q: %w", w.File, err)
+		w.last = event{}
+		w.Logger.ErrorContext(ctx, "a copy of the database's files is not noticed at this start", "file", w.File, "error", err)
 	}
-	return nil
 }
 
 // write replaces the file as a whole.
@@ -180,7 +184,7 @@ func write(name string, last event) error {
 		return fmt.Errorf("write the state file: %w", err)
 	}
 	_, err = file.Write(append(raw, '\n'))
-	if err = errors.Join(err, file.Close()); err == nil {
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
 		err = os.Rename(file.Name(), name)
 	}
 	if err != nil {

@@ -32,9 +32,9 @@ type bundle struct {
 	log    bytes.Buffer
 }
 
-func start(t *testing.T) *pgdb.Private {
+func start(t *testing.T, durable bool) *pgdb.Private {
 	t.Helper()
-	server, err := pgdb.StartPrivate(t.Context(), pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: true})
+	server, err := pgdb.StartPrivate(t.Context(), pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: !durable})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	return server
@@ -42,7 +42,11 @@ func start(t *testing.T) *pgdb.Private {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	server := start(t)
+	return setupOn(t, start(t, false))
+}
+
+func setupOn(t *testing.T, server *pgdb.Private) *bundle {
+	t.Helper()
 	administer(t, server, "CREATE DATABASE towpath")
 	b := open(t, server, "towpath")
 	_, err := pgdb.Migrate(t.Context(), b.pool)
@@ -151,7 +155,7 @@ func Test_A_database_out_of_a_dump_is_noticed_without_any_memory(t *testing.T) {
 	b.watch(t, "")
 	require.Empty(t, b.open(t), "a rewritten table is the same one")
 	kept := b.last(t)
-	for name, to := range map[string]*pgdb.Private{"same_server": b.server, "another_server": start(t)} {
+	for name, to := range map[string]*pgdb.Private{"same_server": b.server, "another_server": start(t, false)} {
 		back := b.dumped(t, to, name)
 		w := back.watch(t, "")
 		require.NoError(t, w.Look(t.Context()))
@@ -244,13 +248,79 @@ func Test_A_person_tells_and_acknowledges_on_record(t *testing.T) {
 	require.Equal(t, "cli:ada restore.told, cli:ada restore.acknowledged", actions)
 }
 
-func Test_A_state_file_that_cannot_be_used_is_an_error_at_the_start(t *testing.T) {
+func Test_A_state_file_that_cannot_be_written_is_an_error_at_the_start(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broken := filepath.Join(t.TempDir(), "seen.json")
-	require.NoError(t, os.WriteFile(broken, []byte("{"), 0o600))
-	for _, file := range []string{broken, filepath.Join(t.TempDir(), "no-such-folder", "seen.json")} {
-		w := &restored.Watch{Pool: b.pool, File: file, Logger: slog.New(slog.DiscardHandler)}
-		require.ErrorContains(t, w.Start(t.Context()), "the state file")
+	w := &restored.Watch{Pool: b.pool, File: filepath.Join(t.TempDir(), "no-such-folder", "seen.json"), Logger: slog.New(slog.DiscardHandler)}
+	require.ErrorContains(t, w.Start(t.Context()), "the state file")
+}
+
+func Test_A_state_file_that_cannot_be_read_is_told_and_written_anew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, broken := range []string{"", "{", `{"event_id":"x"}`} {
+		file := filepath.Join(t.TempDir(), "seen.json")
+		require.NoError(t, os.WriteFile(file, []byte(broken), 0o600))
+		b.log.Reset()
+		b.watch(t, file)
+		require.Contains(t, b.log.String(), file)
+		b.log.Reset()
+		b.watch(t, file)
+		require.Empty(t, b.log.String())
 	}
+	require.Empty(t, b.open(t))
+}
+
+// A crash takes nothing that was committed, and what was rolled back nobody saw.
+func Test_A_crash_and_a_rollback_are_no_loss(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, start(t, true))
+	w := b.watch(t, filepath.Join(t.TempDir(), "seen.json"))
+	for range 5 {
+		tx, err := b.pool.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `INSERT INTO sync_run_events (run_id, step, to_status) VALUES ('00000000-0000-4000-8000-000000000003', 'post', 'succeeded')`)
+		require.NoError(t, err)
+		require.NoError(t, w.Look(t.Context()))
+		require.NoError(t, tx.Rollback(t.Context()))
+		b.happens(t)
+		require.NoError(t, w.Look(t.Context()))
+		require.NoError(t, b.server.Crash(t.Context()))
+		b.pool.Reset()
+		require.NoError(t, w.Look(t.Context()))
+	}
+	require.Empty(t, b.open(t))
+}
+
+// The memory is of one database: what another had is not lost in this one. A backup from
+// before there was a mark is no new database.
+func Test_A_new_database_lacks_nothing_and_an_old_backup_does(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	file := filepath.Join(t.TempDir(), "seen.json")
+	b.watch(t, file)
+	b.happens(t)
+	b.watch(t, file)
+	seen, err := os.ReadFile(file)
+	require.NoError(t, err)
+
+	old := b.copied(t, "old")
+	old.exec(t, `DELETE FROM sync_run_events WHERE id = (SELECT max(id) FROM sync_run_events)`)
+	old.exec(t, `DELETE FROM restores`)
+	old.watch(t, file)
+	require.Equal(t, []string{"missing"}, old.open(t))
+
+	require.NoError(t, os.WriteFile(file, seen, 0o600))
+	administer(t, b.server, "CREATE DATABASE fresh")
+	fresh := open(t, b.server, "fresh")
+	_, err = pgdb.Migrate(t.Context(), fresh.pool)
+	require.NoError(t, err)
+	fresh.watch(t, file)
+	require.Empty(t, fresh.open(t))
+
+	require.NoError(t, os.WriteFile(file, seen, 0o600))
+	another := setupOn(t, start(t, false))
+	another.watch(t, "")
+	another.watch(t, file)
+	require.Empty(t, another.open(t), "one that began at another time")
 }

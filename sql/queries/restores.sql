@@ -1,23 +1,24 @@
--- What there is to see at each look: whether the row of the history is there that was
--- remembered (id 0: none is). A standby may not have it yet.
+-- What there is to see at each look: whether what was remembered is there (event_id 0:
+-- nothing was), and the last row of the history. Rows that another database wrote, which
+-- began at another time, or a new one, say nothing of this one. A standby may not have
+-- all yet.
 -- name: RestoreLook :one
 SELECT pg_is_in_recovery()::boolean AS standby,
-    EXISTS (SELECT 1 FROM restores)::boolean AS begun,
     restores_dumped()::boolean AS dumped,
-    (@event_id::bigint = 0 OR EXISTS (
-        SELECT 1
-        FROM sync_run_events AS event
-        WHERE event.id = @event_id
-            AND event.run_id = @run_id::uuid
-            AND event.at = @at::timestamptz
-    ))::boolean AS known;
-
--- The last change of any run.
--- name: RestoreLastEvent :one
-SELECT id, run_id, at
-FROM sync_run_events
-ORDER BY id DESC
-LIMIT 1;
+    coalesce(first.at, 'epoch')::timestamptz AS begun,
+    coalesce(last.id, 0)::bigint AS last_id,
+    coalesce(last.at, 'epoch')::timestamptz AS last_at,
+    (@event_id::bigint = 0
+        OR coalesce(first.at <> @begun::timestamptz, last.id IS NULL)
+        OR EXISTS (
+            SELECT 1
+            FROM sync_run_events AS event
+            WHERE event.id = @event_id
+                AND event.at = @at::timestamptz
+        ))::boolean AS known
+FROM (VALUES (0)) AS one
+LEFT JOIN (SELECT at FROM restores ORDER BY id LIMIT 1) AS first ON true
+LEFT JOIN (SELECT id, at FROM sync_run_events ORDER BY id DESC LIMIT 1) AS last ON true;
 
 -- One process at a time notes what all of them notice.
 -- name: RestoreLock :exec
