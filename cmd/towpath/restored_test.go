@@ -149,6 +149,7 @@ func forgottenAndFetched(t *testing.T, sign string, backUp func(t *testing.T, se
 func Test_A_person_tells_of_a_restore_that_nothing_shows(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
+	d.serve(t, "ingress")
 	require.Contains(t, d.must(t, "restored", "tell", "--at", "3h"), "noted")
 	var view struct {
 		Restores []struct{ What string }
@@ -165,8 +166,8 @@ func Test_A_person_tells_of_a_restore_that_nothing_shows(t *testing.T) {
 func Test_A_shop_of_which_nothing_was_known_is_not_called_complete(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
+	d.serve(t, "ingress")
 	d.must(t, "restored", "tell", "--at", "3h")
-	d.must(t, "restored", "show")
 	d.shop.RaiseInvoice(demo.Cart())
 	shown := d.run(t, "restored", "show")
 	require.Equal(t, exitFailed, shown.code)
