@@ -16,35 +16,39 @@ import (
 // Enqueue.
 func Enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 	rows.Kind = FetchCanonicalArgs{}.Kind()
-	jobs, err := dbsqlc.New().SyncRunAccept(ctx, tx, rows)
-	if err == nil && len(rows.ID) > 0 && mistake.Made(mistake.JobOutside) {
-		err = moveOutside(ctx, tx, rows)
+	if len(rows.ID) > 0 && mistake.Made(mistake.JobOutside) {
+		return enqueueOutside(ctx, tx, rows)
 	}
-	return jobs, err
+	return dbsqlc.New().SyncRunAccept(ctx, tx, rows)
 }
 
-// moveOutside is a mistake to be noticed: jobs and runs do not commit together.
-func moveOutside(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) error {
+// enqueueOutside is a mistake to be noticed: jobs and runs do not commit together.
+func enqueueOutside(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 	outside, err := pgx.ConnectConfig(ctx, tx.Conn().Config())
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return nil, fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = outside.Close(ctx) }()
 	n := len(rows.ID)
-	jobs, err := dbsqlc.New().QueueInsertMany(ctx, outside, dbsqlc.QueueInsertManyParams{
+	early, err := dbsqlc.New().QueueInsertMany(ctx, outside, dbsqlc.QueueInsertManyParams{
 		Kind: rows.Kind, Runs: rows.ID, Shares: rows.Share[:n], Priorities: rows.Priority[:n], After: rows.After[:n],
 	})
 	if err != nil {
-		return fmt.Errorf("insert jobs: %w", err)
+		return nil, fmt.Errorf("insert jobs: %w", err)
+	}
+	jobs, err := dbsqlc.New().SyncRunAccept(ctx, tx, rows)
+	if err != nil || jobs == nil {
+		return nil, err
 	}
 	for i, run := range rows.ID {
-		_, err := tx.Exec(ctx, `WITH old AS (SELECT river_job_id AS id FROM sync_runs WHERE id = $1), moved AS (UPDATE sync_runs SET river_job_id = $2 WHERE id = $1)
-			DELETE FROM river.river_job USING old WHERE river_job.id = old.id`, run, jobs[i])
-		if err != nil {
-			return fmt.Errorf("move job: %w", err)
+		if _, err := tx.Exec(ctx, "UPDATE sync_runs SET river_job_id = $2 WHERE id = $1", run, early[i]); err != nil {
+			return nil, fmt.Errorf("move job: %w", err)
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM river.river_job WHERE id = $1", jobs[i]); err != nil {
+			return nil, fmt.Errorf("move job: %w", err)
 		}
 	}
-	return nil
+	return jobs, nil
 }
 
 // nextJob is a job to be inserted.
