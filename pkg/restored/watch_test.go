@@ -9,20 +9,27 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/audit"
 	"towpath/pkg/pgdb"
-	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/restored"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if server, err := shared(); err == nil {
+		_ = server.Stop()
+	}
+	os.Exit(code)
+}
 
 // bundle is a database of a server of its own, whose files can be copied, with one run.
 type bundle struct {
@@ -40,15 +47,24 @@ func start(t *testing.T, durable bool) *pgdb.Private {
 	return server
 }
 
+// shared is the server of those that need none of their own: a new one takes a second of
+// a processor.
+var shared = sync.OnceValues(func() (*pgdb.Private, error) {
+	return pgdb.StartPrivate(context.Background(), pgdb.Options{BinDir: os.Getenv("PGBIN"), NoSync: true})
+})
+
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	return setupOn(t, start(t, false))
+	server, err := shared()
+	require.NoError(t, err)
+	return setupOn(t, server)
 }
 
 func setupOn(t *testing.T, server *pgdb.Private) *bundle {
 	t.Helper()
-	administer(t, server, "CREATE DATABASE towpath")
-	b := open(t, server, "towpath")
+	name := "t" + uuid.NewString()[:8]
+	administer(t, server, "CREATE DATABASE "+name)
+	b := open(t, server, name)
 	_, err := pgdb.Migrate(t.Context(), b.pool)
 	require.NoError(t, err)
 	b.exec(t, `INSERT INTO tenants (id, name, magento_url, api_key_sealed) VALUES ('00000000-0000-4000-8000-000000000001', 'Shop', 'https://shop.example', 'x')`)
@@ -120,6 +136,7 @@ func (b *bundle) open(t *testing.T) (whats []string) {
 // copied is a copy of the database's files in the same server.
 func (b *bundle) copied(t *testing.T, name string) *bundle {
 	t.Helper()
+	name = b.name + name
 	b.pool.Reset()
 	administer(t, b.server, fmt.Sprintf(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'`, b.name))
 	administer(t, b.server, fmt.Sprintf(`CREATE DATABASE %s TEMPLATE %s`, name, b.name))
@@ -134,7 +151,7 @@ func (b *bundle) dumped(t *testing.T, to *pgdb.Private, name string) *bundle {
 			t.Skipf("NOT TESTED: no %s beside the server's programs", program)
 		}
 	}
-	file := filepath.Join(t.TempDir(), "dump")
+	file, name := filepath.Join(t.TempDir(), "dump"), b.name+name
 	call(t, b.server.Program("pg_dump"), "-Fc", "-f", file, b.server.URL(b.name))
 	administer(t, to, "CREATE DATABASE "+name)
 	call(t, b.server.Program("pg_restore"), "-d", to.URL(name), file)
@@ -311,15 +328,15 @@ func Test_A_new_database_lacks_nothing_and_an_old_backup_does(t *testing.T) {
 	require.Equal(t, []string{"missing"}, old.open(t))
 
 	require.NoError(t, os.WriteFile(file, seen, 0o600))
-	administer(t, b.server, "CREATE DATABASE fresh")
-	fresh := open(t, b.server, "fresh")
+	administer(t, b.server, "CREATE DATABASE "+b.name+"fresh")
+	fresh := open(t, b.server, b.name+"fresh")
 	_, err = pgdb.Migrate(t.Context(), fresh.pool)
 	require.NoError(t, err)
 	fresh.watch(t, file)
 	require.Empty(t, fresh.open(t))
 
 	require.NoError(t, os.WriteFile(file, seen, 0o600))
-	another := setupOn(t, start(t, false))
+	another := setup(t)
 	another.watch(t, "")
 	another.watch(t, file)
 	require.Empty(t, another.open(t), "one that began at another time")
