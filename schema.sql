@@ -571,6 +571,6 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   binding_forget_grant   a revoked binding keeps no secret (trigger)
 --   binding_organisation_known   what was recorded under an address moves to the organisation (trigger)
 --   towpath_process_dead   whether a worker process is dead
---   towpath_may_duplicate  whether a provider may take one document twice
+--   towpath_may_duplicate  whether a ledger may take one document twice
 --   restore_note           adds a row to restores
 --   restores_dumped        whether the rows came out of a dump since

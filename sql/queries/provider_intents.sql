@@ -65,14 +65,17 @@ RETURNING tries, generation, maybe, EXISTS (
 
 -- A try failed. Unless it may be under way, others may be at the object meanwhile: they
 -- look first, since this run has tried. Certain is that nothing was written by any try.
+-- What its run's end has settled meanwhile stays settled, or all others would wait for a
+-- run that has ended; and a try that another has followed has no say any more.
 -- name: ProviderIntentFailed :exec
 UPDATE provider_intents
 SET generation = generation + CASE WHEN @key_spent::boolean THEN 1 ELSE 0 END,
     certain = @certain::boolean,
-    settled_at = CASE WHEN @settled::boolean THEN clock_timestamp() END
+    settled_at = coalesce(settled_at, CASE WHEN @settled::boolean THEN clock_timestamp() END)
 WHERE run_id = @run_id
     AND operation = @operation
-    AND object_key = @object_key;
+    AND object_key = @object_key
+    AND tries = @tries;
 
 -- name: ProviderIntentSettle :exec
 UPDATE provider_intents
