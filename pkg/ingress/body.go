@@ -3,6 +3,7 @@ package ingress
 import (
 	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -23,11 +24,14 @@ func limitBody(x *exchange, patience time.Duration) {
 }
 
 // checkLength refuses at once what says itself that it is too large.
-func checkLength(r *http.Request) error {
-	if r.ContentLength > maxBody {
-		return tooLarge()
+func checkLength(x *exchange) error {
+	if x.r.ContentLength <= maxBody {
+		return nil
 	}
-	return nil
+	// The server is to know, as where the limit is met in reading: then it waits a moment
+	// before it closes, and a caller who still sends gets the answer, not a reset.
+	_, _ = http.MaxBytesReader(x.w, io.NopCloser(strings.NewReader("more")), 0).Read(make([]byte, 1))
+	return tooLarge()
 }
 
 func tooLarge() *refusal {

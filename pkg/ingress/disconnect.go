@@ -32,7 +32,7 @@ type revokedBinding struct {
 // The same request with the same token is a repeat: it is answered as the first
 // time and revokes nothing, so that no binding made since goes with it.
 func (in *Ingress) disconnect(x *exchange) (reply, error) {
-	if err := checkLength(x.r); err != nil {
+	if err := checkLength(x); err != nil {
 		return reply{}, err
 	}
 	var body disconnectBody

@@ -22,7 +22,7 @@ func (in *Ingress) webhook(x *exchange) (reply, error) {
 	if syncrun.KnownEvent(event) {
 		x.event = event
 	}
-	if err := checkLength(x.r); err != nil {
+	if err := checkLength(x); err != nil {
 		return reply{}, err
 	}
 	token, err := bearer(x.r)
