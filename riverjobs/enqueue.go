@@ -14,16 +14,21 @@ import (
 
 // Enqueue writes what T1 stores, with the first job of each run; it is the ingress's
 // Enqueue.
-func Enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+func Enqueue(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 	rows.Kind = FetchCanonicalArgs{}.Kind()
 	if len(rows.ID) > 0 && mistake.Made(mistake.JobOutside) {
+		tx, _ := db.(pgx.Tx)
 		return enqueueOutside(ctx, tx, rows)
 	}
-	return dbsqlc.New().SyncRunAccept(ctx, tx, rows)
+	return dbsqlc.New().SyncRunAccept(ctx, db, rows)
 }
 
-// enqueueOutside is a mistake to be noticed: jobs and runs do not commit together.
+// enqueueOutside is a mistake to be noticed: jobs and runs do not commit together. Without
+// a transaction it has nothing to be outside of, and all counts as known.
 func enqueueOutside(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+	if tx == nil {
+		return nil, nil
+	}
 	outside, err := pgx.ConnectConfig(ctx, tx.Conn().Config())
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
@@ -37,7 +42,7 @@ func enqueueOutside(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptPar
 		return nil, fmt.Errorf("insert jobs: %w", err)
 	}
 	jobs, err := dbsqlc.New().SyncRunAccept(ctx, tx, rows)
-	if err != nil || jobs == nil {
+	if err != nil {
 		return nil, err
 	}
 	for i, run := range rows.ID {

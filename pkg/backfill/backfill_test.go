@@ -154,11 +154,11 @@ func Test_A_set_whose_jobs_fail_is_not_there(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	r := b.request(t, "invoice.created", "1-150")
-	r.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+	r.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 		if len(rows.ID) < 100 {
 			return nil, errors.New("no more")
 		}
-		return riverjobs.Enqueue(ctx, tx, rows)
+		return riverjobs.Enqueue(ctx, db, rows)
 	}
 	_, counts, err := r.Run(t.Context(), func(backfill.Counts) {})
 	require.ErrorContains(t, err, "accept invoice.created 101 to 150: store 50 events: no more")
@@ -171,11 +171,11 @@ func Test_Begun_anew_when_the_shop_sends_the_same_meanwhile(t *testing.T) {
 	b := setup(t)
 	r := b.request(t, "invoice.created", "1-3")
 	var theirs syncrun.Accepted
-	r.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+	r.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 		if theirs.RunID == uuid.Nil { // it is committed after we looked, and before we insert
 			theirs = b.fromShop(t, syncrun.Event{Name: "invoice.created", EntityID: 2, IdempotencyKey: "invoice.created:2", OccurredAt: time.Now()})
 		}
-		return riverjobs.Enqueue(ctx, tx, rows)
+		return riverjobs.Enqueue(ctx, db, rows)
 	}
 	runs, steps := b.run(t, r)
 	require.Equal(t, []backfill.Counts{{Accepted: 2, Known: 1}}, steps)

@@ -110,16 +110,17 @@ func (q *Queries) RunQueueMismatchList(ctx context.Context, db DBTX) ([]RunQueue
 }
 
 const syncRunAccept = `-- name: SyncRunAccept :one
-SELECT towpath_accept($1::text, $2::text,
-    $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
-    $7::uuid[], $8::uuid[], $9::uuid[], $10::int[], $11::text[], $12::text[], $13::bigint[],
-    $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::text[], $19::timestamptz[],
-    $20::json[], $21::boolean[], $22::uuid[], $23::uuid[], $24::int[], $25::double precision[])::bigint[] AS jobs
+SELECT towpath_accept($1::text, $2::text, $3::boolean,
+    $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
+    $8::uuid[], $9::uuid[], $10::uuid[], $11::int[], $12::text[], $13::text[], $14::bigint[],
+    $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::timestamptz[],
+    $21::json[], $22::boolean[], $23::uuid[], $24::uuid[], $25::int[], $26::double precision[])::bigint[] AS jobs
 `
 
 type SyncRunAcceptParams struct {
 	Who             string
 	Kind            string
+	Unseen          bool
 	TokenTenantID   []uuid.UUID
 	Jti             []string
 	RequestKey      []string
@@ -145,11 +146,12 @@ type SyncRunAcceptParams struct {
 	After           []float64
 }
 
-// What T1 writes for a set of events; null where another transaction was faster.
+// What T1 writes for a set of events.
 func (q *Queries) SyncRunAccept(ctx context.Context, db DBTX, arg SyncRunAcceptParams) ([]int64, error) {
 	row := db.QueryRow(ctx, syncRunAccept,
 		arg.Who,
 		arg.Kind,
+		arg.Unseen,
 		arg.TokenTenantID,
 		arg.Jti,
 		arg.RequestKey,

@@ -56,21 +56,28 @@ func asUnavailable(err error) error {
 const patience = 25 * time.Millisecond
 
 // newAccepts makes what writes T1: all events that came while the transaction
-// before was committed are accepted in one. Alone an event is tried twice: if another
+// before was committed are accepted in one. They count as new at first; where one is not,
+// or nothing was answered, they are looked up. Alone an event is tried twice: if another
 // transaction was faster, or the two blocked each other, that one's run is there to
 // be found then.
 func newAccepts(cfg Config) *recorder.Recorder[syncrun.Event, syncrun.Accepted] {
 	return recorder.New(recorder.Config[syncrun.Event, syncrun.Accepted]{
 		Pool: cfg.Pool, Patience: patience, Acquire: cfg.AcquireTimeout, Timeout: cfg.AcceptTimeout, Again: worthAnotherTry,
+		First: func(ctx context.Context, conn *pgxpool.Conn, set []syncrun.Event) ([]recorder.Answer[syncrun.Accepted], error) {
+			return answers(syncrun.AcceptUnseen(ctx, conn, cfg.Enqueue, set))
+		},
 		Write: func(ctx context.Context, tx pgx.Tx, set []syncrun.Event) ([]recorder.Answer[syncrun.Accepted], error) {
-			accepted, err := syncrun.Accept(ctx, tx, cfg.Enqueue, set)
-			answers := make([]recorder.Answer[syncrun.Accepted], len(accepted))
-			for i, a := range accepted {
-				answers[i] = recorder.Answer[syncrun.Accepted]{Value: a, Err: a.Refused}
-			}
-			return answers, err
+			return answers(syncrun.Accept(ctx, tx, cfg.Enqueue, set))
 		},
 	})
+}
+
+func answers(accepted []syncrun.Accepted, err error) ([]recorder.Answer[syncrun.Accepted], error) {
+	all := make([]recorder.Answer[syncrun.Accepted], len(accepted))
+	for i, a := range accepted {
+		all[i] = recorder.Answer[syncrun.Accepted]{Value: a, Err: a.Refused}
+	}
+	return all, err
 }
 
 // accept hands the event over to T1. If the commit's answer is lost, what became

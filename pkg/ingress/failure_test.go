@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/loopback"
+	"towpath/pkg/syncrun"
 )
 
 // line is a connection to the database that a test can break.
@@ -97,10 +97,20 @@ func TestWebhook_database_away_is_503_and_nothing_is_lost(t *testing.T) {
 	require.Empty(t, a.header.Get("Idempotent-Replayed"))
 }
 
+// lookedUp makes every event count as known, so that all are looked up.
+func lookedUp(enqueue syncrun.Enqueue) syncrun.Enqueue {
+	return func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+		if rows.Unseen {
+			return nil, nil
+		}
+		return enqueue(ctx, db, rows)
+	}
+}
+
 func TestWebhook_lost_answer_of_the_commit_is_503_then_a_repeat(t *testing.T) {
 	t.Parallel()
 	l := &line{}
-	d := setup(t, func(c *Config) { c.Pool = l.pool(t, c.Pool, 2) })
+	d := setup(t, func(c *Config) { c.Pool, c.Enqueue = l.pool(t, c.Pool, 2), lookedUp(c.Enqueue) })
 	l.loseCommit.Store(true)
 	q := request{token: d.token(t)}
 	a := d.send(t, q)
@@ -192,9 +202,9 @@ func TestWebhook_faults_inside_T1(t *testing.T) {
 			d := setup(t, func(cfg *Config) {
 				insert := cfg.Enqueue
 				cfg.Pool = (&line{}).pool(t, cfg.Pool, 1) // a leaked connection would show
-				cfg.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+				cfg.Enqueue = lookedUp(func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 					n := int(calls.Add(1)) - 1
-					jobs, err := insert(ctx, tx, rows)
+					jobs, err := insert(ctx, db, rows)
 					if n >= len(c.faults) {
 						return jobs, err
 					}
@@ -202,7 +212,7 @@ func TestWebhook_faults_inside_T1(t *testing.T) {
 						return nil, fault
 					}
 					panic(c.faults[n])
-				}
+				})
 			})
 			q := request{token: d.token(t)}
 			a := d.send(t, q)
@@ -218,6 +228,71 @@ func TestWebhook_faults_inside_T1(t *testing.T) {
 			require.Equal(t, 202, d.send(t, q).status, "the same again")
 		})
 	}
+}
+
+// What comes first is one statement, which is a transaction of its own. Whatever becomes
+// of it, the event is stored once.
+func TestWebhook_first_try_fails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		takesEffect bool
+		fail        func(db dbsqlc.DBTX) error
+	}{
+		"Refused":                         {false, func(dbsqlc.DBTX) error { return errors.New("no") }},
+		"Panics":                          {false, func(dbsqlc.DBTX) error { panic("no") }},
+		"Connection_is_lost":              {false, cut},
+		"Stored_and_the_answer_is_lost":   {true, cut},
+		"Stored_and_the_answer_is_unread": {true, func(dbsqlc.DBTX) error { return errors.New("what?") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var first, second atomic.Int64
+			d := setup(t, func(cfg *Config) {
+				insert := cfg.Enqueue
+				cfg.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+					if !rows.Unseen {
+						second.Add(1)
+						return insert(ctx, db, rows)
+					}
+					first.Add(1)
+					if c.takesEffect {
+						_, err := insert(ctx, db, rows)
+						require.NoError(t, err)
+					}
+					return nil, c.fail(db)
+				}
+			})
+			a := d.send(t, request{})
+			require.Equal(t, 202, a.status, a.raw)
+			require.Equal(t, [3]int{1, 1, 1}, d.stored(t))
+			require.Equal(t, [2]int64{1, map[bool]int64{false: 1}[c.takesEffect]}, [2]int64{first.Load(), second.Load()})
+			require.Equal(t, a.runID(), d.send(t, request{}).runID(), "the same again, with a token of its own")
+		})
+	}
+}
+
+// cut breaks a connection of a pool.
+func cut(db dbsqlc.DBTX) error {
+	return db.(*pgxpool.Conn).Conn().Close(context.Background())
+}
+
+// An event that is new, as most are, costs one statement.
+func TestWebhook_new_event_is_one_statement(t *testing.T) {
+	t.Parallel()
+	var unseen, seen atomic.Int64
+	d := setup(t, func(cfg *Config) {
+		insert := cfg.Enqueue
+		cfg.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+			map[bool]*atomic.Int64{true: &unseen, false: &seen}[rows.Unseen].Add(1)
+			return insert(ctx, db, rows)
+		}
+	})
+	require.Equal(t, 202, d.send(t, request{}).status)
+	require.Equal(t, [2]int64{1, 0}, [2]int64{unseen.Load(), seen.Load()})
+	a := d.send(t, request{})
+	require.Equal(t, 202, a.status)
+	require.Equal(t, "true", a.header.Get("Idempotent-Replayed"))
+	require.Equal(t, [2]int64{2, 1}, [2]int64{unseen.Load(), seen.Load()}, "its token is spent")
 }
 
 // A lost key is ours to mend: the shop's token may be good.
@@ -237,10 +312,10 @@ func TestDrain_refuses_new_requests_and_lets_those_under_way_end(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	d := setup(t, func(c *Config) {
 		insert := c.Enqueue
-		c.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+		c.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 			close(entered)
 			<-release
-			return insert(ctx, tx, rows)
+			return insert(ctx, db, rows)
 		}
 	})
 	ended := make(chan answer)
@@ -265,12 +340,12 @@ func TestWebhook_is_stored_though_the_shop_hangs_up(t *testing.T) {
 	var first sync.Once
 	d := setup(t, func(c *Config) {
 		insert := c.Enqueue
-		c.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+		c.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 			first.Do(func() {
 				close(entered)
 				<-gone
 			})
-			jobs, err := insert(ctx, tx, rows)
+			jobs, err := insert(ctx, db, rows)
 			if jobs != nil {
 				close(stored)
 			}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,9 +73,9 @@ func setup(t testing.TB, change func(*Config)) *door {
 }
 
 // enqueue stores events as the service does.
-func enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+func enqueue(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 	rows.Kind = "fetch_canonical"
-	return dbsqlc.New().SyncRunAccept(ctx, tx, rows)
+	return dbsqlc.New().SyncRunAccept(ctx, db, rows)
 }
 
 func (d *door) addTenant(t testing.TB, id uuid.UUID, apiKey string) {

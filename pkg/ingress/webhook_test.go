@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/dbsqlc"
@@ -357,7 +356,7 @@ func TestWebhook_two_at_the_same_moment_make_one_run(t *testing.T) {
 			d := setup(t, func(c *Config) {
 				insert := c.Enqueue
 				// The first two meet inside T1, unless the token lets only one in.
-				c.Enqueue = func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+				c.Enqueue = func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 					mu.Lock()
 					n := calls
 					calls++
@@ -366,7 +365,7 @@ func TestWebhook_two_at_the_same_moment_make_one_run(t *testing.T) {
 						once[n].Do(arrived.Done)
 						arrived.Wait()
 					}
-					return insert(ctx, tx, rows)
+					return insert(ctx, db, rows)
 				}
 			})
 			token := ""

@@ -21,6 +21,10 @@ var ErrNoConnection = errors.New("no connection to the database")
 // Config is how sets are written.
 type Config[C, A any] struct {
 	Pool *pgxpool.Pool
+	// First, where it is set, is tried before Write: one statement, which is a transaction
+	// of its own, there and back in one message. Where it fails Write is called for the
+	// same items, also if nothing was answered: Write must bear what First may have stored.
+	First func(ctx context.Context, conn *pgxpool.Conn, set []C) ([]Answer[A], error)
 	// Write writes a set inside tx and answers each item, in order. An item that it
 	// answers with an error has left nothing in tx. If Write itself fails, nothing is
 	// committed. It is called again for the same items after a failure.
@@ -75,6 +79,9 @@ func (r *Recorder[C, A]) Waiting() int { return r.sets.Waiting() }
 // is its own redo. The next set need not wait for this one's COMMIT, which may take a
 // disk's time: nearly is called before it.
 func (r *Recorder[C, A]) record(ctx context.Context, set []C, nearly func()) []Answer[A] {
+	if answers := r.first(ctx, set); answers != nil {
+		return answers
+	}
 	if len(set) == 1 {
 		return []Answer[A]{r.single(ctx, set[0], nearly)}
 	}
@@ -91,6 +98,26 @@ func (r *Recorder[C, A]) record(ctx context.Context, set []C, nearly func()) []A
 		return same[A](len(set), err)
 	}
 	return r.each(ctx, set)
+}
+
+// first writes a set by First; nil where that has not worked. If the process stops while
+// it is under way, all of the set is stored or nothing.
+func (r *Recorder[C, A]) first(ctx context.Context, set []C) []Answer[A] {
+	if r.cfg.First == nil || mistake.Made(mistake.EarlyAnswer) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	conn, err := r.acquire(ctx)
+	if err != nil {
+		return same[A](len(set), err)
+	}
+	defer conn.Release()
+	answers, err := answered(set, func() ([]Answer[A], error) { return r.cfg.First(ctx, conn, set) })
+	if err != nil {
+		return nil
+	}
+	return answers
 }
 
 // each writes the items apart, a few at a time: one that has to wait for a lock
@@ -139,7 +166,7 @@ func (r *Recorder[C, A]) transact(ctx context.Context, set []C, shared bool, nea
 	if err != nil {
 		return nil, brokenError{fmt.Errorf("%w: begin: %w", ErrNoConnection, err)}
 	}
-	answers, err = r.write(ctx, tx, set)
+	answers, err = answered(set, func() ([]Answer[A], error) { return r.cfg.Write(ctx, tx, set) })
 	if err == nil && mistake.Made(mistake.EarlyAnswer) {
 		commitLater(conn)
 		return answers, nil
@@ -183,13 +210,14 @@ func options(shared bool) pgx.TxOptions {
 	return pgx.TxOptions{}
 }
 
-func (r *Recorder[C, A]) write(ctx context.Context, tx pgx.Tx, set []C) (answers []Answer[A], err error) {
+// answered writes a set, and makes an error of a panic and of answers that are not the set's.
+func answered[C, A any](set []C, write func() ([]Answer[A], error)) (answers []Answer[A], err error) {
 	defer func() {
 		if said := recover(); said != nil {
 			err = guarded(1, func() []Answer[A] { panic(said) })[0].Err
 		}
 	}()
-	answers, err = r.cfg.Write(ctx, tx, set)
+	answers, err = write()
 	if err == nil && len(answers) != len(set) {
 		return nil, fmt.Errorf("record %d items: %d answers", len(set), len(answers))
 	}

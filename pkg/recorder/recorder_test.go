@@ -338,6 +338,38 @@ func Test_Record_no_connection(t *testing.T) {
 	require.ErrorIs(t, err, recorder.ErrNoConnection)
 }
 
+// What First does is not asked for again; what it does not, Write does.
+func Test_First_is_tried_before(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	no := errors.New("no")
+	for name, c := range map[string]struct {
+		first  func(set []int) ([]recorder.Answer[int], error)
+		writes int64
+	}{
+		"Done":            {func(set []int) ([]recorder.Answer[int], error) { return make([]recorder.Answer[int], len(set)), nil }, 0},
+		"Fails":           {func([]int) ([]recorder.Answer[int], error) { return nil, no }, 1},
+		"Panics":          {func([]int) ([]recorder.Answer[int], error) { panic("no") }, 1},
+		"Answers_too_few": {func([]int) ([]recorder.Answer[int], error) { return nil, nil }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var writes atomic.Int64
+			r := recorder.New(recorder.Config[int, int]{
+				Pool:  pool,
+				First: func(_ context.Context, _ *pgxpool.Conn, set []int) ([]recorder.Answer[int], error) { return c.first(set) },
+				Write: func(_ context.Context, _ pgx.Tx, set []int) ([]recorder.Answer[int], error) {
+					writes.Add(1)
+					return make([]recorder.Answer[int], len(set)), nil
+				},
+			})
+			_, err := r.Record(t.Context(), 7)
+			require.NoError(t, err)
+			require.Equal(t, c.writes, writes.Load())
+		})
+	}
+}
+
 // Two writers that begin at one moment may find that the first has taken all, and callers
 // go away before anybody came: nothing is done for nobody.
 func Test_Gatherer_does_no_empty_set(t *testing.T) {

@@ -63,10 +63,10 @@ var (
 	ErrRaced = errors.New("event was accepted by another transaction meanwhile")
 )
 
-// Enqueue writes rows inside tx, the first job of each run with it, and answers the ids
-// of the jobs; nil where another transaction was faster. It is riverjobs.Enqueue, which
-// knows what a first job is.
-type Enqueue func(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error)
+// Enqueue writes rows in one statement, the first job of each run with it, and answers the
+// ids of the jobs; nil where rows are unseen and one of them is known. It is
+// riverjobs.Enqueue, which knows what a first job is.
+type Enqueue func(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error)
 
 // settling is how long a change of what changes often waits for the next one: a form
 // that is saved ten times in a second is written once.
@@ -114,6 +114,18 @@ func AcceptFrom(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, eve
 	if err != nil {
 		return nil, err
 	}
+	return accept(ctx, tx, who, enqueue, events, known)
+}
+
+// AcceptUnseen is Accept by one statement, which is a transaction of its own: for events
+// that are mostly new, without looking whether they are. Where one of them, or its token,
+// is known, or another transaction is at it, it fails and nothing is stored. If its answer
+// is lost all may be stored, and Accept finds it.
+func AcceptUnseen(ctx context.Context, db dbsqlc.DBTX, enqueue Enqueue, events []Event) ([]Accepted, error) {
+	return accept(ctx, db, "shop", enqueue, events, nothingKnown(len(events)))
+}
+
+func accept(ctx context.Context, db dbsqlc.DBTX, who string, enqueue Enqueue, events []Event, known known) ([]Accepted, error) {
 	accepted := make([]Accepted, len(events))
 	var spent, fresh, again []int
 	for i, e := range events {
@@ -139,7 +151,8 @@ func AcceptFrom(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, eve
 		known.add(e, id)
 		fresh = append(fresh, i)
 	}
-	return accepted, write(ctx, tx, who, enqueue, events, accepted, places{spent, fresh, again})
+	rows := dbsqlc.SyncRunAcceptParams{Who: who, Unseen: known.unseen}
+	return accepted, write(ctx, db, enqueue, rows, events, accepted, places{spent, fresh, again})
 }
 
 // places are those of a set's events whose tokens are spent, that are new, and whose
@@ -149,11 +162,10 @@ type places struct{ spent, fresh, again []int }
 
 // write writes a set in one statement, but for the runs that start over. What the look-up
 // could not see, since another transaction had not committed it, the unique keys find.
-func write(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events []Event, accepted []Accepted, at places) error {
+func write(ctx context.Context, db dbsqlc.DBTX, enqueue Enqueue, rows dbsqlc.SyncRunAcceptParams, events []Event, accepted []Accepted, at places) error {
 	if len(at.spent)+len(at.fresh) == 0 {
 		return nil
 	}
-	rows := dbsqlc.SyncRunAcceptParams{Who: who}
 	for _, i := range at.spent {
 		if !mistake.Made(mistake.TokenNotSpent) {
 			addToken(&rows, events[i])
@@ -167,15 +179,15 @@ func write(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events [
 		rows.StartsOver = append(rows.StartsOver, accepted[i].RunID)
 		addJob(&rows, events[i])
 	}
-	jobs, err := enqueue(ctx, tx, rows)
+	jobs, err := enqueue(ctx, db, rows)
+	if jobs == nil && err == nil || isUniqueViolation(err) {
+		return ErrRaced
+	}
 	if err != nil {
 		return fmt.Errorf("store %d events: %w", len(events), err)
 	}
-	if jobs == nil {
-		return ErrRaced
-	}
 	for n, i := range at.again {
-		if err := startOver(ctx, tx, events[i], accepted[i].RunID, jobs[len(at.fresh)+n]); err != nil {
+		if err := startOver(ctx, db, events[i], accepted[i].RunID, jobs[len(at.fresh)+n]); err != nil {
 			return err
 		}
 	}
@@ -183,8 +195,8 @@ func write(ctx context.Context, tx pgx.Tx, who string, enqueue Enqueue, events [
 }
 
 // startOver retries a failed run.
-func startOver(ctx context.Context, tx pgx.Tx, e Event, run uuid.UUID, job int64) error {
-	_, err := queries.SyncRunRequeue(ctx, tx, dbsqlc.SyncRunRequeueParams{
+func startOver(ctx context.Context, db dbsqlc.DBTX, e Event, run uuid.UUID, job int64) error {
+	_, err := queries.SyncRunRequeue(ctx, db, dbsqlc.SyncRunRequeueParams{
 		ID: run, NextJobID: job, Backfill: e.backfill(), Who: "shop", Why: "sent again by the shop",
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -55,6 +55,37 @@ func Test_Accept(t *testing.T) {
 		require.Zero(t, b.count(t, "SELECT count(*) FROM run_queue_mismatch"))
 	})
 
+	t.Run("Unseen_is_stored_as_a_whole_or_not_at_all", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		unseen := func(events ...syncrun.Event) error {
+			_, err := syncrun.AcceptUnseen(t.Context(), b.pool, enqueue, events)
+			return err
+		}
+		stored := func() [3]int {
+			return [3]int{b.count(t, "SELECT count(*) FROM sync_runs"), b.count(t, "SELECT count(*) FROM river.river_job"), b.count(t, "SELECT count(*) FROM spent_jtis")}
+		}
+		invoice, customer := b.event("invoice.created", 1, "invoice.created:1"), b.event("customer.upserted", 7, "customer.upserted:7")
+		require.NoError(t, unseen(invoice, customer, b.event("invoice.created", 1, "invoice.created:1")), "twice in the set is one run")
+		require.Equal(t, [3]int{2, 2, 3}, stored())
+
+		other := b.event("invoice.created", 2, "invoice.created:2")
+		spent, reused, foreign := b.event("invoice.created", 3, "invoice.created:3"), b.event("invoice.created", 9, "invoice.created:1"), b.event("invoice.paid", 7, "customer.upserted:7")
+		spent.JTI = invoice.JTI
+		for name, known := range map[string]syncrun.Event{
+			"the event": b.event("invoice.created", 1, "invoice.created:1"), "its change": b.event("customer.upserted", 7, "customer.upserted:7"),
+			"its token": spent, "its key": reused, "another event's key": foreign,
+		} {
+			require.ErrorIs(t, unseen(other, known), syncrun.ErrRaced, name)
+			require.Equal(t, [3]int{2, 2, 3}, stored(), name)
+		}
+		later := b.event("customer.upserted", 7, "customer.upserted:7")
+		later.OccurredAt = later.OccurredAt.Add(time.Minute)
+		require.NoError(t, unseen(other, later), "a later change comes under the same key")
+		require.Equal(t, [3]int{4, 4, 5}, stored())
+		require.Zero(t, b.count(t, "SELECT count(*) FROM run_queue_mismatch"))
+	})
+
 	t.Run("One_run_of_an_event_that_is_twice_in_a_set", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -18,6 +18,16 @@ type known struct {
 	first  map[key]named            // the first use of an idempotency key
 	runs   map[key]uuid.UUID        // by dedupe key
 	again  map[uuid.UUID]bool       // failed runs that this set starts over
+	unseen bool                     // nobody has looked in the database
+}
+
+// nothingKnown is what there is of n events that nobody has looked up.
+func nothingKnown(n int) known {
+	return known{
+		stored: make([]dbsqlc.SyncRunKnownRow, n),
+		tokens: map[token]string{}, first: map[key]named{}, runs: map[key]uuid.UUID{},
+		again: map[uuid.UUID]bool{}, unseen: true,
+	}
 }
 
 type (
@@ -54,11 +64,8 @@ func readKnown(ctx context.Context, tx pgx.Tx, events []Event) (known, error) {
 	if err != nil {
 		return known{}, fmt.Errorf("look up %d events: %w", len(events), err)
 	}
-	k := known{
-		stored: make([]dbsqlc.SyncRunKnownRow, len(events)),
-		tokens: map[token]string{}, first: map[key]named{}, runs: map[key]uuid.UUID{},
-		again: map[uuid.UUID]bool{},
-	}
+	k := nothingKnown(len(events))
+	k.unseen = false
 	for _, row := range rows {
 		k.stored[row.N] = row
 	}

@@ -53,9 +53,9 @@ func (b *bundle) event(name string, id int64, key string) syncrun.Event {
 }
 
 // enqueue stores events as riverjobs does.
-func enqueue(ctx context.Context, tx pgx.Tx, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
+func enqueue(ctx context.Context, db dbsqlc.DBTX, rows dbsqlc.SyncRunAcceptParams) ([]int64, error) {
 	rows.Kind = "fetch_canonical"
-	return dbsqlc.New().SyncRunAccept(ctx, tx, rows)
+	return dbsqlc.New().SyncRunAccept(ctx, db, rows)
 }
 
 func (b *bundle) accept(t *testing.T, events ...syncrun.Event) ([]syncrun.Accepted, error) {

@@ -1,6 +1,6 @@
--- What T1 writes for a set of events; null where another transaction was faster.
+-- What T1 writes for a set of events.
 -- name: SyncRunAccept :one
-SELECT towpath_accept(@who::text, @kind::text,
+SELECT towpath_accept(@who::text, @kind::text, @unseen::boolean,
     @token_tenant_id::uuid[], @jti::text[], @request_key::text[], @expires_at::timestamptz[],
     @id::uuid[], @tenant_id::uuid[], @binding_id::uuid[], @policy_version::int[], @event::text[], @entity_type::text[], @magento_entity_id::bigint[],
     @website_id::bigint[], @store_id::bigint[], @idempotency_key::text[], @dedupe_key::text[], @lane::text[], @occurred_at::timestamptz[],
