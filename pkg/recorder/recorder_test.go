@@ -356,8 +356,10 @@ func Test_First_is_tried_before(t *testing.T) {
 			t.Parallel()
 			var writes atomic.Int64
 			r := recorder.New(recorder.Config[int, int]{
-				Pool:  pool,
-				First: func(_ context.Context, _ *pgxpool.Conn, set []int) ([]recorder.Answer[int], error) { return c.first(set) },
+				Pool: pool,
+				First: func(_ context.Context, _ *pgxpool.Conn, set []int) ([]recorder.Answer[int], error) {
+					return c.first(set)
+				},
 				Write: func(_ context.Context, _ pgx.Tx, set []int) ([]recorder.Answer[int], error) {
 					writes.Add(1)
 					return make([]recorder.Answer[int], len(set)), nil

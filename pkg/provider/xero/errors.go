@@ -2,6 +2,7 @@ package xero
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,8 +44,9 @@ type reply struct {
 type rule struct {
 	name    string
 	status  int
-	problem string // X-Rate-Limit-Problem begins with
-	text    string // the body holds, in lower case
+	problem string   // X-Rate-Limit-Problem begins with
+	text    string   // the body holds, in lower case
+	of      []string // operations; none: all
 	kind    provider.Kind
 	read    provider.Kind  // of an answer to a read, where that is another
 	wrote   provider.Wrote // what became of a write; a read has written nothing
@@ -78,6 +80,10 @@ var rules = []rule{
 		message: "Xero refused access to the organisation: connect it again"},
 
 	// An unknown contact refuses the whole request, before any document of it is judged.
+	{name: "document of a payment or credit unknown", status: 404, of: []string{opPaymentCreate, opAllocate}, kind: provider.Held,
+		code: provider.CodeProvider, reason: provider.HeldDocumentVoid, message: "Xero does not know the document that this is for: it may have been deleted"},
+	{name: "not Xero's address", status: 404, of: []string{opItemUpsert, opContactCreate}, kind: provider.Bug,
+		message: "Xero's address does not know this call: look at the binding's API address, and whether a proxy answers in its place"},
 	{name: "contact of an invoice unknown", status: 404, kind: provider.Held, read: provider.Gone, code: provider.CodeProvider, reason: reasonContactGone,
 		message: "Xero does not know the contact of this document: it may belong to another organisation; connect the right one or clear the contact's link"},
 	{name: "precondition", status: 412, kind: provider.Bug, message: "Xero refused a precondition of the request"},
@@ -123,6 +129,7 @@ func otherwise(status int) rule {
 
 func (r rule) fits(a reply, lower string) bool {
 	return r.status == a.status &&
+		(len(r.of) == 0 || slices.Contains(r.of, a.operation)) &&
 		strings.Contains(lower, r.text) &&
 		strings.HasPrefix(strings.ToLower(a.header.Get("X-Rate-Limit-Problem")), r.problem)
 }

@@ -33,9 +33,9 @@ func Rules() []string {
 	return names
 }
 
-// RuleFor is the name of the row that decides on an answer.
-func RuleFor(status int, header http.Header, body string) string {
-	return ruleFor(reply{status: status, header: header, body: body}).name
+// RuleFor is the name of the row that decides on an operation's answer.
+func RuleFor(operation string, status int, header http.Header, body string) string {
+	return ruleFor(reply{operation: operation, status: status, header: header, body: body}).name
 }
 
 // ContactJSON is the body that creates buyer under his first name.

@@ -33,7 +33,9 @@ func Test_Every_row_of_the_table_of_answers_has_a_case(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range answerCases() {
-		seen[xero.RuleFor(c.status, c.header, c.body)] = true
+		for _, operation := range xero.Operations() {
+			seen[xero.RuleFor(operation, c.status, c.header, c.body)] = true
+		}
 	}
 	for _, name := range xero.Rules() {
 		require.True(t, seen[name], name)
