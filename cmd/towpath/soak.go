@@ -13,10 +13,11 @@ import (
 
 type soakCommand struct {
 	printed
-	Minutes float64 `default:"5" help:"How long traffic and faults last; what is under way then may end."`
-	Seed    uint64  `default:"1" help:"Of what is raised and what goes wrong, and in which order."`
-	Rate    float64 `default:"5" help:"Invoices a second, of all shops together."`
-	PGBin   string  `name:"pg-bin" placeholder:"DIR" help:"The folder of initdb and postgres ($$PGBIN; default: found or fetched)."`
+	Minutes float64       `default:"5" help:"How long traffic and faults last; what is under way then may end."`
+	Seed    uint64        `default:"1" help:"Of what is raised and what goes wrong, and in which order."`
+	Rate    float64       `default:"5" help:"Invoices a second, of all shops together."`
+	Settle  time.Duration `default:"10m" help:"How long what was accepted may take to end after that."`
+	PGBin   string        `name:"pg-bin" placeholder:"DIR" help:"The folder of initdb and postgres ($$PGBIN; default: found or fetched)."`
 }
 
 // Run soaks this very program in a private database and leaves nothing behind.
@@ -31,7 +32,7 @@ func (c soakCommand) Run(ctx context.Context, io console) error {
 	}
 	p := progress{io: io, quiet: c.JSON}
 	cfg := soak.Config{
-		For: time.Duration(c.Minutes * float64(time.Minute)), Seed: c.Seed, Rate: c.Rate, Binary: binary, BinDir: bin,
+		For: time.Duration(c.Minutes * float64(time.Minute)), Settle: c.Settle, Seed: c.Seed, Rate: c.Rate, Binary: binary, BinDir: bin,
 		Env: mistakeAsked(), Logger: textLog(io.err, &slog.HandlerOptions{Level: slog.LevelWarn}),
 		Progress: func(at soak.Progress) { p.soaking(at) },
 	}

@@ -73,7 +73,7 @@ func flagsOf() map[string][]string {
 		"user sign-out":          {"--database-url", "--json"},
 		"user delete":            {"--database-url", "--json"},
 		"audit list":             more(list, "--who", "--action", "--tenant", "--since", "--until", "--limit"),
-		"soak":                   {"--json", "--minutes", "--seed", "--rate", "--pg-bin"},
+		"soak":                   {"--json", "--minutes", "--seed", "--rate", "--settle", "--pg-bin"},
 		"bench":                  {"--json", "--seconds", "--clients", "--samples", "--backlog", "--ended", "--pg-bin", "--data-root"},
 	}
 }
