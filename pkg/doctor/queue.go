@@ -88,7 +88,7 @@ func (c Config) held(ctx context.Context) []Finding {
 	}
 	var found []Finding
 	for _, r := range reasons {
-		found = append(found, runs.warn("held", "each of them says what to do: towpath runs list --status held",
+		found = append(found, runs.warn("held", "which: towpath runs list --status held --error "+r.Reason+"; each of them says what to do: towpath runs show ID",
 			"%d held: %s, the oldest for %s", r.Runs, r.Reason, rough(r.Oldest)))
 	}
 	return found
