@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/verify"
 
 	"github.com/google/uuid"
@@ -235,7 +236,8 @@ func Test_Verify_says_on_a_terminal_how_far_it_is(t *testing.T) {
 // What is on record as applied and was dropped by hand comes back by what verify says.
 func Test_Verify_says_how_a_dropped_view_comes_back(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := deskAt(t, pgtest.EmptyURL(t))
+	d.must(t, "migrate", "up")
 	exec := func(statement string) {
 		_, err := d.pool.Exec(t.Context(), statement)
 		require.NoError(t, err)

@@ -175,6 +175,17 @@ func Test_Run_over_a_shops_answer_that_cannot_be_read_is_no_fault_of_Towpath(t *
 	require.NotContains(t, body, "Failed inside")
 }
 
+func Test_History_says_who_asked_for_the_run(t *testing.T) {
+	t.Parallel()
+	for who, want := range map[string]string{"shop": "webhook accepted", "cli:root": "asked for by backfill"} {
+		b := setup(t)
+		id := b.add("queued", nil)
+		b.event(id, 0, "accept", "", "queued", "")
+		b.exec(`UPDATE sync_run_events SET who = $1`, who)
+		require.Contains(t, b.get("/dashboard/sync/"+id.String()).body, want)
+	}
+}
+
 func Test_Held_run_shows_its_reason_as_chip_and_what_to_do(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
