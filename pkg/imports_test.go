@@ -49,6 +49,7 @@ func rules() map[string]rule {
 		"pkg/monitoring": {},
 		"pkg/mistake":    {},
 		"pkg/completion": {},
+		"pkg/advice":     {code: []string{"pkg/provider"}, tests: []string{"pkg/metrics"}},
 		"pkg/audit":      {code: []string{"pkg/dbsqlc"}},
 		"pkg/manpage":    {},
 		"pkg/systemd":    {},
@@ -83,7 +84,7 @@ func rules() map[string]rule {
 		},
 		"pkg/dashboard": {
 			code: []string{
-				"pkg/account", "pkg/actions", "pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/idp", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
+				"pkg/account", "pkg/actions", "pkg/advice", "pkg/audit", "pkg/dbsqlc", "pkg/magento", "pkg/find", "pkg/foreign", "pkg/form", "pkg/gaps", "pkg/idp", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/secret",
 				"pkg/bulk",
 				"pkg/syncrun", "pkg/users",
 			},
@@ -125,7 +126,7 @@ func rules() map[string]rule {
 		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata", "pkg/restored", "pkg/shopjwt"}},
 
 		// What should have come and did not.
-		"pkg/notify":    {code: []string{"pkg/dbsqlc", "pkg/gaps", "pkg/metrics", "pkg/outbound", "pkg/secret"}},
+		"pkg/notify":    {code: []string{"pkg/advice", "pkg/dbsqlc", "pkg/gaps", "pkg/metrics", "pkg/outbound", "pkg/secret"}},
 		"pkg/retention": {code: []string{"pkg/dbsqlc", "pkg/metrics"}, tests: []string{"pkg/verify"}},
 		"pkg/find":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/pgdb"}},
 		"pkg/gaps":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
@@ -170,7 +171,7 @@ func rules() map[string]rule {
 			"pkg/provider/xero/xerosim", "pkg/secret", "pkg/shopjwt", "pkg/stack", "pkg/verify",
 		}},
 		"cmd/towpath": {code: []string{
-			"pkg/account", "pkg/audit", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
+			"pkg/account", "pkg/advice", "pkg/audit", "pkg/backfill", "pkg/bench", "pkg/canon", "pkg/clients", "pkg/completion", "pkg/dashboard", "pkg/dbsqlc", "pkg/demo", "pkg/actions", "pkg/doctor", "pkg/explain", "pkg/find", "pkg/foreign",
 			"pkg/bulk",
 			"pkg/gaps", "pkg/idp", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",

@@ -119,9 +119,7 @@ func (c auditList) Run(ctx context.Context, io console) error {
 
 // changedParts are the parts that differ, in one line: field: before -> after.
 func changedParts(row dbsqlc.AuditListRow) string {
-	var before, after map[string]json.RawMessage
-	_ = json.Unmarshal(row.Before, &before) // of audit.Write: objects, or nothing
-	_ = json.Unmarshal(row.After, &after)
+	before, after := audit.Sides(row.Action, row.Before, row.After)
 	both := maps.Clone(before)
 	if both == nil {
 		both = map[string]json.RawMessage{}

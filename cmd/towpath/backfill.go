@@ -173,10 +173,10 @@ func (c backfillCommand) follow(ctx context.Context, p progress, r backfill.Requ
 	}
 	p.line("%s", outcomes(view.Runs))
 	if n := view.Runs[syncrun.Held]; n > 0 {
-		fmt.Fprintf(p.io.err, "towpath: %s; they go on when what they wait for has changed: towpath runs list --status held\n", counted(int(n), "held run"))
+		fmt.Fprintf(p.io.err, "towpath: %s; they go on when what they wait for has changed; which: towpath runs list --status held, and what to do: towpath runs show ID\n", counted(int(n), "held run"))
 	}
 	if n := view.Runs[syncrun.Failed]; n > 0 {
-		fmt.Fprintf(p.io.err, "towpath: %s; why: towpath runs list --status failed --event %s\n", counted(int(n), "failed run"), c.Event)
+		fmt.Fprintf(p.io.err, "towpath: %s; which: towpath runs list --status failed --event %s, and why and what to do: towpath runs show ID\n", counted(int(n), "failed run"), c.Event)
 	}
 	return nil
 }

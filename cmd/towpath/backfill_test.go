@@ -74,7 +74,7 @@ func Test_Backfill_follows_its_runs_to_their_end(t *testing.T) {
 	invoice := d.shop.RaiseInvoice(demo.Cart())
 	s := d.run(t, "backfill", "--binding", d.binding, "--event", "invoice.created", "--ids", fmt.Sprintf("%d,4242", invoice.ID), "--wait", "--json")
 	require.Equal(t, exitFailed, s.code)
-	require.Contains(t, s.err, "1 failed run; why: towpath runs list --status failed --event invoice.created")
+	require.Contains(t, s.err, "1 failed run; which: towpath runs list --status failed --event invoice.created")
 	var got filled
 	decode(t, []byte(s.out), &got)
 	require.Equal(t, map[string]int{"succeeded": 1, "failed": 1}, got.Runs, "the shop knows one of them")

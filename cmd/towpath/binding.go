@@ -40,6 +40,13 @@ type bindingCreate struct {
 	appFlags
 }
 
+// Help is shown below the flags by --help.
+func (bindingCreate) Help() string {
+	return `Where the provider refuses the token the binding is made all the same, and the exit code is 1: give it
+another one by "binding token ID --token-file FILE". Of a provider that does not answer nothing is
+known yet: that is a warning, and the exit code is 0.`
+}
+
 // bindingView is a binding as the commands print it.
 type bindingView struct {
 	ID            uuid.UUID  `json:"id"`
@@ -70,7 +77,8 @@ func printBinding(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.U
 }
 
 // Run stores the binding with the default policy, then asks the provider for
-// its reference data; if that cannot be had now, the first run asks again.
+// its reference data; if that cannot be had now, the first run asks again. Where the
+// provider refuses the token the binding is there too, and the exit code is 1.
 func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if c.isApp() {
 		return c.createApp(ctx, io)
@@ -111,12 +119,18 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if binding.OrgID == "" && specs.Wire(binding.Provider, binding.Wire).NamesOrganisation {
 		io.warn("no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
 	}
-	readReference(ctx, io, pool, binding.ID)
+	refused := readReference(ctx, io, pool, binding.ID)
 	if c.JSON {
-		return printBinding(ctx, io, pool, binding.ID)
+		if err := printBinding(ctx, io, pool, binding.ID); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
+		fmt.Fprintf(io.out, "Now its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
 	}
-	fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
-	fmt.Fprintf(io.out, "Now its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
+	if refused {
+		return errSilent // what mends it has been said
+	}
 	return nil
 }
 

@@ -23,6 +23,9 @@ type bindingRefresh struct {
 // that is gone are named, and the exit code is 1.
 func (c bindingRefresh) Run(ctx context.Context, io console) error {
 	return withBinding(ctx, io, c.database, c.ID, func(pool *pgxpool.Pool, binding dbsqlc.Binding) error {
+		if _, err := io.sealing(ctx, pool); err != nil {
+			return err
+		}
 		conns, err := io.clients(pool)
 		if err != nil {
 			return err

@@ -64,6 +64,30 @@ func Test_A_binding_is_created_though_the_provider_is_away(t *testing.T) {
 	require.Contains(t, second.err, "has a live xero binding already")
 }
 
+func Test_A_token_that_could_not_be_tried_is_called_unproven(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	_, err := d.pool.Exec(t.Context(), "UPDATE bindings SET status = 'needs_consent', api_url = 'http://127.0.0.1:1'")
+	require.NoError(t, err)
+	s := d.run(t, "binding", "token", d.binding, "--token-file", file(t, "token", "a-newer-token\n"))
+	require.Zero(t, s.code, s.err)
+	require.Contains(t, s.err, "is not proven")
+	require.Contains(t, s.err, "called active until a call shows it")
+	require.Contains(t, s.out, "has a new token")
+}
+
+func Test_A_binding_is_created_though_the_provider_refuses_the_token(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	d.must(t, "binding", "revoke", "--yes", d.binding)
+	s := d.run(t, "binding", "create", "--tenant", d.tenant, "--provider", "xero", "--api-url", d.xeroURL,
+		"--org-id", demo.OrgID, "--token-file", file(t, "token", "a-wrong-token\n"), "--json")
+	require.Equal(t, exitFailed, s.code)
+	var made struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(s.out), &made))
+	require.Contains(t, s.err, "towpath binding token "+made.ID)
+}
+
 func Test_A_token_is_replaced(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)

@@ -52,14 +52,21 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 			return ifRevoked(binding.ID, account.ErrBindingRevoked)
 		}
 		sealed := box.Seal([]byte(token), secret.Place(secret.BindingToken, binding.ID.String()))
-		if err := c.try(ctx, io, pool, binding, sealed); err != nil {
+		unproven, err := c.try(ctx, io, pool, binding, sealed)
+		if err != nil {
 			return err
 		}
 		saved, released, err := account.SaveToken(ctx, op, binding.ID, sealed)
 		if err != nil {
 			return ifRevoked(binding.ID, err)
 		}
-		readReference(ctx, io, pool, binding.ID)
+		if unproven != nil {
+			io.warn("whether %s takes the token is not proven (%v): the binding is called active until a call shows it; if the token is refused then, it needs consent again and its runs are held again",
+				binding.ApiUrl, unproven)
+			tellNeighbours(ctx, io, pool, binding.ID)
+		} else {
+			readReference(ctx, io, pool, binding.ID)
+		}
 		if c.JSON {
 			return printJSON(io.out, tokenSaved{viewBinding(saved), released})
 		}
@@ -70,17 +77,17 @@ func (c bindingToken) Run(ctx context.Context, io console) error {
 
 // try asks the provider whether it takes the token. One that it refuses is not
 // stored: it would end what the token before may still do. A provider that does
-// not answer says nothing of the token; readReference says so.
-func (c bindingToken) try(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, sealed []byte) error {
+// not answer says nothing of the token: unproven says why.
+func (c bindingToken) try(ctx context.Context, io console, pool *pgxpool.Pool, binding dbsqlc.Binding, sealed []byte) (unproven, err error) {
 	conns, err := io.clients(pool)
 	if err != nil || c.Keep {
-		return err
+		return nil, err
 	}
 	binding.TokenSealed = sealed
-	err = refdata.Try(ctx, pool, binding, conns)
-	if err != nil && provider.AsFailure(err).Kind == provider.Auth {
-		return fmt.Errorf("the token was not stored: %s refuses it (%w); check that it is of organisation %q and not expired, or say --keep",
+	unproven = refdata.Try(ctx, pool, binding, conns)
+	if err := unproven; err != nil && provider.AsFailure(err).Kind == provider.Auth {
+		return nil, fmt.Errorf("the token was not stored: %s refuses it (%w); check that it is of organisation %q and not expired, or say --keep",
 			binding.ApiUrl, err, binding.OrgID)
 	}
-	return nil
+	return unproven, nil
 }

@@ -42,6 +42,10 @@ func (c doctorCommand) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	private, err := io.allowPrivate()
+	if err != nil {
+		return err
+	}
 	var found []doctor.Finding
 	pool, err := c.open(ctx, io)
 	var usage usageError
@@ -54,6 +58,7 @@ func (c doctorCommand) Run(ctx context.Context, io console) error {
 		defer pool.Close()
 		found = doctor.Examine(ctx, doctor.Config{
 			Identity: lookOf(identity, base), Pool: pool, BaseURL: base, ProcessConns: server.ProcessConns,
+			Settings: io.refused, AllowsPrivate: private.Any(),
 			Clients:  func() (clients.Factory, error) { return io.clients(pool) },
 			CheckKey: func(ctx context.Context) error { _, err := io.sealing(ctx, pool); return err },
 		})

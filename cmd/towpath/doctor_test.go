@@ -116,7 +116,22 @@ func Test_Doctor_of_a_database_that_is_not_there_or_empty(t *testing.T) {
 	got = deskAt(t, pgtest.EmptyURL(t)).examined(t)
 	require.Equal(t, doctor.Finding{Subject: "database", Check: "schema", Level: doctor.Wrong, Text: "Towpath's tables are not there", Do: "towpath migrate up"}, got["database schema"])
 	require.NotContains(t, got, "queue worker")
+	got = deskAt(t, pgtest.EmptyURL(t)).with(map[string]string{"TOWPATH_SECRET_KEY": "", "TOWPATH_SECRET_KEY_FILE": "/nowhere/key"}).examined(t)
+	require.Contains(t, got["settings environment"].Text, "/nowhere/key", "what serve would meet next")
 	require.Equal(t, exitUsage, d.with(map[string]string{"DATABASE_URL": ""}).run(t, "doctor").code)
+}
+
+// The commands may call private addresses, and serve may not.
+func Test_Doctor_says_that_serve_runs_without_leave_to_call_private_addresses(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).connect(t)
+	f := d.work(t)
+	_, err := d.pool.Exec(t.Context(), "UPDATE sync_runs SET hold_reason = 'address_refused' WHERE id = $1", f["held"])
+	require.NoError(t, err)
+	got := d.with(map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": "true"}).examined(t)["runs held"]
+	require.Contains(t, got.Text, "towpath serve runs without that setting")
+	require.Contains(t, got.Do, "restart it")
+	require.Contains(t, d.with(map[string]string{"TOWPATH_ALLOW_PRIVATE_URLS": "false"}).examined(t)["runs held"].Do, "towpath runs show ID")
 }
 
 // A pooler answers for a server process and tells the client a number of its own.

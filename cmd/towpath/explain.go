@@ -184,13 +184,13 @@ func (c explainCommand) explain(ctx context.Context, io console, pool *pgxpool.P
 }
 
 func printExplanation(io console, e explanation, a explain.Answer) error {
-	fmt.Fprintf(io.out, "%s: %s\n\npolicy version %d: a rule that hits keeps it out\n", a.Title(), a.Outcome(), e.PolicyVersion)
+	fmt.Fprintf(io.out, "%s: %s\n\npolicy version %d\n", a.Title(), a.Outcome(), e.PolicyVersion)
 	for _, rule := range e.Decision.Rules {
-		mark := "miss"
+		mark := "passes"
 		if rule.Hit {
-			mark = "HIT "
+			mark = "keeps it out"
 		}
-		fmt.Fprintf(io.out, "  %s  %-26s %s\n", mark, rule.Name, rule.Text)
+		fmt.Fprintf(io.out, "  %-12s  %-26s %s\n", mark, rule.Name, rule.Text)
 	}
 	if e.Buyer != nil {
 		fmt.Fprintf(io.out, "\nbuyer\n  %s (%s)\n", e.Buyer.Name, e.Buyer.Key)

@@ -184,10 +184,17 @@ func printFound(io console, v forgetView) error {
 	if err := printTables(io, v.Tables); err != nil {
 		return err
 	}
+	open := []string{}
+	for _, m := range v.Runs {
+		if m.FinishedAt == nil {
+			open = append(open, strings.TrimSpace(fmt.Sprintf("%s %s", m.Event, m.Number))+fmt.Sprintf(" (%s), run %s", m.Status, m.ID))
+		}
+	}
 	for _, part := range []struct {
 		title string
 		lines []string
 	}{
+		{"not blanked before it has ended (cancel it by towpath runs cancel ID, or let it end, then give the same command again):", open},
 		{"stays, since books have to be kept (number, sums, link and history):", v.Stays},
 		{"not Towpath's, to be asked there:", append(v.Elsewhere, "your backups of the database, and logs of others")},
 	} {

@@ -12,7 +12,7 @@ import (
 
 const otherKey = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBE="
 
-func Test_No_command_seals_with_a_key_that_does_not_open_what_is_stored(t *testing.T) {
+func Test_No_command_seals_or_calls_with_a_key_that_does_not_open_what_is_stored(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).connect(t)
 	other := d.with(map[string]string{"TOWPATH_SECRET_KEY": otherKey})
@@ -23,6 +23,7 @@ func Test_No_command_seals_with_a_key_that_does_not_open_what_is_stored(t *testi
 		"create":     {"tenant", "create", "--name", "A", "--magento-url", d.shopURL},
 		"bind":       {"binding", "create", "--tenant", d.tenant, "--provider", "xero", "--token", "a-token"},
 		"bind_app":   {"binding", "create", "--tenant", d.tenant, "--provider", "xero", "--client-id", "app"},
+		"refresh":    {"binding", "refresh", d.binding},
 		"change":     {"binding", "change", d.binding, "--client-id", "app"},
 	} {
 		t.Run(name, func(t *testing.T) {

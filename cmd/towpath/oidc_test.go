@@ -63,6 +63,6 @@ func Test_People_sign_in_by_the_identity_provider_of_the_settings(t *testing.T) 
 	require.Len(t, list, 1)
 	require.Equal(t, "grace@example.com admin", list[0].Name+" "+list[0].Role)
 	require.Equal(t, provider.URL, *list[0].Issuer)
-	require.Contains(t, d.run(t, "user", "role", "grace@example.com", "viewer").err, "TOWPATH_OIDC_ROLES")
+	require.Contains(t, d.run(t, "user", "role", "grace@example.com", "viewer", "--yes").err, "TOWPATH_OIDC_ROLES")
 	require.Equal(t, http.StatusUnauthorized, get("http://"+one.Addr()+"/dashboard/sync", in.Cookies()).StatusCode, "the session ended with it")
 }

@@ -53,6 +53,7 @@ func Test_What_is_done_in_River_UI_shows_in_the_run(t *testing.T) {
 		code, page, header := queueCall(t, http.MethodGet, base+path, "", viewer)
 		require.Equal(t, http.StatusOK, code, path)
 		require.Contains(t, page, `src="/tow/dashboard/queue/assets/main-`)
+		require.Contains(t, page, `<a href="/tow/dashboard" `, "the way back")
 		require.NotContains(t, header.Get("Content-Security-Policy"), "script-src 'self' '")
 		code, _, header = queueCall(t, http.MethodGet, base+path, "", nil)
 		require.Equal(t, http.StatusSeeOther, code, "a stranger signs in")

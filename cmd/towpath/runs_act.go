@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,11 +24,18 @@ type chosen struct {
 	printed
 	runFilter
 	ID     string `arg:"" optional:"" help:"The run's id, or its number where one run alone has it; or use the filters."`
-	All    bool   `help:"All that the filters find; without it the newest --limit. Of retry without a filter: all that failed or are held."`
+	All    bool   `help:"All that the filters find; without it the newest --limit."`
 	DryRun bool   `name:"dry-run" help:"Only count them, by event and status."`
 }
 
 type runsRetry struct{ chosen }
+
+// Help is shown below the flags by --help.
+func (runsRetry) Help() string {
+	return `--all without a filter is all that failed or are held. Of runs that the filters found, one that ended
+or went on by itself meanwhile is "unchanged", which is no failure. Exit code 1: one could not be
+retried, or there is nothing to do for the one that was named.`
+}
 
 // Run retries one run, or all that the filters find.
 func (c runsRetry) Run(ctx context.Context, io console) error {
@@ -171,16 +179,33 @@ func (d runDone) String() string {
 	return fmt.Sprintf("%s %s", d.ID, d.Outcome)
 }
 
+// nothingToDo is the error without the run's id, which stands before it.
+func nothingToDo(err error) string {
+	text := err.Error()
+	if at := strings.Index(text, riverjobs.ErrNothingToDo.Error()); at > 0 {
+		return text[at:]
+	}
+	return text
+}
+
+// each does it to each run. Of runs that filters found, those with nothing to do any more
+// are no failures; of a run that was named that is one.
 func (c chosen) each(ctx context.Context, io console, runs []bulk.Run, outcome string, do func(context.Context, uuid.UUID) error) error {
 	all := []runDone{}
 	failed := false
 	bulk.Each(ctx, runs, do, func(r bulk.Run, err error) {
 		d := runDone{ID: r.ID, Outcome: outcome}
-		if err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, riverjobs.ErrNothingToDo) && c.ID == "":
+			// It ended or went on by itself since the filters found it.
+			d.Outcome, d.Error = "unchanged", nothingToDo(err)
+		case errors.Is(err, riverjobs.ErrNothingToDo):
+			d.Outcome, d.Error, failed = "error", nothingToDo(err), true
+		case errors.Is(err, pgx.ErrNoRows):
+			d.Outcome, d.Error, failed = "error", "there is no such run (see: towpath runs list)", true
+		default:
 			d.Outcome, d.Error, failed = "error", err.Error(), true
-			if errors.Is(err, pgx.ErrNoRows) {
-				d.Error = "there is no such run (see: towpath runs list)"
-			}
 		}
 		if all = append(all, d); !c.JSON {
 			fmt.Fprintln(io.out, d)

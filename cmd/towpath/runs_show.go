@@ -4,23 +4,26 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/advice"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/find"
 	"towpath/pkg/foreign"
 	"towpath/pkg/provider"
+	"towpath/pkg/provider/specs"
 	"towpath/pkg/syncrun"
 )
 
 // runDetail is everything of one run.
 type runDetail struct {
 	runView
-	Advice        string          `json:"advice,omitempty"` // what a person can do for a run that is held for its connection, or who does not answer
+	Advice        string          `json:"advice,omitempty"` // what a person can do for a run that failed or is held
 	PolicyVersion int32           `json:"policy_version"`
 	ErrorDetail   *string         `json:"error_detail"`
 	Body          json.RawMessage `json:"body"`
@@ -125,13 +128,13 @@ func readRun(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (runDetail, 
 		return runDetail{}, fmt.Errorf("read history of run %s: %w", id, err)
 	}
 	r := row.SyncRun
-	advice, err := adviceOn(ctx, pool, r, row.Binding)
+	todo, err := adviceOn(ctx, pool, r, row.Binding)
 	if err != nil {
 		return runDetail{}, err
 	}
 	detail := runDetail{
 		runView:       runView(list[0]),
-		Advice:        advice,
+		Advice:        todo,
 		PolicyVersion: r.PolicyVersion, ErrorDetail: r.ErrorDetail, Body: r.Body, Canonical: r.Canonical,
 		Decision: r.Decision, Document: r.Document, Variance: r.Variance, BlankedAt: r.BlankedAt, BlankedBy: r.BlankedBy,
 	}
@@ -167,56 +170,96 @@ func blankedWords(r dbsqlc.SyncRun) string {
 		r.BlankedAt.UTC().Format("2006-01-02 15:04 UTC"), text(r.BlankedBy))
 }
 
-// adviceOn is what a person can do for a run that is held, or when it goes on by
-// itself; empty where the hold's reason says it.
+// adviceOn is what a person can do for a run that failed or is held, as its page says it;
+// of a connection with the command, and of a server that does not answer how that stands.
 func adviceOn(ctx context.Context, pool *pgxpool.Pool, r dbsqlc.SyncRun, binding dbsqlc.Binding) (string, error) {
-	if !strings.HasSuffix(text(r.HoldReason), "_no_answer") {
+	reason := text(r.HoldReason)
+	switch {
+	case r.Status == syncrun.Failed:
+		return advice.FailedDo(text(r.ErrorCode), text(r.ErrorMessage), specs.Title(binding.Provider)) +
+			" Then: towpath runs retry " + r.ID.String(), nil
+	case r.Status != syncrun.Held:
+		return "", nil
+	case reason == "auth":
 		return authAdvice(r, binding), nil
+	case !strings.HasSuffix(reason, "_no_answer"):
+		return advice.HeldDo(reason), nil
 	}
 	circuits, err := readNoAnswer(ctx, pool, binding)
 	for _, n := range circuits {
-		if n.Reason == *r.HoldReason {
+		if n.Reason == reason {
 			return n.String(), err
 		}
 	}
-	return "", err // it has just been answered
+	return advice.HeldDo(reason), err // it has just been answered
 }
 
 // authAdvice is what lets a run go on that is held since the shop or the ledger
 // refuses us.
 func authAdvice(r dbsqlc.SyncRun, binding dbsqlc.Binding) string {
-	switch {
-	case r.Status != syncrun.Held || text(r.HoldReason) != "auth":
-		return ""
-	case r.Stage == "fetch":
+	if r.Stage == "fetch" {
 		return fmt.Sprintf("pair the shop again: towpath tenant pair --tenant %s --provider %s --magento-url URL --code CODE", r.TenantID, binding.Provider)
 	}
 	return "mend the connection: " + reconnect(binding)
 }
 
 func printRun(io console, d runDetail) error {
-	fmt.Fprintf(io.out, "run %s\n%s %d of %s, received %s\nstatus %s", d.ID, d.Event, d.MagentoEntityID, d.Tenant,
+	fmt.Fprintf(io.out, "run %s\n%s %d of %s, received %s\nstatus %s\n", d.ID, d.Event, d.MagentoEntityID, d.Tenant,
 		d.ReceivedAt.Format(time.RFC3339Nano), d.Status)
-	for _, more := range []*string{d.HoldReason, d.SkipReason, d.ErrorCode, d.ErrorMessage, d.ErrorDetail} {
-		if more != nil && *more != "" {
-			fmt.Fprintf(io.out, ", %s", foreign.Lines(*more, 2*foreign.Kept))
-		}
-	}
-	fmt.Fprintln(io.out)
+	d.printWhy(io)
 	if d.ProviderReference != nil {
 		fmt.Fprintf(io.out, "%s document %s %s\n", d.Provider, foreign.Text(*d.ProviderReference, foreign.Kept), foreign.Text(text(d.ProviderUrl), foreign.Kept))
 	}
 	if d.BlankedAt != nil {
 		fmt.Fprintln(io.out, blankedWords(dbsqlc.SyncRun{BlankedAt: d.BlankedAt, BlankedBy: d.BlankedBy}))
 	}
-	if d.Advice != "" {
-		fmt.Fprintln(io.out, d.Advice)
-	}
 	if d.NextAttemptAt != nil {
 		fmt.Fprintf(io.out, "next attempt at %s\n", d.NextAttemptAt.Format(time.RFC3339))
 	}
 	fmt.Fprintln(io.out)
 	return printTrace(io, d)
+}
+
+// printWhy says why the run stands where it does, a line each: in Towpath's words, in the
+// other side's, and what to do.
+func (d runDetail) printWhy(io console) {
+	line := func(label, said string) {
+		if said != "" {
+			fmt.Fprintf(io.out, "%s: %s\n", label, foreign.Lines(said, 2*foreign.Kept))
+		}
+	}
+	if reason := text(d.HoldReason); reason != "" {
+		line("reason", reason+" ("+advice.Held(reason)+")")
+	}
+	if reason := text(d.SkipReason); reason != "" {
+		line("reason", reason+" ("+advice.Skipped(reason)+")")
+	}
+	code, said := text(d.ErrorCode), text(d.ErrorMessage)
+	if code != "" && d.Status == syncrun.Failed {
+		line("error", code+" ("+advice.Failed(code, said)+")")
+	} else {
+		line("error", code)
+	}
+	line("says", said)
+	line(d.whoseWords(), text(d.ErrorDetail))
+	line("to do", d.Advice)
+}
+
+// whoseWords are those of the error's detail: the ledger's, the shop's, or of a fault
+// Towpath's own.
+func (d runDetail) whoseWords() string {
+	if text(d.ErrorCode) == provider.CodeInternal {
+		return "detail"
+	}
+	for _, e := range slices.Backward(d.Events) {
+		switch {
+		case e.Step == "fetch":
+			return "the shop's words"
+		case e.Step == "post":
+			return specs.Title(d.Provider) + "'s words"
+		}
+	}
+	return "detail"
 }
 
 // after is the time since the arrival: in milliseconds while those matter.

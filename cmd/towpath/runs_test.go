@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,12 +9,14 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/bulk"
 	"towpath/pkg/demo"
 	"towpath/pkg/magento/magentosim"
+	"towpath/riverjobs"
 )
 
 // fates are runs that ended, or wait, in each way; their ids by status.
@@ -95,6 +98,12 @@ func Test_Runs_are_listed_shown_retried_and_cancelled(t *testing.T) {
 	t.Run("retried_by_filter", func(t *testing.T) { d.retriedByFilter(t, f) })
 	t.Run("retried_by_id", func(t *testing.T) { d.retriedByID(t, f) })
 	t.Run("cancelled", func(t *testing.T) { d.cancelled(t, f) })
+	t.Run("told_in_the_audit", func(t *testing.T) {
+		said := d.must(t, "audit", "list")
+		require.Regexp(t, `run\.cancelled .*status: "\w+" -> "cancelled"`, said)
+		require.Regexp(t, `run\.retried .*status: "failed" -> "queued"`, said)
+		require.NotContains(t, said, "-> nothing")
+	})
 	t.Run("sound_all_the_while", func(t *testing.T) { d.must(t, "verify") })
 }
 
@@ -210,7 +219,12 @@ func (d *desk) shown(t *testing.T, f fates) {
 	require.Contains(t, text, "the shop was told")
 	require.Contains(t, text, "\nxero's ids of the calls of attempt 1, for its support:\n  "+strings.Join(calls, " ")+"\n")
 	held := d.must(t, "runs", "show", f["held"])
-	require.Contains(t, held, "tax_rate_not_mapped")
+	require.Contains(t, held, "status held\nreason: tax_rate_not_mapped (a tax rate of this document has no tax type in the settings)\nerror: validation\nsays: ")
+	require.Contains(t, held, "\nto do: Add the rate that the run's message names to tax_rate_map in the settings.\n")
+	failed := d.must(t, "runs", "show", f["failed"])
+	require.Contains(t, failed, "status failed\nerror: not_found (The shop has no such document)\nsays: ")
+	require.Contains(t, failed, "\nthe shop's words: ")
+	require.Contains(t, failed, "Then: towpath runs retry "+f["failed"]+"\n")
 	require.Contains(t, held, "next attempt at")
 	require.Contains(t, d.must(t, "runs", "show", f["skipped_by_policy"]), "zero_value_invoice")
 	require.NotContains(t, text+held, "a-token")
@@ -339,6 +353,22 @@ func (d *desk) cancelled(t *testing.T, f fates) {
 	require.Regexp(t, `queued\s+cancelled\s+\d+\s+cli:ada`, d.must(t, "runs", "show", f["queued"]))
 	require.Contains(t, d.must(t, "runs", "retry", f["queued"]), "retried")
 	require.Equal(t, "queued", d.status(t, f["queued"]))
+}
+
+// What ended or went on by itself since the filters found it is no failure; a run that was
+// named is.
+func Test_Nothing_to_do_is_a_failure_of_a_named_run_only(t *testing.T) {
+	t.Parallel()
+	id := uuid.New()
+	gone := func(context.Context, uuid.UUID) error {
+		return fmt.Errorf("retry run %s: %w: it is running", id, riverjobs.ErrNothingToDo)
+	}
+	var out strings.Builder
+	io := console{out: &out, err: &out}
+	require.NoError(t, chosen{}.each(t.Context(), io, []bulk.Run{{ID: id}}, "retried", gone))
+	require.Equal(t, id.String()+" unchanged: nothing to do: it is running\n1 run\n", out.String())
+	require.Error(t, chosen{ID: id.String()}.each(t.Context(), io, []bulk.Run{{ID: id}}, "retried", gone))
+	require.Error(t, chosen{}.each(t.Context(), io, []bulk.Run{{ID: id}}, "retried", func(context.Context, uuid.UUID) error { return errSilent }))
 }
 
 func Test_More_runs_than_the_limit_are_not_forgotten_in_silence(t *testing.T) {

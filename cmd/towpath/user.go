@@ -16,12 +16,12 @@ type userCommand struct {
 	Add    userAdd    `cmd:"" help:"Add somebody who may use the pages."`
 	List   userList   `cmd:"" help:"List the users."`
 	Passwd userPasswd `cmd:"" help:"Give a user another password; their sessions end."`
-	Role   userRole   `cmd:"" help:"Give a user another role; their sessions end."`
+	Role   userRole   `cmd:"" help:"Give a user another role; their sessions end. Of the last admin it is asked first."`
 
-	Disable userDisable `cmd:"" help:"Let a user sign in no more; their sessions end. The user stays on the list."`
+	Disable userDisable `cmd:"" help:"Let a user sign in no more; their sessions end. The user stays on the list. Of the last admin it is asked first."`
 	Enable  userEnable  `cmd:"" help:"Let a disabled user sign in again."`
 	SignOut userSignOut `cmd:"" name:"sign-out" help:"End every session of a user, who may sign in again."`
-	Delete  userDelete  `cmd:"" help:"Forget a user; what they did stays in the histories, by name."`
+	Delete  userDelete  `cmd:"" help:"Forget a user; what they did stays in the histories, by name. Of the last admin it is asked first."`
 }
 
 // userName is what all but list take.

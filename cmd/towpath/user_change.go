@@ -57,9 +57,27 @@ func (c userPasswd) Run(ctx context.Context, io console) error {
 	})
 }
 
+// mayBeLast is what takes an admin away.
+type mayBeLast struct {
+	Yes bool `help:"Do it without asking, also where no admin is left."`
+}
+
+// ask asks where the user is the last admin; what is the change in words.
+func (f mayBeLast) ask(ctx context.Context, io console, s *users.Store, name, what string) error {
+	if f.Yes {
+		return nil
+	}
+	last, err := s.LastAdmin(ctx, name)
+	if err != nil || !last {
+		return err
+	}
+	return io.confirm(fmt.Sprintf("user %s is the last admin: once it %s, nobody can change users, shops or settings on the pages", name, what), "Do it?", "nothing was changed")
+}
+
 type userRole struct {
 	database
 	printed
+	mayBeLast
 	userName
 	Role string `arg:"" enum:"viewer,operator,admin" help:"viewer, operator or admin."`
 }
@@ -71,6 +89,11 @@ func (c userRole) Run(ctx context.Context, io console) error {
 		return usageError{err}
 	}
 	return c.changeUser(ctx, io, c.JSON, c.Name, "", "has the role "+c.Role, func(s *users.Store) (users.Changed, error) {
+		if role != users.Admin {
+			if err := c.ask(ctx, io, s, c.Name, "has the role "+c.Role); err != nil {
+				return users.Changed{}, err
+			}
+		}
 		changed, err := s.SetRole(ctx, c.Name, role)
 		if err == nil && changed.User.Issuer != "" {
 			fmt.Fprintf(io.err, "towpath: at the next sign-in by %s the role is what that says (TOWPATH_OIDC_ROLES)\n", changed.User.Issuer)
@@ -82,12 +105,16 @@ func (c userRole) Run(ctx context.Context, io console) error {
 type userDisable struct {
 	database
 	printed
+	mayBeLast
 	userName
 }
 
 // Run disables the user.
 func (c userDisable) Run(ctx context.Context, io console) error {
 	return c.changeUser(ctx, io, c.JSON, c.Name, "", "may not sign in any more", func(s *users.Store) (users.Changed, error) {
+		if err := c.ask(ctx, io, s, c.Name, "is disabled"); err != nil {
+			return users.Changed{}, err
+		}
 		return s.SetDisabled(ctx, c.Name, true)
 	})
 }
@@ -108,12 +135,16 @@ func (c userEnable) Run(ctx context.Context, io console) error {
 type userDelete struct {
 	database
 	printed
+	mayBeLast
 	userName
 }
 
 // Run deletes the user.
 func (c userDelete) Run(ctx context.Context, io console) error {
 	return c.changeUser(ctx, io, c.JSON, c.Name, "", "is deleted", func(s *users.Store) (users.Changed, error) {
+		if err := c.ask(ctx, io, s, c.Name, "is deleted"); err != nil {
+			return users.Changed{}, err
+		}
 		return s.Delete(ctx, c.Name)
 	})
 }

@@ -112,6 +112,13 @@ func Test_Users_are_made_and_changed_at_the_command_line(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, ask(t, http.MethodGet, here+"/dashboard/sync").status, "of the setting's password")
 	again := d.serve(t, "dashboard")
 	require.Equal(t, http.StatusOK, ask(t, http.MethodGet, "http://"+again.Addr()+"/dashboard/sync").status, "a start with the setting gives it back")
-	require.Contains(t, d.run(t, "user", "delete", "admin").err, "no admin left")
+	for _, change := range [][]string{{"user", "delete", "Admin"}, {"user", "disable", "admin"}, {"user", "role", "admin", "viewer"}} {
+		refused := d.run(t, change...)
+		require.Equal(t, exitFailed, refused.code, "%v", change)
+		require.Contains(t, refused.err, "is the last admin", "%v", change)
+		require.Contains(t, refused.err, "say --yes", "%v", change)
+	}
+	require.Zero(t, d.run(t, "user", "role", "admin", "admin").code)
+	require.Contains(t, d.run(t, "user", "delete", "admin", "--yes").err, "no admin left")
 	require.Equal(t, exitFailed, d.run(t, "user", "role", "nobody", "viewer").code)
 }

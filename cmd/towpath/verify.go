@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"towpath/pkg/pgdb"
 	"towpath/pkg/secret"
 	"towpath/pkg/verify"
 )
@@ -64,7 +65,7 @@ func (c verifyCommand) look(ctx context.Context, io console, look verify.Look) (
 	findings, err := look.Check(ctx, pool)
 	p.end()
 	if err != nil {
-		return nil, err
+		return nil, pgdb.SayDropped(ctx, pool, err)
 	}
 	secrets, err := verifySecrets(ctx, io, pool)
 	return append(findings, secrets...), err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"towpath/pkg/pgdb/pgtest"
 	"towpath/pkg/verify"
 
 	"github.com/google/uuid"
@@ -230,4 +231,29 @@ func Test_Verify_says_on_a_terminal_how_far_it_is(t *testing.T) {
 	}
 	require.True(t, strings.HasSuffix(watched.String(), "\r\x1b[K"), "the line is taken away")
 	require.NotContains(t, out.String(), " of 9")
+}
+
+// What is on record as applied and was dropped by hand comes back by what verify says.
+func Test_Verify_says_how_a_dropped_view_comes_back(t *testing.T) {
+	t.Parallel()
+	d := deskAt(t, pgtest.EmptyURL(t))
+	d.must(t, "migrate", "up")
+	exec := func(statement string) {
+		_, err := d.pool.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	exec("DROP VIEW run_queue_mismatch")
+	s := d.run(t, "verify")
+	require.Equal(t, exitUnseen, s.code)
+	require.NotContains(t, s.err, "brings it up")
+	require.NotRegexp(t, `(?m)\spending\s*$`, d.must(t, "migrate", "status"))
+	advice := "DELETE FROM schema_functions WHERE name = 'run_queue_mismatch'"
+	require.Contains(t, s.err, advice+", and then towpath migrate up")
+	exec(advice)
+	d.must(t, "migrate", "up")
+	d.must(t, "verify")
+	exec("DROP TABLE run_search CASCADE")
+	require.NotContains(t, d.run(t, "verify").err, "brings it up")
+	exec("DROP TABLE provider_intents CASCADE")
+	require.Contains(t, d.run(t, "verify").err, "restore the database from a backup")
 }

@@ -57,6 +57,30 @@ type Entry struct {
 	Before, After map[string]any
 }
 
+// Sides are what was there before and after, by part. Of a run that was retried or
+// cancelled the record has its status before alone: which one it came to is told here.
+func Sides(action string, rawBefore, rawAfter []byte) (before, after map[string]json.RawMessage) {
+	_ = json.Unmarshal(rawBefore, &before) // of Write: objects, or nothing
+	_ = json.Unmarshal(rawAfter, &after)
+	status := before["status"]
+	if status == nil || after["status"] != nil {
+		return before, after
+	}
+	switch {
+	case action == RunCancelled:
+		status = json.RawMessage(`"cancelled"`)
+	case action == RunRetried && string(status) != `"succeeded"`: // of that one the shop is told again
+		status = json.RawMessage(`"queued"`)
+	case action != RunRetried:
+		return before, after
+	}
+	if after == nil {
+		after = map[string]json.RawMessage{}
+	}
+	after["status"] = status
+	return before, after
+}
+
 type personKey struct{}
 
 // As says who acts in what is done with the context. Each command and each request says

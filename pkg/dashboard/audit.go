@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -110,9 +109,7 @@ func (p *auditPage) read(query url.Values) (params dbsqlc.AuditListParams, wrong
 
 // sides are what a change changed, part by part.
 func sides(row dbsqlc.AuditListRow) []settingDiffers {
-	var before, after map[string]json.RawMessage
-	_ = json.Unmarshal(row.Before, &before) // of audit.Write: objects, or nothing
-	_ = json.Unmarshal(row.After, &after)
+	before, after := audit.Sides(row.Action, row.Before, row.After)
 	names := slices.Collect(maps.Keys(before))
 	for name := range after {
 		if _, both := before[name]; !both {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/julienschmidt/httprouter"
 
+	"towpath/pkg/advice"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/syncrun"
 )
@@ -56,7 +57,7 @@ func (d *Dashboard) heldReasons(ctx context.Context) ([]heldReason, bool) {
 	now := d.cfg.Now()
 	var list []heldReason
 	for _, row := range rows {
-		h := heldReason{DashboardHeldListRow: row, Words: heldWords(row.Reason), Do: heldAdvice(row.Reason),
+		h := heldReason{DashboardHeldListRow: row, Words: advice.Held(row.Reason), Do: advice.HeldDo(row.Reason),
 			Address: filter{Status: syncrun.Held, Error: row.Reason}.address(), Since: momentOf(now, "", &row.Since), Shops: "1 shop"}
 		if row.Tenants > 1 {
 			h.Shops = fmt.Sprintf("%d shops", row.Tenants)

@@ -47,8 +47,10 @@ func why(e dbsqlc.SyncRunEvent) string {
 	switch {
 	case e.Why != "":
 		return e.Why
-	case e.Step == "accept":
+	case e.Step == "accept" && text(e.Who) == "shop":
 		return "webhook accepted"
+	case e.Step == "accept":
+		return "asked for by backfill"
 	case e.ToStatus == syncrun.Running && text(e.FromStatus) != syncrun.Running:
 		return "taken by a worker"
 	}

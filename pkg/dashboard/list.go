@@ -47,7 +47,7 @@ type listRow struct {
 	Sentence         string
 	Message          string // the other side's words
 	Differs          *differs
-	ErrorCode        string
+	ErrorCode        string // or the reason why it is held
 	ErrorAddress     string
 	NextAttemptAt    *time.Time
 	Attempt          int32
@@ -158,7 +158,7 @@ func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
 	words := facts{
 		Now: now, EntityType: run.EntityType, Provider: run.Provider, Status: run.Status, Stage: run.Stage,
 		NextAttemptAt: run.NextAttemptAt, PausedUntil: run.PausedUntil, HoldReason: run.HoldReason, SkipReason: run.SkipReason,
-		ErrorCode: run.ErrorCode, ShopTold: run.ShopTold, // the reference has a column of its own
+		ErrorCode: run.ErrorCode, ErrorMessage: run.ErrorMessage, ShopTold: run.ShopTold, // the reference has a column of its own
 		Differs: differsOf(run.Variance),
 	}
 	row := listRow{
@@ -166,7 +166,7 @@ func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
 		Tenant: run.Tenant, Buyer: run.Customer, Amount: strings.TrimSpace(amount(run.Amount).String() + " " + run.Currency),
 		Status: run.Status, Sentence: words.sentence(), Differs: words.Differs,
 		Message:   listMessage(run.Status, text(run.ErrorMessage), run.ErrorDetail),
-		ErrorCode: text(run.ErrorCode), NextAttemptAt: run.NextAttemptAt, Attempt: run.Attempt,
+		ErrorCode: chip(run.Status, run.HoldReason, run.ErrorCode), NextAttemptAt: run.NextAttemptAt, Attempt: run.Attempt,
 		Reference: text(run.ProviderReference), Link: safeLink(run.ProviderUrl), ReceivedAt: run.ReceivedAt,
 	}
 	if row.ErrorCode != "" {
@@ -179,6 +179,15 @@ func rowOf(now time.Time, f filter, run dbsqlc.DashboardRunListRow) listRow {
 		row.Took, row.TookDetail = took(run.FinishedAt.Sub(run.ReceivedAt)), "from arrival to its end; the shop does not know yet"
 	}
 	return row
+}
+
+// chip is the word by which runs like this one are found: a held one's reason, else the
+// error_code.
+func chip(status string, holdReason, errorCode *string) string {
+	if status == syncrun.Held && holdReason != nil {
+		return *holdReason
+	}
+	return text(errorCode)
 }
 
 // errorCodes are those that the shop may be told, with those that end a run

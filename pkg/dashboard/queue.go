@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"bytes"
+	"html"
 	"net/http"
 	"strings"
 
@@ -33,5 +35,38 @@ func (d *Dashboard) queue(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	if strings.HasPrefix(r.URL.Path, QueuePath+"/assets/") { // named by their content
 		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		inner.Header = r.Header.Clone()
+		inner.Header.Del("Accept-Encoding") // the page is added to
+		page := &queuePage{ResponseWriter: w, status: http.StatusOK}
+		d.cfg.Queue.ServeHTTP(page, &inner)
+		page.send(d.at("/dashboard"))
+		return
+	}
 	d.cfg.Queue.ServeHTTP(w, &inner)
+}
+
+// queuePage is River UI's page, held back for a way back to be put into it: of its own
+// links none leads to Towpath's pages.
+type queuePage struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (p *queuePage) WriteHeader(status int) { p.status = status }
+
+func (p *queuePage) Write(b []byte) (int, error) { return p.body.Write(b) }
+
+// send puts the link at the end of the page's body, beside what its script draws.
+func (p *queuePage) send(home string) {
+	body := p.body.Bytes()
+	if strings.HasPrefix(p.Header().Get("Content-Type"), "text/html") {
+		link := `<a href="` + html.EscapeString(home) + `" style="position:fixed;right:1rem;bottom:1rem;z-index:99;padding:.4rem .8rem;border-radius:6px;` +
+			`background:#1f2937;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">Back to Towpath</a></body>`
+		body = bytes.Replace(body, []byte("</body>"), []byte(link), 1)
+		p.Header().Del("Content-Length")
+	}
+	p.ResponseWriter.WriteHeader(p.status)
+	_, _ = p.ResponseWriter.Write(body) // the browser has gone
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/julienschmidt/httprouter"
 
+	"towpath/pkg/advice"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/provider/specs"
 	"towpath/pkg/syncrun"
@@ -28,6 +29,8 @@ type runPage struct {
 	Notice            string
 	Retry             string // the button's label; empty: none
 	Mend              string // what comes before a retry of a run that failed
+	Chip              string // the reason of a held run, else its error_code
+	Do                string // what lets a held run go on
 	Ahead             []aheadRow
 	Cancel            bool
 	Intents           []intentRow
@@ -121,8 +124,12 @@ func (d *Dashboard) runPage(ctx context.Context, row dbsqlc.DashboardRunGetRow, 
 	if d.cfg.Retry != nil {
 		page.Retry = words.retryLabel()
 	}
-	if run.Status == syncrun.Failed {
-		page.Mend = failedAdvice(text(run.ErrorCode), page.Ledger)
+	page.Chip = chip(run.Status, run.HoldReason, run.ErrorCode)
+	switch run.Status {
+	case syncrun.Failed:
+		page.Mend = advice.FailedDo(text(run.ErrorCode), text(run.ErrorMessage), page.Ledger)
+	case syncrun.Held:
+		page.Do = advice.HeldDo(text(run.HoldReason))
 	}
 	page.Cancel = d.cfg.Cancel != nil && run.FinishedAt == nil
 	if run.ToldAt != nil {
@@ -140,7 +147,7 @@ func factsOf(now time.Time, row dbsqlc.DashboardRunGetRow) facts {
 	return facts{
 		Now: now, EntityType: run.EntityType, Provider: row.Provider, Status: run.Status, Stage: run.Stage,
 		NextAttemptAt: run.NextAttemptAt, PausedUntil: row.PausedUntil, HoldReason: run.HoldReason, SkipReason: run.SkipReason,
-		ErrorCode: run.ErrorCode, ShopTold: run.ShopTold, Reference: run.ProviderReference,
+		ErrorCode: run.ErrorCode, ErrorMessage: run.ErrorMessage, ShopTold: run.ShopTold, Reference: run.ProviderReference,
 		Differs: differsOf(run.Variance),
 	}
 }

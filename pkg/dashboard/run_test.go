@@ -164,6 +164,38 @@ func Test_Run_that_was_held_for_weeks_shows_the_newest_steps(t *testing.T) {
 	require.NotContains(t, body, "look 4700<")
 }
 
+func Test_Run_over_a_shops_answer_that_cannot_be_read_is_no_fault_of_Towpath(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.add("failed", columns{"error_code": "internal", "error_message": "The shop's payment cannot be understood: increment_id is missing. It is read again"})
+	body := unescape(b.get("/dashboard/sync/" + id.String()).body)
+	require.Contains(t, body, "The shop's answer cannot be read; the shop knows")
+	require.Contains(t, body, "Mend what the message names in the shop")
+	require.NotContains(t, body, "fault of Towpath")
+	require.NotContains(t, body, "Failed inside")
+}
+
+func Test_History_says_who_asked_for_the_run(t *testing.T) {
+	t.Parallel()
+	for who, want := range map[string]string{"shop": "webhook accepted", "cli:root": "asked for by backfill"} {
+		b := setup(t)
+		id := b.add("queued", nil)
+		b.event(id, 0, "accept", "", "queued", "")
+		b.exec(`UPDATE sync_run_events SET who = $1`, who)
+		require.Contains(t, b.get("/dashboard/sync/"+id.String()).body, want)
+	}
+}
+
+func Test_Held_run_shows_its_reason_as_chip_and_what_to_do(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.add("held", columns{"hold_reason": "currency_not_enabled", "error_code": "provider", "error_message": "Xero does not know CHF"})
+	body := unescape(b.get("/dashboard/sync/" + id.String()).body)
+	require.Contains(t, body, `<code class="code held">currency_not_enabled</code> Xero does not know CHF`)
+	require.Contains(t, body, "Enable the currency in the ledger.")
+	require.Contains(t, unescape(b.get("/dashboard/sync").body), `href="/dashboard/sync?error=currency_not_enabled" title="All runs with this error">currency_not_enabled</a>`)
+}
+
 func Test_Run_unknown_is_not_found(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -125,38 +125,42 @@ func (q *Queries) NotificationFailed(ctx context.Context, db DBTX, arg Notificat
 }
 
 const notificationFailedList = `-- name: NotificationFailedList :many
-SELECT tenant.name AS tenant, binding.id AS binding_id, binding.provider, failed.error_code::text AS reason, failed.runs::bigint AS runs
+SELECT tenant.name AS tenant, binding.id AS binding_id, binding.provider, failed.error_code::text AS reason, failed.runs::bigint AS runs, failed.unreadable::bigint AS unreadable
 FROM bindings AS binding
 JOIN tenants AS tenant ON tenant.id = binding.tenant_id
 CROSS JOIN LATERAL (
-    SELECT run.error_code, count(*) AS runs
+    SELECT run.error_code, count(*) AS runs,
+        count(*) FILTER (WHERE run.error_code = 'internal' AND run.error_message LIKE $1::text) AS unreadable
     FROM sync_runs AS run
     WHERE run.binding_id = binding.id
         AND run.error_code IS NOT NULL
         AND run.status = 'failed'
-        AND run.finished_at > $1::timestamptz
-        AND run.finished_at <= $2::timestamptz
+        AND run.finished_at > $2::timestamptz
+        AND run.finished_at <= $3::timestamptz
     GROUP BY run.error_code
 ) AS failed
 ORDER BY tenant.name, binding.id, failed.error_code
 `
 
 type NotificationFailedListParams struct {
-	Since time.Time
-	Until time.Time
+	Unreadable string
+	Since      time.Time
+	Until      time.Time
 }
 
 type NotificationFailedListRow struct {
-	Tenant    string
-	BindingID uuid.UUID
-	Provider  string
-	Reason    string
-	Runs      int64
+	Tenant     string
+	BindingID  uuid.UUID
+	Provider   string
+	Reason     string
+	Runs       int64
+	Unreadable int64
 }
 
 // The runs that failed in a time, by binding and code: a range of sync_runs_failed each.
+// Of those that are internal, how many of them over a shop's answer that cannot be read.
 func (q *Queries) NotificationFailedList(ctx context.Context, db DBTX, arg NotificationFailedListParams) ([]NotificationFailedListRow, error) {
-	rows, err := db.Query(ctx, notificationFailedList, arg.Since, arg.Until)
+	rows, err := db.Query(ctx, notificationFailedList, arg.Unreadable, arg.Since, arg.Until)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +174,7 @@ func (q *Queries) NotificationFailedList(ctx context.Context, db DBTX, arg Notif
 			&i.Provider,
 			&i.Reason,
 			&i.Runs,
+			&i.Unreadable,
 		); err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,10 @@ type Config struct {
 	// Identity asks the identity provider of the pages for what it says of itself; nil:
 	// there is none.
 	Identity func(context.Context) (string, error)
+	// Settings is why serve would not start with this environment; nil: it would.
+	Settings func() error
+	// AllowsPrivate: this environment lets private addresses be called.
+	AllowsPrivate bool
 	// ProcessConns is how many connections one serve process opens at most.
 	ProcessConns int
 	Now          func() time.Time // nil: time.Now
@@ -65,8 +70,8 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 	found = append(found, schema...)
 	found = append(found, cfg.address()...)
 	found = append(found, cfg.identity(ctx)...)
-	if !usable {
-		return found
+	if !usable { // what serve meets next is told at once
+		return append(found, cfg.settingsRead()...)
 	}
 	key := cfg.key(ctx)
 	found = append(found, key)
@@ -77,6 +82,18 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 		return append(found, partners.warn("asked", key.Do, "no shop and no ledger was asked: the secrets do not open"))
 	}
 	return append(found, cfg.partners(ctx)...)
+}
+
+// settingsRead tells what serve would refuse of the environment.
+func (c Config) settingsRead() []Finding {
+	if c.Settings == nil {
+		return nil
+	}
+	if err := c.Settings(); err != nil {
+		return []Finding{about("settings").wrong("environment", "mend them; towpath config check shows each and where it comes from",
+			"serve would not start: %s", strings.ReplaceAll(err.Error(), "\n", "; "))}
+	}
+	return nil
 }
 
 // Worst is the highest level of the findings.

@@ -154,7 +154,7 @@ func (c Config) ledger(ctx context.Context, made clients.Factory, backlog quota.
 	case err == nil:
 		found = append(found, ledger.ok("answers", "%s takes the token; organisation %s", binding.Provider, binding.OrgID))
 	case f.Kind == provider.Auth:
-		found = append(found, ledger.wrong("answers", "towpath binding connect "+binding.ID.String()+" (an app), or towpath binding token "+binding.ID.String()+" (a fixed token)", "%s", f.Message))
+		found = append(found, ledger.wrong("answers", reconnect(binding), "%s", f.Message))
 	case f.Kind == provider.RateLimited:
 		found = append(found, ledger.warn("answers", "wait, and ask again", "not asked: %s", f.Message))
 	default:
@@ -165,6 +165,14 @@ func (c Config) ledger(ctx context.Context, made clients.Factory, backlog quota.
 	}
 	found = append(found, c.settings(ctx, ledger, binding)...)
 	return append(found, calls(ledger, backlog))
+}
+
+// reconnect is the command that mends a connection which the ledger refuses.
+func reconnect(binding dbsqlc.Binding) string {
+	if binding.TokenSealed != nil {
+		return "give it a new token: towpath binding token " + binding.ID.String() + " --token-file FILE"
+	}
+	return "towpath binding connect " + binding.ID.String()
 }
 
 func (c Config) settings(ctx context.Context, ledger about, binding dbsqlc.Binding) []Finding {

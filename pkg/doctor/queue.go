@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"towpath/pkg/magento"
 )
 
 const queue about = "queue"
@@ -88,7 +90,12 @@ func (c Config) held(ctx context.Context) []Finding {
 	}
 	var found []Finding
 	for _, r := range reasons {
-		found = append(found, runs.warn("held", "each of them says what to do: towpath runs list --status held",
+		if r.Reason == magento.ReasonAddressRefused && c.AllowsPrivate {
+			found = append(found, runs.warn("held", "set TOWPATH_ALLOW_PRIVATE_URLS in the environment of towpath serve as well, and restart it; then: towpath runs retry --status held --error address_refused --all",
+				"%d held: %s, the oldest for %s; this environment lets private addresses be called, so towpath serve runs without that setting", r.Runs, r.Reason, rough(r.Oldest)))
+			continue
+		}
+		found = append(found, runs.warn("held", "which: towpath runs list --status held --error "+r.Reason+"; each of them says what to do: towpath runs show ID",
 			"%d held: %s, the oldest for %s", r.Runs, r.Reason, rough(r.Oldest)))
 	}
 	return found

@@ -109,7 +109,7 @@ func unreachable(err error) *provider.Failure {
 	var name *net.DNSError
 	switch {
 	case errors.Is(err, outbound.ErrAddressRefused):
-		f = held(ReasonAddressRefused, "The shop's address is private", "")
+		f = held(ReasonAddressRefused, "The shop's address is private: set TOWPATH_ALLOW_PRIVATE_URLS in the environment of towpath serve and restart it, or correct the address", "")
 		f.Err = err
 	case errors.Is(err, context.Canceled):
 		f.Message = "The call to the shop was given up"

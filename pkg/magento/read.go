@@ -94,7 +94,7 @@ func serverTime(a answer) time.Time {
 func notUnderstood(what string, err error) *provider.Failure {
 	return &provider.Failure{
 		Kind: provider.Bug, Code: provider.CodeInternal,
-		Message: "The shop's " + what + " cannot be understood: " + foreign.Text(err.Error(), maxFirstWords) +
+		Message: "The shop's " + what + provider.NotUnderstood + foreign.Text(err.Error(), maxFirstWords) +
 			". It is read again some times; once it is corrected in the shop, retry the run", Err: err,
 	}
 }

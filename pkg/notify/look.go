@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"towpath/pkg/advice"
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/gaps"
 )
@@ -184,7 +185,7 @@ func (n *Notifier) runs(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	if oldest := until.Add(-mostBack); since.Before(oldest) {
 		since = oldest
 	}
-	failed, err := queries.NotificationFailedList(ctx, tx, dbsqlc.NotificationFailedListParams{Since: since, Until: until})
+	failed, err := queries.NotificationFailedList(ctx, tx, dbsqlc.NotificationFailedListParams{Since: since, Until: until, Unreadable: advice.UnreadablePattern})
 	if err != nil {
 		return fmt.Errorf("count failed runs: %w", err)
 	}
@@ -198,7 +199,7 @@ func (n *Notifier) runs(ctx context.Context, tx pgx.Tx, now time.Time) error {
 		total += g.Runs
 	}
 	for _, f := range failed {
-		add(Group{Tenant: f.Tenant, Binding: &f.BindingID, Provider: f.Provider, Status: "failed", Reason: f.Reason, Runs: f.Runs})
+		add(Group{Tenant: f.Tenant, Binding: &f.BindingID, Provider: f.Provider, Status: "failed", Reason: f.Reason, Runs: f.Runs, unreadable: f.Unreadable})
 	}
 	next := toldRuns{Until: until, Held: map[string]int64{}}
 	for _, h := range held {
@@ -226,11 +227,23 @@ func (n *Notifier) runsMessage(now time.Time, groups []Group, total int64) Messa
 			lines = append(lines, fmt.Sprintf("and %d more", len(groups)-i))
 			break
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s %s, %s", oneLine(g.Tenant), counted(g.Runs, "run"), g.Status, g.Reason))
+		lines = append(lines, fmt.Sprintf("%s: %s %s, %s", oneLine(g.Tenant), counted(g.Runs, "run"), g.Status, g.words()))
 	}
 	return Message{Type: TypeRuns, Timestamp: now, Data: Data{
 		Title: counted(total, "run") + " failed or held", Lines: lines, Groups: groups[:min(len(groups), mostLines)], URL: n.cfg.BaseURL + "/dashboard/sync?status=" + groups[0].Status,
 	}}
+}
+
+// words is the reason, and where the code does not tell it what to do.
+func (g Group) words() string {
+	if g.unreadable == 0 {
+		return g.Reason
+	}
+	which := ""
+	if g.unreadable < g.Runs {
+		which = fmt.Sprintf("%d of them: ", g.unreadable)
+	}
+	return fmt.Sprintf("%s (%sthe shop's answer cannot be read; the run's message names what to mend in the shop, then retry it)", g.Reason, which)
 }
 
 // silent tells of shops that have become quieter than their rhythm. That one sends again is

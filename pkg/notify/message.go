@@ -42,6 +42,8 @@ type Group struct {
 	Status   string     `json:"status"`
 	Reason   string     `json:"reason,omitempty"`
 	Runs     int64      `json:"runs,omitempty"`
+
+	unreadable int64 // of the runs, those that failed over a shop's answer that cannot be read
 }
 
 // parcel is a message on its way by one channel.

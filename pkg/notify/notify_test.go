@@ -180,6 +180,17 @@ func Test_Runs_are_told_grouped_once_a_window_and_by_one_process(t *testing.T) {
 	require.Empty(t, b.pass(t, one))
 }
 
+func Test_A_shops_answer_that_cannot_be_read_is_told_as_that(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(t, "failed", "internal")
+	b.exec(t, `UPDATE sync_runs SET error_message = 'The shop''s payment cannot be understood: increment_id is missing'`)
+	b.run(t, "failed", "internal")
+	m := b.pass(t, b.process(t))[0].Message
+	require.Equal(t, []string{"Acme: 2 runs failed, internal (1 of them: the shop's answer cannot be read; the run's message names what to mend in the shop, then retry it)"}, m.Data.Lines)
+	require.Equal(t, "internal", m.Data.Groups[0].Reason)
+}
+
 func Test_A_lost_connection_is_told_once_and_that_it_is_mended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

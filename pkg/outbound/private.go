@@ -52,6 +52,9 @@ func parseRange(text string) (netip.Prefix, error) {
 // none reports whether nothing but public addresses may be called.
 func (p Private) none() bool { return !p.All && len(p.Ranges) == 0 }
 
+// Any reports whether some private address may be called.
+func (p Private) Any() bool { return !p.none() }
+
 func (p Private) allows(addr netip.Addr) bool {
 	if p.All {
 		return true

@@ -52,6 +52,10 @@ const (
 	CodeInternal    = "internal"
 )
 
+// NotUnderstood is in the message of a failure over a shop's answer that cannot be read:
+// whoever advises on it finds it by that.
+const NotUnderstood = " cannot be understood: "
+
 // Failure is an outside call that did not do what was asked. Three texts for
 // three readers: Code for machines, Message for the merchant, Detail for the
 // operator. None of them ever holds a secret.

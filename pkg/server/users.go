@@ -24,7 +24,7 @@ func (s *Server) users(ctx context.Context, pool *pgxpool.Pool) (*users.Store, e
 			return nil, err
 		}
 		if changed {
-			s.cfg.Logger.WarnContext(ctx, "user made or changed: it has the password of TOWPATH_ADMIN_PASSWORD, and its sessions have ended", "user", users.FirstAdmin)
+			s.cfg.Logger.InfoContext(ctx, "user has the password of TOWPATH_ADMIN_PASSWORD: it was made, or was given that and its sessions have ended", "user", users.FirstAdmin)
 		}
 	}
 	admin, err := store.AnyAdmin(ctx)

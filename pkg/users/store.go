@@ -151,6 +151,27 @@ func (s *Store) AnyAdmin(ctx context.Context) (bool, error) {
 	return admins > 0, nil
 }
 
+// LastAdmin reports whether a user is the only one left who may change users.
+func (s *Store) LastAdmin(ctx context.Context, name string) (bool, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return false, err
+	}
+	q := dbsqlc.New()
+	row, err := q.UserGet(ctx, s.Pool, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read user %q: %w", name, err)
+	}
+	others, err := q.UserOtherAdmins(ctx, s.Pool, row.ID)
+	if err != nil {
+		return false, fmt.Errorf("look for admins: %w", err)
+	}
+	return others == 0 && row.Role == Admin.String() && row.DisabledAt == nil, nil
+}
+
 // Changed is what became of a change.
 type Changed struct {
 	User     User

@@ -50,12 +50,14 @@ ON CONFLICT (name) DO UPDATE
 SET value = excluded.value;
 
 -- The runs that failed in a time, by binding and code: a range of sync_runs_failed each.
+-- Of those that are internal, how many of them over a shop's answer that cannot be read.
 -- name: NotificationFailedList :many
-SELECT tenant.name AS tenant, binding.id AS binding_id, binding.provider, failed.error_code::text AS reason, failed.runs::bigint AS runs
+SELECT tenant.name AS tenant, binding.id AS binding_id, binding.provider, failed.error_code::text AS reason, failed.runs::bigint AS runs, failed.unreadable::bigint AS unreadable
 FROM bindings AS binding
 JOIN tenants AS tenant ON tenant.id = binding.tenant_id
 CROSS JOIN LATERAL (
-    SELECT run.error_code, count(*) AS runs
+    SELECT run.error_code, count(*) AS runs,
+        count(*) FILTER (WHERE run.error_code = 'internal' AND run.error_message LIKE @unreadable::text) AS unreadable
     FROM sync_runs AS run
     WHERE run.binding_id = binding.id
         AND run.error_code IS NOT NULL

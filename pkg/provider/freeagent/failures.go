@@ -32,7 +32,7 @@ func rules() []rule {
 		{status: 400, says: "nominal code", kind: provider.Held, wrote: provider.WroteNo, reason: "account_archived",
 			message: "the ledger does not know the income category; choose another default_income_category_url"},
 		{status: 400, kind: provider.Refused, code: provider.CodeValidation, message: "the ledger refused the request"},
-		{status: 401, kind: provider.Auth, code: provider.CodeAuth, message: "the ledger refused the access token; connect it again"},
+		{status: 401, kind: provider.Auth, code: provider.CodeAuth, message: "the ledger refused the access token; connect it again, or replace the fixed token"},
 		{status: 403, says: "is locked", kind: provider.Held, wrote: provider.WroteNo, reason: "period_locked",
 			message: "the accounting period is locked in the ledger; unlock it"},
 		{status: 403, kind: provider.Auth, code: provider.CodeAuth,

@@ -75,9 +75,9 @@ var rules = []rule{
 
 	// Token and access are checked before the request is read.
 	{name: "token expired or refused, or scope missing", status: 401, kind: provider.Auth, code: provider.CodeAuth,
-		message: "Xero refused the access token: connect the organisation again"},
+		message: "Xero refused the access token: connect the organisation again, or replace the fixed token"},
 	{name: "organisation not connected", status: 403, kind: provider.Auth, code: provider.CodeAuth,
-		message: "Xero refused access to the organisation: connect it again"},
+		message: "Xero refused access to the organisation: connect it again, or replace the fixed token"},
 
 	// An unknown contact refuses the whole request, before any document of it is judged.
 	{name: "document of a payment or credit unknown", status: 404, of: []string{opPaymentCreate, opAllocate}, kind: provider.Held,

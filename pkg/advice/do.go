@@ -1,10 +1,27 @@
-package dashboard
+package advice
 
-// This file says what a person does about runs that are held or failed: one imperative
-// sentence a reason.
+import (
+	"strings"
 
-// failedAdvice is what to mend before a failed run is retried.
-func failedAdvice(code, ledger string) string {
+	"towpath/pkg/provider"
+)
+
+// Unreadable reports whether a run failed over a shop's answer that cannot be read: its
+// error_code is internal, as of faults of Towpath, and its error_message tells them apart.
+func Unreadable(code, message string) bool {
+	return code == provider.CodeInternal && strings.HasPrefix(message, theShops) && strings.Contains(message, provider.NotUnderstood)
+}
+
+const theShops = "The shop's "
+
+// UnreadablePattern is Unreadable of a message as a pattern of SQL's LIKE.
+const UnreadablePattern = theShops + "%" + provider.NotUnderstood + "%"
+
+// FailedDo is what to mend before a failed run is retried; ledger is its name.
+func FailedDo(code, message, ledger string) string {
+	if Unreadable(code, message) {
+		return "Mend what the message names in the shop: it is the shop's answer, mostly of a module's version or of another extension."
+	}
 	switch code {
 	case "validation":
 		return "Mend what it says, in the shop or in " + ledger + "."
@@ -15,22 +32,22 @@ func failedAdvice(code, ledger string) string {
 	case "http", "provider", "rate_limited":
 		return "Wait until the other side answers again."
 	}
-	return "Report it with the words above: this is a fault of Towpath."
+	return "Report it with its message and detail: this is a fault of Towpath."
 }
 
-// heldWords is the reason in words, as a sentence without a full stop; of refused access
-// it cannot know which side it was.
-func heldWords(reason string) string {
-	if reason == "auth" {
-		return "the shop or the ledger refuses access"
-	}
-	return holdWords(reason)
-}
-
-func heldAdvice(reason string) string {
+// HeldDo is what lets runs go on that are held for a reason.
+func HeldDo(reason string) string {
 	switch reason {
+	case "address_refused":
+		return "Set TOWPATH_ALLOW_PRIVATE_URLS in the environment of towpath serve and restart it; or correct the address."
+	case "clock_skew":
+		return "Set the clocks of both machines by NTP."
+	case "module_missing":
+		return "Install or enable the module in the shop."
+	case "https_required":
+		return "Change the shop's address to https:// (towpath tenant change)."
 	case "auth":
-		return "Open Connections: what has to be connected or paired again is said there."
+		return "Open Connections or ask towpath doctor: what has to be connected or paired again is said there."
 	case "binding_revoked":
 		return "Raise these documents under the shop's new connection with towpath backfill, then cancel these runs."
 	case "shop_no_answer":
@@ -54,11 +71,11 @@ func heldAdvice(reason string) string {
 	case "item_code_taken":
 		return "Change the item's code in the ledger, or the product's SKU in the shop."
 	case "missing_mapping":
-		return "Open a run: its message names the setting. Add it."
+		return "Add the setting that the run's message names."
 	case "tax_rate_not_mapped":
-		return "Add the rate to tax_rate_map in the settings; a run's message names it."
+		return "Add the rate that the run's message names to tax_rate_map in the settings."
 	case "total_mismatch":
-		return "Open a run: its message has both sums. Compare the document's lines in the shop with its total."
+		return "The run's message has both sums: compare the document's lines in the shop with its total."
 	case "number_taken":
 		return "Set invoice_number_prefix in the settings; or rename the document in the ledger that has the number."
 	case "period_locked":
@@ -72,11 +89,11 @@ func heldAdvice(reason string) string {
 	case "contact_archived":
 		return "Restore the contact in the ledger."
 	case "contact_not_found", "contact_number_taken", "contact_name_taken":
-		return "Open a run: its message names the contact, and what to change about it in the ledger."
+		return "The run's message names the contact, and what to change about it in the ledger."
 	case "plan_limit":
 		return "Raise the ledger's plan, or wait for the next month."
 	case "tax_type_invalid":
 		return "Name another tax type in the settings: the ledger does not take this one."
 	}
-	return "Open a run: its message says what is missing."
+	return "The run's message says what is missing."
 }
