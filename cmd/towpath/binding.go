@@ -42,9 +42,8 @@ type bindingCreate struct {
 
 // Help is shown below the flags by --help.
 func (bindingCreate) Help() string {
-	return `Where the provider refuses the token the binding is made all the same, and the exit code is 1: give it
-another one by "binding token ID --token-file FILE". Of a provider that does not answer nothing is
-known yet: that is a warning, and the exit code is 0.`
+	return `Where the provider refuses the token, or does not answer, the binding is made all the same, with a warning:
+its status is needs_consent where it was refused. Give it another one by "binding token ID --token-file FILE".`
 }
 
 // bindingView is a binding as the commands print it.
@@ -77,8 +76,7 @@ func printBinding(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.U
 }
 
 // Run stores the binding with the default policy, then asks the provider for
-// its reference data; if that cannot be had now, the first run asks again. Where the
-// provider refuses the token the binding is there too, and the exit code is 1.
+// its reference data; if that cannot be had now, the first run asks again.
 func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if c.isApp() {
 		return c.createApp(ctx, io)
@@ -119,18 +117,12 @@ func (c bindingCreate) Run(ctx context.Context, io console) error {
 	if binding.OrgID == "" && specs.Wire(binding.Provider, binding.Wire).NamesOrganisation {
 		io.warn("no --org-id: that is right for a custom connection only, any other token reaches no organisation without it")
 	}
-	refused := readReference(ctx, io, pool, binding.ID)
+	readReference(ctx, io, pool, binding.ID)
 	if c.JSON {
-		if err := printBinding(ctx, io, pool, binding.ID); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
-		fmt.Fprintf(io.out, "Now its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
+		return printBinding(ctx, io, pool, binding.ID)
 	}
-	if refused {
-		return errSilent // what mends it has been said
-	}
+	fmt.Fprintf(io.out, "binding %s created (%s, wire %s)\n", binding.ID, binding.Provider, binding.Wire)
+	fmt.Fprintf(io.out, "Now its settings: towpath binding policy set %s --file policy.json\n", binding.ID)
 	return nil
 }
 

@@ -18,8 +18,9 @@ func (d *desk) neighbour(t *testing.T, name string, flags ...string) (id string,
 	tenant := uuid.NewString()
 	d.must(t, "tenant", "create", "--name", name, "--magento-url", d.shopURL, "--id", tenant)
 	s = d.run(t, append([]string{"binding", "create", "--tenant", tenant, "--provider", "xero", "--api-url", d.xeroURL, "--token", "a-token", "--json"}, flags...)...)
-	var made bindingView // also where the exit code says that the token is refused
-	require.NoError(t, json.Unmarshal([]byte(s.out), &made), s.err)
+	require.Zero(t, s.code, s.err)
+	var made bindingView
+	require.NoError(t, json.Unmarshal([]byte(s.out), &made))
 	return made.ID.String(), s
 }
 

@@ -61,9 +61,9 @@ func (c console) clients(pool *pgxpool.Pool) (clients.Factory, error) {
 }
 
 // readReference reads what the settings may refer to, and says where that cannot
-// be had now: the first run asks for it, unless the connection is refused, which is what it
-// answers. By then the organisation is known, so it says who else writes to it.
-func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) (refused bool) {
+// be had now: the first run asks for it, unless the connection is refused. By then the
+// organisation is known, so it says who else writes to it.
+func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.UUID) {
 	made, err := io.clients(pool)
 	var binding dbsqlc.Binding
 	if err == nil {
@@ -71,16 +71,14 @@ func readReference(ctx context.Context, io console, pool *pgxpool.Pool, id uuid.
 			err = refdata.Refresh(ctx, pool, binding, made)
 		}
 	}
-	refused = err != nil && provider.AsFailure(err).Kind == provider.Auth
 	switch {
 	case err == nil:
-	case refused:
+	case provider.AsFailure(err).Kind == provider.Auth:
 		io.warn("%s refuses the connection (%v); its runs are held until that is mended: %s", binding.ApiUrl, err, reconnect(binding))
 	default:
 		io.warn("the accounts and tax rates at %s are not known yet (%v); the first run reads them, and shows whether the connection works", binding.ApiUrl, err)
 	}
 	tellNeighbours(ctx, io, pool, id)
-	return refused
 }
 
 // reconnect is the command that mends a refused connection.
