@@ -441,6 +441,27 @@ CREATE TABLE audit (
     after jsonb
 );
 CREATE INDEX audit_tenant ON audit (tenant_id, id);
+
+-- The times that this database was noticed to have gone back in time (pkg/restored,
+-- decision 23). Rows are added by restore_note and never changed: the last is the mark by
+-- which rows that came out of a dump are told.
+CREATE TABLE restores (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- begun: the first row. dumped: the rows came out of a dump. missing: what a process
+    -- had seen committed is not there. told: a person said so. acknowledged: a person has
+    -- fetched what was forgotten, of all before.
+    what text NOT NULL CHECK (what IN ('begun', 'dumped', 'missing', 'told', 'acknowledged')),
+    -- What happened between then and at may be forgotten.
+    back_to timestamptz,
+    -- Where it was written: the server, the table and the transaction. A copy of the files
+    -- keeps all three, pg_upgrade the last two, a dump none.
+    system_id bigint NOT NULL,
+    table_id oid NOT NULL,
+    xid bigint NOT NULL,
+    CHECK ((back_to IS NULL) = (what IN ('begun', 'acknowledged')))
+);
+
 -- Who may use the pages. Each change of password or role ends the user's sessions.
 CREATE TABLE users (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -550,4 +571,6 @@ DROP INDEX IF EXISTS river.river_job_args_index, river.river_job_metadata_index;
 --   binding_forget_grant   a revoked binding keeps no secret (trigger)
 --   binding_organisation_known   what was recorded under an address moves to the organisation (trigger)
 --   towpath_process_dead   whether a worker process is dead
---   towpath_may_duplicate  whether a provider may take one document twice
+--   towpath_may_duplicate  whether a ledger may take one document twice
+--   restore_note           adds a row to restores
+--   restores_dumped        whether the rows came out of a dump since

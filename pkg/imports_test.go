@@ -122,7 +122,7 @@ func rules() map[string]rule {
 		"pkg/verify": {code: []string{"pkg/dbsqlc", "pkg/pgdb"}},
 
 		// How an installation stands: its database, its queue, its shops and ledgers.
-		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata", "pkg/shopjwt"}},
+		"pkg/doctor": {code: []string{"pkg/account", "pkg/clients", "pkg/dbsqlc", "pkg/magento", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/quota", "pkg/refdata", "pkg/restored", "pkg/shopjwt"}},
 
 		// What should have come and did not.
 		"pkg/notify":    {code: []string{"pkg/dbsqlc", "pkg/gaps", "pkg/metrics", "pkg/outbound", "pkg/secret"}},
@@ -130,6 +130,7 @@ func rules() map[string]rule {
 		"pkg/find":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/pgdb"}},
 		"pkg/gaps":      {code: []string{"pkg/dbsqlc"}, tests: []string{"pkg/policy"}},
 		"pkg/bulk":      {code: []string{"pkg/dbsqlc", "pkg/syncrun"}},
+		"pkg/restored":  {code: []string{"pkg/audit", "pkg/canon", "pkg/clients", "pkg/dbsqlc", "pkg/gaps", "pkg/provider"}, tests: []string{"pkg/pgdb"}},
 
 		// What is asked of the shop by hand.
 		"pkg/backfill": {
@@ -151,7 +152,7 @@ func rules() map[string]rule {
 		// The wiring.
 		"pkg/server": {code: []string{
 			"pkg/account", "pkg/clients", "pkg/dashboard", "pkg/dbsqlc", "pkg/actions", "pkg/find", "pkg/gaps", "pkg/idp", "pkg/ingress", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/notify", "pkg/oauth", "pkg/outbound", "pkg/pgdb",
-			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/retention", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
+			"pkg/provider", "pkg/quota", "pkg/refdata", "pkg/restored", "pkg/retention", "pkg/secret", "pkg/stack", "pkg/verify", "riverjobs",
 			"pkg/users",
 			"pkg/recorder",
 		}, tests: []string{"pkg/policy", "pkg/shopjwt"}},
@@ -174,7 +175,7 @@ func rules() map[string]rule {
 			"pkg/gaps", "pkg/idp", "pkg/logline", "pkg/magento", "pkg/metrics", "pkg/monitoring", "pkg/oauth", "pkg/outbound", "pkg/pgdb", "pkg/policy", "pkg/provider", "pkg/provider/specs", "pkg/quota", "pkg/refdata",
 			"pkg/secret", "pkg/server", "pkg/shopjwt", "pkg/syncrun", "pkg/verify", "pkg/whatif", "riverjobs",
 			"pkg/manpage", "pkg/systemd",
-			"pkg/notify", "pkg/retention",
+			"pkg/notify", "pkg/restored", "pkg/retention",
 			"pkg/users",
 			"pkg/soak",
 			"pkg/mistake",

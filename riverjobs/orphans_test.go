@@ -78,11 +78,11 @@ func Test_A_job_whose_process_died(t *testing.T) {
 func Test_A_write_of_a_dead_process(t *testing.T) {
 	t.Parallel()
 	const seen = 30 * time.Second // since the process was seen last: long for a death, short for a call
-	for providerName, want := range map[string][2]int{"xero": {1, 0}, "freeagent": {0, 1}} {
-		t.Run("Is_given_back_when_nothing_can_be_written_twice_at_"+providerName, func(t *testing.T) {
+	for ledger, want := range map[[2]string][2]int{{"xero", "accounting"}: {1, 0}, {"xero", "v2"}: {0, 1}, {"freeagent", "v2"}: {0, 1}} {
+		t.Run("Is_given_back_when_nothing_can_be_written_twice_at_"+ledger[0]+"_"+ledger[1], func(t *testing.T) {
 			t.Parallel()
 			b := setupV2(t)
-			b.exec(t, "UPDATE bindings SET provider = $1", providerName)
+			b.exec(t, "UPDATE bindings SET provider = $1, wire = $2", ledger[0], ledger[1])
 			_, id := b.raise(t, "plain_vat")
 			b.exec(t, `UPDATE river.river_job SET kind = 'post_invoice', queue = 'post_invoice', args = args || jsonb_build_object('share', $1::text),
 				state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead}'`, b.binding)

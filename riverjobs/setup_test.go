@@ -120,7 +120,9 @@ func serve(t *testing.T, h http.Handler) string {
 func (b *bundle) bind(t *testing.T, wire, ledgerURL string, p policy.Policy) {
 	t.Helper()
 	ctx := t.Context()
-	b.url, b.shop = pgtest.URL(t), magentosim.New(magentosim.Config{})
+	if b.shop = magentosim.New(magentosim.Config{}); b.url == "" {
+		b.url = pgtest.URL(t)
+	}
 	b.pool = openPool(t, b.url)
 	t.Cleanup(b.pool.Close)
 	tenantID := uuid.New()

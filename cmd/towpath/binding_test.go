@@ -71,6 +71,12 @@ func Test_A_token_is_replaced(t *testing.T) {
 	require.Equal(t, exitFailed, refused.code)
 	require.Contains(t, refused.err, d.xeroURL+" refuses it")
 	require.Equal(t, "a-token", d.token(t), "the token before stays")
+	for _, bad := range []string{"a-newer-token\nof two lines\n", "with\ta-tab"} {
+		two := d.run(t, "binding", "token", d.binding, "--token-file", file(t, "token", bad))
+		require.Equal(t, exitUsage, two.code)
+		require.Contains(t, two.err, "a file with the secret alone")
+		require.Equal(t, "a-token", d.token(t))
+	}
 	none := d.run(t, "binding", "token", d.binding)
 	require.Equal(t, exitUsage, none.code)
 	require.Contains(t, none.err, "towpath binding change ID --client-id")

@@ -68,6 +68,7 @@ type commands struct {
 	Runs       runsCommand       `cmd:"" help:"Events on their way: list, show, retry, cancel."`
 	Backfill   backfillCommand   `cmd:"" help:"Ask the shop for what Towpath has not heard of, by its ids; what is known already adds nothing."`
 	Gaps       gapsCommand       `cmd:"" help:"What should have come from the shops and did not: missing numbers, and shops that are quieter than usual."`
+	Restored   restoredCommand   `cmd:"" help:"Times that the database went back in time, by a restore from a backup, and what of the shops it forgot."`
 	Explain    explainCommand    `cmd:"" help:"What would be written for a document of the shop or a stored run, and why. Writes nothing."`
 	WhatIf     whatIfCommand     `cmd:"" name:"what-if" help:"Which stored documents would come out differently under other settings, line by line. Writes nothing."`
 	Verify     verifyCommand     `cmd:"" help:"Read-only checks of Towpath's promises on this database; exit code 1 names what is broken, 3 says that it could not look."`

@@ -224,6 +224,22 @@ func (c console) retention() (time.Duration, error) {
 	return after, nil
 }
 
+// stateFile is where a process keeps what it saw of the database last: in the folder of
+// the settings, or the one that systemd made for the service; empty: nowhere.
+func (c console) stateFile() (string, error) {
+	dir, err := c.setting("TOWPATH_STATE_DIR")
+	if err != nil {
+		return "", err
+	}
+	if dir == "" {
+		dir, _ = c.lookup("STATE_DIRECTORY")
+	}
+	if dir == "" {
+		return "", nil
+	}
+	return filepath.Join(dir, "database-seen.json"), nil
+}
+
 // leastRetention: a run is retried for about seven days, and River keeps its failed jobs
 // as long.
 const leastRetention = "7d"

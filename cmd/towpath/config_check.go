@@ -41,6 +41,7 @@ func settings() []settingView {
 		{Name: "TOWPATH_OIDC_NAME", Value: "the issuer's host"},
 		{Name: "TOWPATH_ALLOW_PRIVATE_URLS", Value: "false"},
 		{Name: "TOWPATH_RETENTION", Value: defaultRetention},
+		{Name: "TOWPATH_STATE_DIR", Value: "systemd's, or none"},
 		{Name: "TOWPATH_NOTIFY_WEBHOOK_URL", Value: "none", secret: true},
 		{Name: "TOWPATH_NOTIFY_WEBHOOK_SECRET", secret: true},
 		{Name: "TOWPATH_NOTIFY_SMTP_URL", Value: "none", secret: true},

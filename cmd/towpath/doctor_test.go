@@ -51,7 +51,7 @@ func Test_Doctor_finds_nothing_wrong_with_what_is_well(t *testing.T) {
 	}
 	require.Equal(t, map[string]doctor.Level{
 		"database version": doctor.OK, "database writable": doctor.OK, "database standby": doctor.OK, "database connections": doctor.OK,
-		"database pooler": doctor.OK, "database settings": doctor.OK, "database clock": doctor.OK, "database schema": doctor.OK, "database size": doctor.OK,
+		"database pooler": doctor.OK, "database settings": doctor.OK, "database clock": doctor.OK, "database schema": doctor.OK, "database size": doctor.OK, "database restored": doctor.OK,
 		"database durable": doctor.Wrong, // tests have fsync off
 		"address base_url": doctor.OK, "secrets key": doctor.OK,
 		"queue worker": doctor.OK, "queue jobs": doctor.OK, "queue intents": doctor.OK, "queue indexes": doctor.OK, "runs held": doctor.OK,

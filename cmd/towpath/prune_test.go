@@ -1,11 +1,13 @@
 package main
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"towpath/pkg/restored"
 	"towpath/pkg/verify"
 )
 
@@ -99,7 +101,11 @@ func Test_Prune_asks_and_a_retry_of_what_was_blanked_reads_the_shop_again(t *tes
 	require.Zero(t, view.Blanked.Runs)
 	require.Contains(t, d.run(t, "prune", "--older-than", "8d").err, "say --yes")
 	require.Contains(t, d.answering(t, "no\n", "prune", "--older-than", "8d").err, "nothing was blanked")
+	seen := &restored.Watch{Pool: d.pool, Logger: slog.New(slog.DiscardHandler)}
+	require.NoError(t, seen.Start(t.Context()))
 	require.Contains(t, d.answering(t, "yes\n", "prune", "--older-than", "8d").out, "blanked 3 runs")
+	require.NoError(t, seen.Look(t.Context()))
+	require.Contains(t, d.must(t, "restored", "show"), "nothing was noticed", "the history stays")
 
 	retried := d.run(t, "runs", "retry", f["failed"])
 	require.Zero(t, retried.code, retried.err)

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strings"
+	"unicode"
 )
 
 // secretFlag answers a secret that is given by --name, or by --name-file: the
@@ -16,6 +18,9 @@ func (c console) secretFlag(name, value, file string) (string, error) {
 		read, err := c.secretFile(file)
 		if err != nil {
 			return "", fmt.Errorf("--%s-file: %w", name, err)
+		}
+		if strings.ContainsFunc(read, unicode.IsControl) {
+			return "", wrongUse("--%s-file: %s holds more than one line, or a control character; give a file with the secret alone", name, file)
 		}
 		return read, nil
 	case value != "":

@@ -26,7 +26,7 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Also read from the environment: TOWPATH_SECRET_KEY (needed; 32 bytes in base64, openssl rand -base64 32),
 TOWPATH_ADMIN_PASSWORD (12 characters at least: the user admin has it from the start on; others: towpath user add),
-TOWPATH_OIDC_... (sign-in by an identity provider), TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_RETENTION, TOWPATH_NOTIFY_..., TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.
+TOWPATH_OIDC_... (sign-in by an identity provider), TOWPATH_ALLOW_PRIVATE_URLS, TOWPATH_RETENTION, TOWPATH_STATE_DIR, TOWPATH_NOTIFY_..., TOWPATH_LOG_LEVEL, TOWPATH_LOG_FORMAT. Each secret also as a file, by its name with _FILE.
 
 SIGUSR1 turns the log to debug, and back at the next. SIGTERM and SIGINT stop it.`
 }

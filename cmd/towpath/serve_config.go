@@ -34,7 +34,7 @@ func parseRoles(names []string) (server.Roles, error) {
 func (s serveCommand) config(io console) (server.Config, error) {
 	cfg := server.Config{PerTenant: s.MetricsPerTenant, Migrate: s.Migrate, Workers: s.Workers}
 	var warnings []string
-	faults := make([]error, 10)
+	faults := make([]error, 11)
 	cfg.DatabaseURL, faults[0] = s.url(io)
 	warnings, faults[1] = s.addresses(io, &cfg)
 	cfg.AdminPassword, faults[2] = io.adminPassword()
@@ -45,6 +45,7 @@ func (s serveCommand) config(io console) (server.Config, error) {
 	cfg.Notify, faults[7] = io.notify()
 	cfg.Logger, faults[8] = io.logger()
 	cfg.Box, faults[9] = io.box()
+	cfg.StateFile, faults[10] = io.stateFile()
 	if cfg.Workers < 1 || cfg.Workers > 1000 {
 		faults = append(faults, wrongUse("--workers is %d; use 1 to 1000", cfg.Workers))
 	}

@@ -42,7 +42,7 @@ func metricNames() []string {
 		"towpath_queue_oldest_job_age_seconds", "towpath_runs_held", "towpath_provider_requests_total",
 		"towpath_provider_request_duration_seconds", "towpath_shop_requests_total", "towpath_build_info",
 		"towpath_provider_budget_remaining", "towpath_backlog_seconds", "towpath_settings_faults", "towpath_provider_calls_per_document",
-		"towpath_database_writable", "towpath_leader_last_seen_seconds", "towpath_invalid_indexes", "towpath_bindings_fixed_token",
+		"towpath_database_writable", "towpath_leader_last_seen_seconds", "towpath_invalid_indexes", "towpath_restores_unacknowledged", "towpath_bindings_fixed_token",
 		"towpath_intents_unresolved", "towpath_intents_oldest_seconds", "towpath_pushes_waiting_oldest_seconds", "towpath_queue_fetch_duration_seconds",
 		"go_goroutines", "process_cpu_seconds_total", "towpath_pool_connections",
 	}

@@ -35,13 +35,16 @@ const (
 	UserAdded      = "user.added"
 	UserChanged    = "user.changed"
 	UserDeleted    = "user.deleted"
+
+	RestoreTold         = "restore.told"
+	RestoreAcknowledged = "restore.acknowledged"
 )
 
 // Actions are all of them.
 func Actions() []string {
 	return []string{
 		TenantCreated, TenantPaired, TenantChanged, KeyReplaced, TenantDeleted, BindingCreated, BindingChanged, TokenReplaced, AppReplaced,
-		BindingRevoked, SettingsSaved, RunRetried, RunCancelled, RunsReleased, UserAdded, UserChanged, UserDeleted,
+		BindingRevoked, SettingsSaved, RunRetried, RunCancelled, RunsReleased, UserAdded, UserChanged, UserDeleted, RestoreTold, RestoreAcknowledged,
 	}
 }
 

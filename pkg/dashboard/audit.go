@@ -168,6 +168,10 @@ func actionWords(action string) string {
 		return "User changed"
 	case audit.UserDeleted:
 		return "User deleted"
+	case audit.RestoreTold:
+		return "Restored database told"
+	case audit.RestoreAcknowledged:
+		return "Restored database acknowledged"
 	}
 	return action
 }

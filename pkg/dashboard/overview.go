@@ -27,6 +27,7 @@ type overviewPage struct {
 	Version     string
 	Since       moment
 	Workers     []worker
+	BackTo      moment // the database went back to then, and nobody has acknowledged it
 }
 
 // outcomeCount is how many of today's runs stand so.
@@ -84,6 +85,11 @@ func (d *Dashboard) readOverview(ctx context.Context) (overviewPage, error) {
 	}
 	for _, p := range processes {
 		page.Workers = append(page.Workers, worker{p.ClientID, momentOf(now, "started", &p.StartedAt)})
+	}
+	if restores, err := d.queries.RestoreOpen(ctx, d.cfg.Pool); err != nil {
+		return page, err
+	} else if len(restores) > 0 {
+		page.BackTo = momentOf(now, "to", &restores[0].BackTo)
 	}
 	page.Since = momentOf(now, "started", &d.started)
 	page.Held, page.HeldKnown = d.heldReasons(ctx)

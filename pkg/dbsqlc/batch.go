@@ -19,7 +19,7 @@ var (
 
 const providerIntentTake = `-- name: ProviderIntentTake :batchone
 WITH mine AS (
-    SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key
+    SELECT run.tenant_id, run.magento_entity_id, run.occurred_at, run.backfill, binding.provider, binding.org_key
     FROM sync_runs AS run
     JOIN bindings AS binding ON binding.id = run.binding_id
     WHERE run.id = $1
@@ -67,7 +67,12 @@ RETURNING tries, generation, maybe, EXISTS (
     JOIN bindings AS binding ON binding.provider = mine.provider
         AND binding.org_key = mine.org_key
         AND binding.tenant_id <> mine.tenant_id
-) AS shared
+) AS shared, EXISTS (
+    SELECT 1
+    FROM mine
+    JOIN restores ON restores.back_to IS NOT NULL
+        AND (mine.occurred_at < restores.at + interval '1 hour' OR mine.backfill OR $2 IN ('contact', 'item'))
+) AS forgotten
 `
 
 type ProviderIntentTakeBatchResults struct {
@@ -90,13 +95,17 @@ type ProviderIntentTakeRow struct {
 	Maybe         bool
 	TriedByOthers bool
 	Shared        bool
+	Forgotten     bool
 }
 
 // Records the intent, or takes up the run's own earlier one. No row where
 // another run is at the same object, or has meanwhile made the same invoice known.
 // A settled intent is opened again with its tries kept: what it wrote may still be
 // there. Others are all shops of the organisation, since a number is the
-// organisation's; a contact's key is the shop's own.
+// organisation's; a contact's key is the shop's own. forgotten: this database went back
+// in time, and a run that is not there any more may have written it: a document of what
+// happened before that was noticed (by the shop's clock, which is an hour off at most), or
+// a contact or an item at any time.
 func (q *Queries) ProviderIntentTake(ctx context.Context, db DBTX, arg []ProviderIntentTakeParams) *ProviderIntentTakeBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -130,6 +139,7 @@ func (b *ProviderIntentTakeBatchResults) QueryRow(f func(int, ProviderIntentTake
 			&i.Maybe,
 			&i.TriedByOthers,
 			&i.Shared,
+			&i.Forgotten,
 		)
 		if f != nil {
 			f(t, i, err)

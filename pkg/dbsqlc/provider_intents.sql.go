@@ -15,10 +15,11 @@ const providerIntentFailed = `-- name: ProviderIntentFailed :exec
 UPDATE provider_intents
 SET generation = generation + CASE WHEN $1::boolean THEN 1 ELSE 0 END,
     certain = $2::boolean,
-    settled_at = CASE WHEN $3::boolean THEN clock_timestamp() END
+    settled_at = coalesce(settled_at, CASE WHEN $3::boolean THEN clock_timestamp() END)
 WHERE run_id = $4
     AND operation = $5
     AND object_key = $6
+    AND tries = $7
 `
 
 type ProviderIntentFailedParams struct {
@@ -28,10 +29,13 @@ type ProviderIntentFailedParams struct {
 	RunID     uuid.UUID
 	Operation string
 	ObjectKey string
+	Tries     int32
 }
 
 // A try failed. Unless it may be under way, others may be at the object meanwhile: they
 // look first, since this run has tried. Certain is that nothing was written by any try.
+// What its run's end has settled meanwhile stays settled, or all others would wait for a
+// run that has ended; and a try that another has followed has no say any more.
 func (q *Queries) ProviderIntentFailed(ctx context.Context, db DBTX, arg ProviderIntentFailedParams) error {
 	_, err := db.Exec(ctx, providerIntentFailed,
 		arg.KeySpent,
@@ -40,6 +44,7 @@ func (q *Queries) ProviderIntentFailed(ctx context.Context, db DBTX, arg Provide
 		arg.RunID,
 		arg.Operation,
 		arg.ObjectKey,
+		arg.Tries,
 	)
 	return err
 }

@@ -141,7 +141,7 @@ WITH orphan AS (
                 FROM sync_runs AS run
                 JOIN bindings AS binding ON binding.id = run.binding_id
                 WHERE run.river_job_id = job.id
-                    AND towpath_may_duplicate(binding.provider)
+                    AND towpath_may_duplicate(binding.provider, binding.wire)
             ))
     FOR UPDATE OF job SKIP LOCKED
 )

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type RiverRiverJobState string
@@ -199,6 +200,16 @@ type ProviderIntent struct {
 	Maybe      bool
 	MadeAt     time.Time
 	SettledAt  *time.Time
+}
+
+type Restore struct {
+	ID       int64
+	At       time.Time
+	What     string
+	BackTo   *time.Time
+	SystemID int64
+	TableID  pgtype.Uint32
+	Xid      int64
 }
 
 type RiverRiverJob struct {

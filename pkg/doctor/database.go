@@ -12,6 +12,7 @@ import (
 
 	"towpath/pkg/account"
 	"towpath/pkg/pgdb"
+	"towpath/pkg/restored"
 	"towpath/pkg/shopjwt"
 )
 
@@ -198,6 +199,27 @@ func (c Config) migrations(ctx context.Context) (found []Finding, usable bool) {
 		return []Finding{database.warn("schema", "run the newer version", "the schema is of a newer version than this program")}, true
 	}
 	return []Finding{database.ok("schema", "every migration is applied")}, true
+}
+
+// restored tells that the database went back in time: what a process noticed, or what it
+// will at its next start.
+func (c Config) restored(ctx context.Context) []Finding {
+	const do = "see \"The database was restored\" in docs/operating.md: towpath restored show, and then towpath restored acknowledge"
+	open, err := restored.Open(ctx, c.Pool)
+	if err != nil {
+		return []Finding{database.blind("restored", err)}
+	}
+	var dumped bool
+	if err := c.Pool.QueryRow(ctx, "SELECT restores_dumped()").Scan(&dumped); err != nil {
+		return []Finding{database.blind("restored", err)}
+	}
+	switch {
+	case len(open) > 0:
+		return []Finding{database.warn("restored", do, "it went back to %s: %s; what was accepted since is forgotten", open[0].BackTo.UTC().Format(time.RFC3339), open[0].Why())}
+	case dumped:
+		return []Finding{database.warn("restored", "start towpath serve; then "+do, "its rows came out of a dump: what was accepted after that was made is forgotten")}
+	}
+	return []Finding{database.ok("restored", "it has not gone back in time, as far as can be told")}
 }
 
 // address judges where shops and people reach this Towpath.

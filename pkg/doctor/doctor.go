@@ -70,7 +70,7 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 	}
 	key := cfg.key(ctx)
 	found = append(found, key)
-	for _, check := range []func(context.Context) []Finding{cfg.queue, cfg.held, cfg.size} {
+	for _, check := range []func(context.Context) []Finding{cfg.restored, cfg.queue, cfg.held, cfg.size} {
 		found = append(found, check(ctx)...)
 	}
 	if key.Level != OK { // with another key each of them would look broken

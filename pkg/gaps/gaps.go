@@ -108,7 +108,7 @@ func (g *Gap) advise(ids []int64) {
 		g.Command = fmt.Sprintf("SELECT entity_id FROM %s WHERE increment_id BETWEEN '%s' AND '%s' AND store_id = %d", table, quoted(g.First), quoted(g.Last), g.StoreID)
 		return
 	}
-	g.IDs, g.Certain = ranges(ids), int64(len(ids)) == g.Missing
+	g.IDs, g.Certain = Ranges(ids), int64(len(ids)) == g.Missing
 	g.Command = fmt.Sprintf("towpath backfill --binding %s --event %s --ids %s", g.BindingID, g.Event, g.IDs)
 	if g.Event == "creditmemo.created" && g.StoreID > 0 {
 		g.Command += fmt.Sprintf(" --store %d", g.StoreID)
@@ -117,8 +117,8 @@ func (g *Gap) advise(ids []int64) {
 
 func quoted(s string) string { return strings.ReplaceAll(s, "'", "''") }
 
-// ranges writes ids as backfill reads them.
-func ranges(ids []int64) string {
+// Ranges writes ids as backfill reads them.
+func Ranges(ids []int64) string {
 	var parts []string
 	for i := 0; i < len(ids); {
 		j := i

@@ -43,6 +43,8 @@ func plainGauges() []plainGauge {
 		}),
 		number("leader_last_seen_seconds", "Time since this process last saw a leader of the queue (since its own start, if never).",
 			func(s Snapshot) float64 { return s.Leaderless.Seconds() }),
+		number("restores_unacknowledged", "Times that the database went back in time and that nobody has acknowledged.",
+			func(s Snapshot) float64 { return float64(s.Restores) }),
 		number("invalid_indexes", "Indexes that are not valid and not being built: Postgres does not use them.",
 			func(s Snapshot) float64 { return float64(s.InvalidIndexes) }),
 		number("bindings_fixed_token", "Live bindings with a fixed token, which nobody renews.",

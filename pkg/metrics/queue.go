@@ -28,6 +28,7 @@ type Snapshot struct {
 	Backlog     time.Duration      // what the longest backlog takes at most
 	TokenExpiry *time.Duration     // until the first OAuth token expires; negative: it has
 	LastWebhook *time.Time         // when the last event was accepted, by whichever process
+	Restores    int                // times that the database went back in time and that nobody has acknowledged
 	Silent      *int               // shops that are quieter than their own rhythm
 
 	Writable       bool          // the database takes writes

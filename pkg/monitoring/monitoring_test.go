@@ -81,7 +81,7 @@ func Test_The_rules_lead_to_the_runbooks_of_the_installation(t *testing.T) {
 func Test_Gauges_that_every_process_reads_from_the_database_are_not_summed_over_processes(t *testing.T) {
 	t.Parallel()
 	shared := `towpath_(queue_jobs|queue_oldest_job_age_seconds|runs_held|provider_budget_remaining|backlog_seconds|oauth_token_expiry_seconds|last_webhook_timestamp_seconds` +
-		`|tenants_silent|database_writable|leader_last_seen_seconds|invalid_indexes|bindings_fixed_token|intents_\w+|pushes_waiting_oldest_seconds|verify_\w+|settings_faults)\b`
+		`|tenants_silent|database_writable|leader_last_seen_seconds|restores_unacknowledged|invalid_indexes|bindings_fixed_token|intents_\w+|pushes_waiting_oldest_seconds|verify_\w+|settings_faults)\b`
 	aggregated := regexp.MustCompile(`(max|min)( by \([a-z, ]+\))? \(?` + shared + `|(max|min)\(` + shared)
 	for _, text := range []string{monitoring.Rules("x"), monitoring.Dashboard()} {
 		all := len(regexp.MustCompile(shared).FindAllString(text, -1))

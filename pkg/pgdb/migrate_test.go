@@ -128,14 +128,14 @@ func TestMigrate(t *testing.T) {
 
 	t.Run("Works_through_a_pool_with_a_short_statement_timeout", func(t *testing.T) {
 		t.Parallel()
-		pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: with(t, pgtest.EmptyURL(t), "statement_timeout", "20")})
+		pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: with(t, pgtest.EmptyURL(t), "statement_timeout", "1000")})
 		require.NoError(t, err)
 		defer pool.Close()
-		_, err = pgdb.MigrateFrom(t.Context(), pool, files("0001_slow.sql", "SELECT pg_sleep(0.2);"))
+		_, err = pgdb.MigrateFrom(t.Context(), pool, files("0001_slow.sql", "SELECT pg_sleep(1.2);"))
 		require.NoError(t, err)
 		var timeout string
 		require.NoError(t, pool.QueryRow(t.Context(), `SHOW statement_timeout`).Scan(&timeout))
-		require.Equal(t, "20ms", timeout, "the caller's pool keeps its own settings")
+		require.Equal(t, "1s", timeout, "the caller's pool keeps its own settings")
 	})
 
 	t.Run("Waits_only_so_long_for_a_busy_table", func(t *testing.T) {

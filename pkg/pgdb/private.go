@@ -133,6 +133,10 @@ func (p *Private) URL(dbname string) string {
 	return address.String()
 }
 
+// Program is where another of Postgres's programs would be, beside the server's own; one
+// that was fetched has few.
+func (p *Private) Program(name string) string { return filepath.Join(p.binDir, name) }
+
 // Exited is closed when the server is gone, stopped or not.
 func (p *Private) Exited() <-chan struct{} { return p.exited }
 

@@ -120,7 +120,11 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool) (Status, error) {
 	return readStatus(ctx, pool, sql.Files)
 }
 
-// Ready is for the readiness check: nil if nothing is pending. A database that
+// ErrPending: the schema is older than this program.
+var ErrPending = errors.New("migrations are pending")
+
+// Ready is for the readiness check: nil if nothing is pending, else ErrPending or why the
+// schema could not be read. A database that
 // a newer binary has migrated is ready: while a new version is rolled out the
 // old one goes on serving.
 func Ready(ctx context.Context, pool *pgxpool.Pool) error {
@@ -133,7 +137,7 @@ func ready(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 		return err
 	}
 	if pending := status.Pending(); len(pending) > 0 {
-		return fmt.Errorf("%d migrations are pending, the first is %s: run towpath migrate up", len(pending), pending[0].label())
+		return fmt.Errorf("%d %w, the first is %s: run towpath migrate up", len(pending), ErrPending, pending[0].label())
 	}
 	return nil
 }

@@ -17,10 +17,6 @@ type Spec struct {
 	// PairPath is where its module of the shop takes a pairing, below /rest/V1/byte8.
 	PairPath string
 	OAuth    OAuth
-	// MayDuplicate: it may accept one document twice, so that a call of a process
-	// that is given up for dead must have timed out before anybody tries again. The
-	// database asks towpath_may_duplicate; a test compares the two.
-	MayDuplicate bool
 }
 
 // Wire is one way of speaking to a provider.
@@ -36,6 +32,10 @@ type Wire struct {
 	// TwinContacts: it accepts a second contact with one e-mail, so that a buyer's is
 	// looked up before one is created.
 	TwinContacts bool
+	// MayDuplicate: it may accept one document twice, so that a call of a process
+	// that is given up for dead must have timed out before anybody tries again. The
+	// database asks towpath_may_duplicate; a test compares the two.
+	MayDuplicate bool
 	Operations   []string // what the client's Observe may be told
 }
 

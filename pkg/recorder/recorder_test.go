@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/pgdb/pgtest"
@@ -335,6 +336,35 @@ func Test_Record_no_connection(t *testing.T) {
 	b.pool.Close()
 	_, err := b.rec.Record(t.Context(), 1)
 	require.ErrorIs(t, err, recorder.ErrNoConnection)
+}
+
+// Two writers that begin at one moment may find that the first has taken all, and callers
+// go away before anybody came: nothing is done for nobody.
+func Test_Gatherer_does_no_empty_set(t *testing.T) {
+	t.Parallel()
+	var done atomic.Int64
+	g := &recorder.Gatherer[int, int]{AtOnce: 4, Do: func(_ context.Context, set []int, _ func()) []recorder.Answer[int] {
+		assert.NotEmpty(t, set)
+		done.Add(int64(len(set)))
+		return make([]recorder.Answer[int], len(set))
+	}}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	var all sync.WaitGroup
+	var left atomic.Int64
+	for n := range 2000 {
+		all.Go(func() {
+			ctx := t.Context()
+			if n%3 == 0 {
+				ctx = gone
+			}
+			if _, err := g.Hand(ctx, n); errors.Is(err, context.Canceled) && !errors.Is(err, recorder.ErrUnknown) {
+				left.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, int64(2000), done.Load()+left.Load(), "each is done once, or was withdrawn")
 }
 
 func Test_Gatherer_with_patience(t *testing.T) {

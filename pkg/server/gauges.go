@@ -23,7 +23,7 @@ func snapshotOf(pool *pgxpool.Pool) func(context.Context) (metrics.Snapshot, err
 	rhythm := gaps.WatchShops(pool, time.Now)
 	leader := &leaderWatch{seen: time.Now()}
 	reads := []func(context.Context, *pgxpool.Pool, *metrics.Snapshot) error{
-		readServer, leader.read, readQueue, readOpen, readHeld, readBudgets, readArrival, readExpiry, readVerified,
+		readServer, leader.read, readQueue, readOpen, readHeld, readBudgets, readArrival, readExpiry, readVerified, readRestores,
 	}
 	return func(ctx context.Context) (metrics.Snapshot, error) {
 		snapshot := metrics.Snapshot{Held: map[string]int64{}}

@@ -81,7 +81,8 @@ func (h *readiness) look(ctx context.Context) []Check {
 	why, database := h.writes.check(ctx)
 	checks := []Check{h.outcome("database", why+"; the log says more", database)}
 	if database == nil {
-		checks = append(checks, h.outcome("migrations", "the schema is not this program's; the log says more (towpath migrate status, towpath migrate up)", pgdb.Ready(ctx, h.pool)),
+		schema := pgdb.Ready(ctx, h.pool)
+		checks = append(checks, h.outcome("migrations", schemaWords(schema)+"; the log says more", schema),
 			h.outcome("secrets", "what is stored does not open with TOWPATH_SECRET_KEY; the log says more", h.openSecrets(ctx)))
 	}
 	if h.workers != nil {
@@ -89,6 +90,14 @@ func (h *readiness) look(ctx context.Context) []Check {
 	}
 	h.checks, h.looked = checks, h.now()
 	return checks
+}
+
+// schemaWords tells a schema that is another from one that could not be asked for.
+func schemaWords(err error) string {
+	if errors.Is(err, pgdb.ErrPending) {
+		return "the schema is not this program's (towpath migrate status, towpath migrate up)"
+	}
+	return "the schema could not be read: no connection for it, or the database does not answer"
 }
 
 // openSecrets tries the key on a sample, at most every secretsKeep. A database that

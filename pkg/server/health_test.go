@@ -108,6 +108,22 @@ func Test_Readyz_names_pending_migrations(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, "http://"+s.Addr()+"/livez").status, "it lives all the same")
 }
 
+// A schema that could not be asked for is no reason to migrate.
+func Test_Readyz_does_not_blame_the_schema_for_want_of_a_connection(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	s := serve(t, pool.Config().ConnString(), all)
+	for range s.pools.pages.Config().MaxConns { // all that the question could have
+		conn, err := s.pools.pages.Acquire(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(conn.Release)
+	}
+	status, failed := ready(t, s)
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.NotContains(t, failed["migrations"], "migrate up")
+	require.Contains(t, failed["migrations"], "could not be read")
+}
+
 func Test_Readyz_names_a_key_that_does_not_open_what_is_stored(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)

@@ -25,12 +25,8 @@ import (
 
 // route mounts what the roles serve, and what every process serves.
 func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools) error {
-	inserter, err := riverjobs.NewInserter(db.web, s.cfg.Logger)
-	if err != nil {
-		return err
-	}
 	if s.cfg.Roles.Ingress {
-		if err := s.routeIngress(router, db, inserter); err != nil {
+		if err := s.routeIngress(router, db); err != nil {
 			return err
 		}
 	} else {
@@ -38,7 +34,7 @@ func (s *Server) route(ctx context.Context, router *httprouter.Router, db pools)
 		router.NotFound = http.HandlerFunc(notTheIngress)
 	}
 	if s.cfg.Roles.Dashboard {
-		if err := s.routePages(ctx, router, db, inserter); err != nil {
+		if err := s.routePages(ctx, router, db); err != nil {
 			return err
 		}
 	}
@@ -100,7 +96,7 @@ func readable(router *httprouter.Router, path string, h http.Handler) {
 	router.Handler(http.MethodHead, path, h)
 }
 
-func (s *Server) routeIngress(router *httprouter.Router, db pools, inserter *riverjobs.Client) error {
+func (s *Server) routeIngress(router *httprouter.Router, db pools) error {
 	door, err := ingress.New(ingress.Config{
 		Pool: db.web, Box: s.cfg.Box, Enqueue: riverjobs.Enqueue, Metrics: s.metrics, Logger: s.cfg.Logger, Now: time.Now,
 	})
@@ -113,7 +109,11 @@ func (s *Server) routeIngress(router *httprouter.Router, db pools, inserter *riv
 	return nil
 }
 
-func (s *Server) routePages(ctx context.Context, router *httprouter.Router, db pools, inserter *riverjobs.Client) error {
+func (s *Server) routePages(ctx context.Context, router *httprouter.Router, db pools) error {
+	inserter, err := riverjobs.NewInserter(db.web, s.cfg.Logger)
+	if err != nil {
+		return err
+	}
 	store, err := s.users(ctx, db.pages)
 	if err != nil {
 		return err

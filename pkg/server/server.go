@@ -24,6 +24,7 @@ import (
 	"towpath/pkg/outbound"
 	"towpath/pkg/pgdb"
 	"towpath/pkg/quota"
+	"towpath/pkg/restored"
 	"towpath/pkg/secret"
 	"towpath/pkg/stack"
 	"towpath/riverjobs"
@@ -51,6 +52,7 @@ type Config struct {
 	Limits        quota.Limits  // of calls to a provider; zero: the provider's own
 	Retention     time.Duration // after a run's end until what is personal of it is blanked; 0: never
 	Notify        notify.Config // who is told what needs a person; zero: nobody
+	StateFile     string        // what this process saw of the database last (pkg/restored); "": nowhere
 	Logger        *slog.Logger
 }
 
@@ -127,6 +129,11 @@ func (s *Server) start(ctx context.Context) error {
 	if err := oauth.CheckKey(ctx, db.web, s.cfg.Box); err != nil {
 		return err
 	}
+	past := &restored.Watch{Pool: db.pages, File: s.cfg.StateFile, Logger: s.cfg.Logger}
+	if err := past.Start(ctx); err != nil {
+		return err
+	}
+	s.stack.Background(past.Run)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.metrics = metrics.New(registry, metrics.Options{PerTenant: s.cfg.PerTenant, ShopOperations: magento.Operations()})

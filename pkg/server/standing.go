@@ -11,6 +11,7 @@ import (
 
 	"towpath/pkg/dbsqlc"
 	"towpath/pkg/metrics"
+	"towpath/pkg/restored"
 )
 
 // readServer reads how the database itself stands. Indexes that are being built are not
@@ -73,6 +74,13 @@ func readVerified(ctx context.Context, pool *pgxpool.Pool, into *metrics.Snapsho
 		}
 	}
 	return nil
+}
+
+// readRestores counts the times that the database went back in time and that nobody has acknowledged.
+func readRestores(ctx context.Context, pool *pgxpool.Pool, into *metrics.Snapshot) error {
+	open, err := restored.Open(ctx, pool)
+	into.Restores = len(open)
+	return err
 }
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

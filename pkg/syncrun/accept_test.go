@@ -35,6 +35,26 @@ func Test_Accept(t *testing.T) {
 		require.Equal(t, 2, b.count(t, "SELECT count(*) FROM river.river_job"))
 	})
 
+	t.Run("A_failed_run_that_is_sent_anew_starts_over_beside_new_ones", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		failed := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
+		// As one that failed, and of which the shop was told, long ago: its jobs are gone.
+		_, err := b.pool.Exec(t.Context(), `UPDATE sync_runs SET status = 'failed', stage = 'done', river_job_id = NULL, shop_told = 'told', told_at = now(), finished_at = now(),
+			error_code = 'validation', error_message = 'no'`)
+		require.NoError(t, err)
+		_, err = b.pool.Exec(t.Context(), "DELETE FROM river.river_job")
+		require.NoError(t, err)
+		accepted := b.mustAccept(t, b.event("invoice.created", 2, "invoice.created:2"), b.event("invoice.created", 1, "invoice.created:1"),
+			b.event("invoice.created", 3, "invoice.created:3"))
+		require.Equal(t, syncrun.Accepted{RunID: failed, Replayed: true}, accepted[1])
+		require.Equal(t, 3, b.count(t, `SELECT count(*) FROM sync_runs AS run JOIN river.river_job AS job ON job.id = run.river_job_id
+			WHERE run.status = 'queued' AND run.stage = 'fetch' AND job.args ->> 'run_id' = run.id::text`), "each has a job of its own")
+		require.Equal(t, 3, b.count(t, "SELECT count(*) FROM river.river_job"))
+		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM sync_run_events WHERE why = 'sent again by the shop'"))
+		require.Zero(t, b.count(t, "SELECT count(*) FROM run_queue_mismatch"))
+	})
+
 	t.Run("One_run_of_an_event_that_is_twice_in_a_set", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -43,7 +43,10 @@ type Intent struct {
 type Taken struct {
 	Intent
 	Generation int32
-	// Uncertain: this or another run has tried before, so the object may exist.
+	// Try counts the run's tries of this write, from 1.
+	Try int32
+	// Uncertain: this or another run has tried before, or one that a restore of the
+	// database has forgotten, so the object may exist.
 	Uncertain bool
 	// Maybe: an earlier try of this run may have written it.
 	Maybe bool
@@ -165,7 +168,10 @@ func take(ctx context.Context, tx pgx.Tx, set []Intent, places []int, judged []J
 		case err != nil:
 			failed = fmt.Errorf("record intent %s %q: %w", in.Operation, in.ObjectKey, err)
 		default:
-			to.Taken = Taken{Intent: in, Generation: row.Generation, Uncertain: row.Tries > 1 || row.TriedByOthers, Maybe: row.Maybe, Shared: row.Shared}
+			to.Taken = Taken{
+				Intent: in, Generation: row.Generation, Try: row.Tries,
+				Uncertain: row.Tries > 1 || row.TriedByOthers || row.Forgotten, Maybe: row.Maybe, Shared: row.Shared,
+			}
 			notes.RunIds, notes.Attempts = append(notes.RunIds, in.RunID), append(notes.Attempts, int32(in.Attempt))
 			notes.Whos, notes.Whys = append(notes.Whos, in.Who), append(notes.Whys, to.Taken.why())
 		}
@@ -206,10 +212,12 @@ type Left struct {
 // counts as one that may have taken effect, and the next try meets a remembered answer
 // once more and comes here again. A run that is held must not keep every other run of its
 // customer waiting, so a settled write lets others go on; but only a certain one lets
-// the document take another number.
+// the document take another number. Nothing is recorded where another try has followed,
+// and nothing is opened again that the run's end has settled.
 func (t Taken) Failed(ctx context.Context, db dbsqlc.DBTX, left Left) error {
 	err := queries.ProviderIntentFailed(ctx, db, dbsqlc.ProviderIntentFailedParams{
-		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Settled: left.Settled, Certain: left.Certain, KeySpent: left.KeySpent,
+		RunID: t.RunID, Operation: t.Operation, ObjectKey: t.ObjectKey, Tries: t.Try,
+		Settled: left.Settled, Certain: left.Certain, KeySpent: left.KeySpent,
 	})
 	if err != nil {
 		return fmt.Errorf("note what %s %q has left: %w", t.Operation, t.ObjectKey, err)

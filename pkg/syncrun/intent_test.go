@@ -83,4 +83,26 @@ func TestIntend(t *testing.T) {
 		require.ErrorIs(t, <-second, syncrun.ErrBusy)
 		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM provider_intents WHERE settled_at IS NULL"))
 	})
+	// The run is cancelled while its call is out; what the call says comes after the end.
+	t.Run("What_comes_after_the_runs_end_opens_nothing", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		runs := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"), b.event("invoice.created", 2, "invoice.created:2"))
+		late := b.mustIntend(t, runs[0].RunID, 1)
+		_, err := b.pool.Exec(t.Context(), "UPDATE river.river_job SET state = 'cancelled', finalized_at = now() WHERE id = $1", late.JobID)
+		require.NoError(t, err)
+		require.NoError(t, late.Failed(t.Context(), b.pool, syncrun.Left{}))
+		require.Zero(t, b.count(t, "SELECT count(*) FROM provider_intents WHERE settled_at IS NULL"))
+		require.True(t, b.mustIntend(t, runs[1].RunID, 1).Uncertain, "the next run of the customer goes on, and looks first")
+	})
+
+	t.Run("What_a_try_left_is_not_asked_once_another_has_followed", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		run := b.mustAccept(t, b.event("invoice.created", 1, "invoice.created:1"))[0].RunID
+		lost := b.mustIntend(t, run, 1)
+		b.mustIntend(t, run, 2)
+		require.NoError(t, lost.Failed(t.Context(), b.pool, syncrun.Left{Settled: true, Certain: true}))
+		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM provider_intents WHERE settled_at IS NULL AND NOT certain"), "the other's call may be out")
+	})
 }

@@ -103,3 +103,16 @@ func intend(ctx context.Context, tx pgx.Tx, intent syncrun.Intent) (syncrun.Take
 	}
 	return judged[0].Taken, judged[0].Refused
 }
+
+// mustIntend records that this attempt of the run is about to write customer 7's contact.
+func (b *bundle) mustIntend(t *testing.T, run uuid.UUID, attempt int) (taken syncrun.Taken) {
+	t.Helper()
+	in := syncrun.Intent{
+		JobID: b.take(t, run), Attempt: attempt, RunID: run, BindingID: b.binding, Operation: syncrun.WriteContact, ObjectKey: "customer-7", BodyHash: "x", Who: "test",
+	}
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) (err error) {
+		taken, err = intend(t.Context(), tx, in)
+		return err
+	}))
+	return taken
+}

@@ -2,10 +2,13 @@
 -- another run is at the same object, or has meanwhile made the same invoice known.
 -- A settled intent is opened again with its tries kept: what it wrote may still be
 -- there. Others are all shops of the organisation, since a number is the
--- organisation's; a contact's key is the shop's own.
+-- organisation's; a contact's key is the shop's own. forgotten: this database went back
+-- in time, and a run that is not there any more may have written it: a document of what
+-- happened before that was noticed (by the shop's clock, which is an hour off at most), or
+-- a contact or an item at any time.
 -- name: ProviderIntentTake :batchone
 WITH mine AS (
-    SELECT run.tenant_id, run.magento_entity_id, binding.provider, binding.org_key
+    SELECT run.tenant_id, run.magento_entity_id, run.occurred_at, run.backfill, binding.provider, binding.org_key
     FROM sync_runs AS run
     JOIN bindings AS binding ON binding.id = run.binding_id
     WHERE run.id = @run_id
@@ -53,18 +56,26 @@ RETURNING tries, generation, maybe, EXISTS (
     JOIN bindings AS binding ON binding.provider = mine.provider
         AND binding.org_key = mine.org_key
         AND binding.tenant_id <> mine.tenant_id
-) AS shared;
+) AS shared, EXISTS (
+    SELECT 1
+    FROM mine
+    JOIN restores ON restores.back_to IS NOT NULL
+        AND (mine.occurred_at < restores.at + interval '1 hour' OR mine.backfill OR @operation IN ('contact', 'item'))
+) AS forgotten;
 
 -- A try failed. Unless it may be under way, others may be at the object meanwhile: they
 -- look first, since this run has tried. Certain is that nothing was written by any try.
+-- What its run's end has settled meanwhile stays settled, or all others would wait for a
+-- run that has ended; and a try that another has followed has no say any more.
 -- name: ProviderIntentFailed :exec
 UPDATE provider_intents
 SET generation = generation + CASE WHEN @key_spent::boolean THEN 1 ELSE 0 END,
     certain = @certain::boolean,
-    settled_at = CASE WHEN @settled::boolean THEN clock_timestamp() END
+    settled_at = coalesce(settled_at, CASE WHEN @settled::boolean THEN clock_timestamp() END)
 WHERE run_id = @run_id
     AND operation = @operation
-    AND object_key = @object_key;
+    AND object_key = @object_key
+    AND tries = @tries;
 
 -- name: ProviderIntentSettle :exec
 UPDATE provider_intents

@@ -23,8 +23,8 @@ type Config struct {
 	// refuses is not sent. provider.Unlimited where nil. Token's own calls are
 	// not asked for here.
 	Permit provider.Permit
-	// HTTP does the calls. Redirects are never followed, whatever it says: they would carry the token elsewhere and turn
-	// a POST into a GET.
+	// HTTP does the calls. Redirects are never followed, whatever it says: they would
+	// carry the token elsewhere and turn a POST into a GET.
 	HTTP *http.Client
 	// Now is the clock; time.Now where nil.
 	Now func() time.Time

@@ -16,9 +16,8 @@ func Spec() provider.Spec {
 	own.TwinContacts = true
 	return provider.Spec{
 		Name: "freeagent", Title: "FreeAgent", Wires: []provider.Wire{own},
-		PairPath:     "/freeagent_accounting/setup/pair",
-		OAuth:        provider.OAuth{SecretForConsent: true, Endpoints: endpoints, Organisations: organisations},
-		MayDuplicate: true,
+		PairPath: "/freeagent_accounting/setup/pair",
+		OAuth:    provider.OAuth{SecretForConsent: true, Endpoints: endpoints, Organisations: organisations},
 	}
 }
 
@@ -27,6 +26,7 @@ func Spec() provider.Spec {
 func Wire() provider.Wire {
 	return provider.Wire{
 		Name: provider.WireV2, Title: "Wire v2", Limits: provider.Limits{PerMinute: 120, PerHour: 3600, AtOnce: 5, Clock: true}, Batch: 1,
+		MayDuplicate: true,
 		Operations: []string{opInvoiceCreate, opInvoiceList, opInvoiceSend, opInvoiceRead, opCreditCreate, opCreditList, opCreditSend, opCreditRead,
 			opPaymentCreate, opPaymentList, opAllocCreate, opAllocList, opContactUpdate, opContactCreate, opContactList,
 			opCompany, opCategories, opBankAccounts},

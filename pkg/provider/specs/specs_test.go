@@ -82,11 +82,12 @@ func Test_Metrics_know_every_provider_and_operation(t *testing.T) {
 func Test_The_database_agrees_with_the_specs(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	for _, s := range specs.All() {
+	every(t, func(s provider.Spec, w provider.Wire) {
 		var may bool
-		require.NoError(t, pool.QueryRow(t.Context(), "SELECT towpath_may_duplicate($1)", s.Name).Scan(&may))
-		require.Equal(t, s.MayDuplicate, may, s.Name)
-	}
+		require.NoError(t, pool.QueryRow(t.Context(), "SELECT towpath_may_duplicate($1, $2)", s.Name, w.Name).Scan(&may))
+		require.Equal(t, w.MayDuplicate, may, s.Name+" "+w.Name)
+		require.Equal(t, w.Name == provider.WireV2, may, "wire v2 is FreeAgent's, whoever the provider is")
+	})
 	var constraint string
 	require.NoError(t, pool.QueryRow(t.Context(), `
 		SELECT string_agg(pg_get_constraintdef(oid), ' ')

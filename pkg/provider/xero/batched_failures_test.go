@@ -132,6 +132,22 @@ func Test_Failed_look_up_posts_nothing(t *testing.T) {
 	}
 }
 
+// An answer that does not hold what was asked for proves nothing: what is looked for may
+// be there.
+func Test_Look_up_without_a_list_posts_nothing(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `null`, `{"Invoices":null}`, `{"Message":"no"}`, `{"Contacts":[]}`} {
+		b := setup(t)
+		set := b.documents(t, 2)
+		set[0].Try.Uncertain, set[1].Try.Uncertain = true, true
+		b.sim.Inject(xerosim.Fault{Operation: "GET /Invoices", Status: 200, Body: body})
+		for _, o := range b.client.EnsureInvoices(b.ctx, set) {
+			require.Equal(t, provider.Temporary, failure(t, o.Err).Kind, body)
+		}
+		require.Equal(t, []string{"GET /Invoices"}, b.wire.sequence(), body)
+	}
+}
+
 // A refusal of the whole call hurts only the document that it is for.
 func Test_One_bad_document_of_fifty_ends_alone(t *testing.T) {
 	t.Parallel()

@@ -122,9 +122,5 @@ func (c *Client) getContacts(ctx context.Context, path string, query url.Values)
 		}
 		return nil, err
 	}
-	var answer struct{ Contacts list[contactAnswer] }
-	if err := decode(r, body, &answer); err != nil {
-		return nil, err
-	}
-	return answer.Contacts, nil
+	return listIn[contactAnswer](r, body, "Contacts")
 }

@@ -54,10 +54,10 @@ type rule struct {
 	message string
 }
 
-// rules is what each answer of Xero means, and whether a write took effect then
-// (reference/xero.md, sections 4 and 5). Bodies are not always JSON: 404, 429, 503 and
-// whatever a proxy adds are text, HTML or empty, so they are searched as text. An answer
-// to a read is never Refused or Held: those are judgements of a document.
+// rules is what each answer of Xero means, and whether a write took effect then. Bodies
+// are not always JSON: 404, 429, 503 and whatever a proxy adds are text, HTML or empty, so
+// they are searched as text. An answer to a read is never Refused or Held: those are
+// judgements of a document.
 var rules = []rule{
 	// Our keys name their body. Where Xero knows one with another, a try that is not on
 	// record here (a restored database) may have written.

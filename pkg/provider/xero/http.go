@@ -182,19 +182,21 @@ func decode(r request, body []byte, into any) error {
 	return nil
 }
 
-// listIn reads a list of a 200's body by its name; absent is empty.
+// listIn reads a list of a 200's body by its name. A read that is answered without it
+// proves nothing: what it asks for may be there.
 func listIn[T any](r request, body []byte, name string) ([]T, error) {
 	var lists map[string]json.RawMessage
 	if err := decode(r, body, &lists); err != nil {
 		return nil, err
 	}
-	raw, there := lists[name]
-	if !there {
-		return nil, nil
-	}
 	var all list[T]
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, unreadable(r, body, err)
+	if raw, there := lists[name]; there {
+		if err := json.Unmarshal(raw, &all); err != nil {
+			return nil, unreadable(r, body, err)
+		}
+	}
+	if all == nil && !r.writes() {
+		return nil, unreadable(r, body, fmt.Errorf("it has no list of %s", name))
 	}
 	return all, nil
 }

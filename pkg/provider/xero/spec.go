@@ -22,8 +22,6 @@ func Spec(others ...provider.Wire) provider.Spec {
 			Scopes:    []string{"accounting.invoices", "accounting.payments", "accounting.contacts", "accounting.settings.read"},
 			Endpoints: endpoints, Organisations: organisations,
 		},
-		// It refuses the second: by number, and by idempotency key.
-		MayDuplicate: false,
 	}
 }
 
@@ -34,6 +32,7 @@ func wire() provider.Wire {
 	return provider.Wire{
 		Name: provider.WireAccounting, Title: "Accounting API", APIURL: "https://api.xero.com",
 		Limits: provider.Limits{PerMinute: 60, AtOnce: 5}, Batch: maxElements, NamesOrganisation: true, Operations: Operations(),
+		MayDuplicate: false, // it refuses the second: by number, and by idempotency key
 	}
 }
 
