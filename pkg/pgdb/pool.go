@@ -129,6 +129,10 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 	conn.DialFunc = dialer(conn.ConnectTimeout)
 	poolConfig.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // in 16 bytes, not by way of their text
+		// For an enum's columns in COPY, and for arrays of an enum: nopgxregisterdefaulttypes leaves them out, and releases are built with it.
+		conn.TypeMap().RegisterDefaultPgType("", "text")
+		conn.TypeMap().RegisterDefaultPgType([]string(nil), "_text")
+		conn.TypeMap().RegisterDefaultPgType((*[]string)(nil), "_text")
 		return nil
 	}
 	preferWritable(c.URL, conn)

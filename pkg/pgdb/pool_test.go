@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"towpath/pkg/pgdb"
@@ -109,6 +110,23 @@ func TestOpen(t *testing.T) {
 		require.Error(t, err)
 		require.NoError(t, ctx.Err(), "the caller's patience ended first")
 	})
+}
+
+// With -tags=nopgxregisterdefaulttypes too, which releases are built with.
+func Test_Strings_are_sent_for_an_enum_in_COPY_and_in_an_array(t *testing.T) {
+	t.Parallel()
+	type color string
+	pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: pgtest.EmptyURL(t)})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = pool.Exec(t.Context(), "CREATE TYPE color AS ENUM ('red', 'blue'); CREATE TABLE walls (color color)")
+	require.NoError(t, err)
+	_, err = pool.CopyFrom(t.Context(), pgx.Identifier{"walls"}, []string{"color"}, pgx.CopyFromRows([][]any{{color("red")}, {"blue"}, {nil}}))
+	require.NoError(t, err)
+	var colors []string
+	err = pool.QueryRow(t.Context(), "SELECT array_agg(color ORDER BY color) FROM walls WHERE color = ANY($1::color[])", []string{"red", "blue"}).Scan(&colors)
+	require.NoError(t, err)
+	require.Equal(t, []string{"red", "blue"}, colors)
 }
 
 func TestOpenErrorWithoutPassword(t *testing.T) {
